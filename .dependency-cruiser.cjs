@@ -1,0 +1,137 @@
+/**
+ * The import rules of ARCHITECTURE.md ("Folders"), as errors.
+ * Tests beside their source (*.test.ts) may import any file; everything else obeys.
+ */
+
+const ENGINE = "^src/engine/";
+const RUNTIME = "^src/runtime/";
+const STORAGE = "^src/storage/";
+const SYNC = "^src/sync/";
+const HTTP = "^src/adapters/http/";
+const TEST = "\\.test\\.ts$";
+
+/** What a folder may import besides itself; whatever is not named is refused. Frameworks: as types only, see below. */
+const ALLOWED = [
+  { name: "engine", path: ENGINE, folders: [], packages: ["yjs", "lib0", "fractional-indexing"], node: false },
+  { name: "runtime", path: RUNTIME, folders: [ENGINE, STORAGE], packages: [], node: true },
+  { name: "storage", path: STORAGE, folders: [ENGINE], packages: [], node: true },
+  { name: "sync", path: SYNC, folders: [ENGINE], packages: ["ws", "lib0"], node: true },
+  { name: "http", path: HTTP, folders: [ENGINE, RUNTIME], packages: ["cookie", "cookie-signature"], node: true },
+  {
+    name: "express",
+    path: "^src/adapters/express/",
+    folders: [HTTP, ENGINE, RUNTIME],
+    packages: [],
+    types: ["express", "express-session"],
+    node: true,
+  },
+  {
+    name: "fastify",
+    path: "^src/adapters/fastify/",
+    folders: [HTTP, ENGINE, RUNTIME],
+    packages: [],
+    types: ["fastify", "@fastify/session"],
+    node: true,
+  },
+  { name: "koa", path: "^src/adapters/koa/", folders: [HTTP, ENGINE, RUNTIME], packages: [], types: ["koa"], node: true },
+  { name: "relay", path: "^src/relay/", folders: [SYNC, RUNTIME, ENGINE, STORAGE], packages: ["commander"], node: true },
+  { name: "root", path: "^src/index\\.ts$", folders: [ENGINE, RUNTIME, STORAGE], packages: [], node: false },
+];
+
+/** A package, by where it is found, or by its name where it is not installed. */
+const packagePath = (name) => `((^|/)node_modules/(@types/)?|^)${name}(/|$)`;
+
+/** Erased by the compiler. */
+const AS_TYPE = ["type-only", "type-import"];
+
+/** Types that an adapter takes over where they are installed, and does without where not (TS2717: see its augmentation.ts). */
+const PEER_TYPES = ["express-session", "@fastify/session"].map(packagePath);
+
+const folderRules = ALLOWED.map(({ name, path, folders, packages, types = [], node }) => ({
+  name: `${name}-imports`,
+  comment: `src/${name}: something that it may not import (ARCHITECTURE.md, "Folders")`,
+  severity: "error",
+  from: { path, pathNot: TEST },
+  to: {
+    pathNot: [path, ...folders, ...[...packages, ...types].map(packagePath)],
+    ...(node ? { dependencyTypesNot: ["core"] } : {}),
+  },
+}));
+
+module.exports = {
+  forbidden: [
+    ...folderRules,
+    {
+      name: "known-folder",
+      comment: "A new folder under src needs a row in ALLOWED above, and one in ARCHITECTURE.md",
+      severity: "error",
+      from: { path: "^src/", pathNot: [...ALLOWED.map((row) => row.path), TEST] },
+      to: {},
+    },
+    {
+      name: "frameworks-as-types-only",
+      comment: "Frameworks are optional peers: an adapter may know their types, and must not load them",
+      severity: "error",
+      from: { path: "^src/", pathNot: TEST },
+      to: { path: [...["express", "fastify", "koa"].map(packagePath), ...PEER_TYPES], dependencyTypesNot: AS_TYPE, couldNotResolve: false },
+    },
+    {
+      name: "only-through-the-index",
+      comment: "From outside a folder, import its index.ts",
+      severity: "error",
+      from: { path: "^src/([^/]+/)", pathNot: ["^src/adapters/", TEST] },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/$1", "^src/[^/]+/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"] },
+    },
+    {
+      name: "only-through-the-index-adapters",
+      comment: "From outside a folder, import its index.ts",
+      severity: "error",
+      from: { path: "^src/adapters/([^/]+)/", pathNot: TEST },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/adapters/$1/", "^src/[^/]+/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"] },
+    },
+    {
+      name: "only-through-the-index-outside",
+      comment: "The root, the examples and the benchmarks see what users see: index.ts files",
+      severity: "error",
+      from: { path: ["^src/[^/]+\\.ts$", "^examples/", "^bench/"], pathNot: TEST },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/[^/]+/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"] },
+    },
+    {
+      name: "product-never-imports-tests",
+      severity: "error",
+      from: { path: "^(src|examples|bench|scripts)/", pathNot: TEST },
+      to: { path: ["^test/", TEST] },
+    },
+    {
+      name: "no-circular",
+      comment: "Types may refer to each other: a cycle that is erased is none",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: AS_TYPE } },
+    },
+    {
+      name: "no-development-package",
+      comment: "What is shipped may only need what is installed with it (types are erased)",
+      severity: "error",
+      from: { path: "^src/", pathNot: TEST },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: [...AS_TYPE, "npm", "npm-peer"] },
+    },
+    {
+      name: "not-to-unresolvable",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true, pathNot: PEER_TYPES },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default", "types"],
+      extensions: [".ts", ".js", ".mjs", ".cjs", ".d.ts", ".json"],
+      mainFields: ["module", "main", "types"],
+    },
+  },
+};

@@ -1,0 +1,12 @@
+export { beginRequest } from "./request-session.ts";
+export type { CookieDecision, IncomingRequest, RequestSession } from "./request-session.ts";
+export { isLoopback, isWithinPath } from "./connection.ts";
+export type { CookieOptions } from "./cookie.ts";
+export { gateResponse } from "./response-gate.ts";
+export { failRaw } from "./raw-failure.ts";
+export type { Secret } from "./key-ring.ts";
+export type { Notice, NoticeCode } from "./notices.ts";
+export { resolveOptions } from "./session-options.ts";
+export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-options.ts";
+export { Session } from "./session.ts";
+export type { RegenerateOptions, SessionCallback, SessionCookieView } from "./session.ts";

@@ -1,0 +1,40 @@
+/** What an operator should know and a request should not fail for. Closed; docs list them. */
+export type NoticeCode =
+  | "weak-secret"
+  | "unprefixed-name"
+  | "loopback-cookie"
+  | "cookie-withheld"
+  | "cookie-too-large"
+  | "cookie-cacheable"
+  | "duplicate-cookies"
+  | "late-session"
+  | "late-error";
+
+/** `message` says what to do next; like every text of this package it holds no id, key or value. */
+export interface Notice {
+  readonly code: NoticeCode;
+  readonly message: string;
+}
+
+/** These tell of the configuration: once is enough. The others tell of requests, and a listener gets every one. */
+const ONCE: ReadonlySet<NoticeCode> = new Set(["weak-secret", "unprefixed-name", "loopback-cookie", "cookie-withheld", "cookie-cacheable"]);
+
+/** Where the notices of one middleware go: to `onNotice`, or as one process warning per code. */
+export class Notices {
+  readonly #listener: ((notice: Notice) => void) | undefined;
+  readonly #seen = new Set<NoticeCode>();
+
+  constructor(listener?: (notice: Notice) => void) {
+    this.#listener = listener;
+  }
+
+  notify(code: NoticeCode, message: string): void {
+    const first = !this.#seen.has(code);
+    this.#seen.add(code);
+    if (this.#listener !== undefined) {
+      if (first || !ONCE.has(code)) this.#listener({ code, message });
+    } else if (first) {
+      process.emitWarning(message, { type: "SessionWarning", code });
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ServerResponse } from "node:http";
+import { SessionError } from "../../engine/index.ts";
+import type { Runtime } from "../../engine/index.ts";
+import { HeldResponse } from "./held-response.ts";
+import type { Arguments, Method } from "./held-response.ts";
+import type { Notices } from "./notices.ts";
+import type { CookieDecision } from "./request-session.ts";
+import { addCookie, forgetBody } from "./response-headers.ts";
+
+/** What the gate asks of a request's session, and of the framework. */
+export interface GateKeeper {
+  /** Before the headers. What it throws, or rejects with, goes to `fail`. */
+  commit(): void | Promise<void>;
+  /** Before the end of a body whose headers are gone. */
+  commitLate(): void | Promise<void>;
+  /** At the moment the headers are written. */
+  cookie(): CookieDecision | undefined;
+  /** The framework's error path. Nothing of the response was sent, unless `response.headersSent`. */
+  fail(error: unknown): void;
+  readonly notices: Notices;
+  readonly setTimer: Runtime["setTimer"];
+}
+
+/** How long the error path may take where the application's own response is being swallowed meanwhile. */
+const ERROR_PATH_MS = 30_000;
+
+/** Who is calling: the error path of a gate, or the code whose response failed. Made when first needed, as it costs every promise. */
+let errorPath: AsyncLocalStorage<ResponseGate> | undefined;
+
+/** Makes `response` commit the session before its headers go out, whoever sends them and however. Once a response. */
+export function gateResponse(response: ServerResponse, keeper: GateKeeper): void {
+  new ResponseGate(response, keeper).install();
+}
+
+/**
+ * - before: nothing of the response was sent.
+ * - holding: a commit is under way; what the application sends meanwhile waits in order.
+ * - passing: committed; every call goes through.
+ * - failed: the error path answers; what the application still sends of its own response is dropped.
+ */
+type Phase = "before" | "holding" | "passing" | "failed";
+
+/**
+ * Stands before `writeHead`, `write`, `end` and `flushHeaders` of one response: Node sends headers by no other way (it calls
+ * `writeHead` itself when a body comes without). A body is never split: express-session holds back its last byte, and what wraps
+ * `end` behind it hangs (expressjs/session#766).
+ */
+class ResponseGate {
+  readonly #response: ServerResponse;
+  readonly #keeper: GateKeeper;
+  readonly #originals: Readonly<Record<Method, (...args: Arguments) => unknown>>;
+  #phase: Phase = "before";
+  #held: HeldResponse | undefined;
+  #isCookieDecided = false;
+  #isLateDone = false;
+  /** Set while the code whose response failed may still be sending. */
+  #isSwallowing = false;
+
+  constructor(response: ServerResponse, keeper: GateKeeper) {
+    this.#response = response;
+    this.#keeper = keeper;
+    const original = (method: Method): ((...args: Arguments) => unknown) => {
+      const before = response[method] as (...args: Arguments) => unknown;
+      return (...args) => before.apply(response, [...args]);
+    };
+    this.#originals = {
+      writeHead: original("writeHead"),
+      write: original("write"),
+      end: original("end"),
+      flushHeaders: original("flushHeaders"),
+    };
+    if (response.headersSent) this.#phase = "passing";
+  }
+
+  install(): void {
+    for (const method of ["writeHead", "write", "end", "flushHeaders"] as const) {
+      const value = (...args: Arguments): unknown => this.#call(method, args);
+      Object.defineProperty(this.#response, method, { value, configurable: true, writable: true, enumerable: false });
+    }
+  }
+
+  #call(method: Method, args: Arguments): unknown {
+    switch (this.#phase) {
+      case "before":
+        return this.#afterCommit(() => this.#keeper.commit(), method, args);
+      case "holding":
+        return this.#hold(method, args);
+      case "passing":
+        if (method === "end" && this.#response.headersSent && !this.#isLateDone && !this.#response.writableEnded) {
+          this.#isLateDone = true;
+          return this.#afterCommit(() => this.#keeper.commitLate(), method, args);
+        }
+        return this.#pass(method, args);
+      case "failed":
+        return this.#isSwallowing && errorPath?.getStore() !== this ? this.#swallow(method, args) : this.#pass(method, args);
+    }
+  }
+
+  #afterCommit(commit: () => void | Promise<void>, method: Method, args: Arguments): unknown {
+    let committing: void | Promise<void>;
+    try {
+      committing = commit();
+    } catch (error) {
+      this.#fail(error, method === "end");
+      return this.#swallow(method, args);
+    }
+    if (committing === undefined) {
+      this.#phase = "passing";
+      return this.#pass(method, args);
+    }
+    const held = new HeldResponse(this.#response);
+    this.#held = held;
+    this.#phase = "holding";
+    const result = this.#hold(method, args);
+    committing.then(
+      () => this.#release(held),
+      (error: unknown) => {
+        if (this.#held !== held) return;
+        held.drop();
+        this.#fail(error, held.hasEnd);
+      },
+    );
+    return result;
+  }
+
+  #hold(method: Method, args: Arguments): unknown {
+    const held = this.#held;
+    if (held === undefined) throw new SessionError("INVARIANT_BROKEN", "A response is held, and nothing holds it.");
+    const result = held.add(method, args);
+    if (held.isFull) {
+      held.drop();
+      this.#fail(new SessionError("LIMIT_EXCEEDED", "The response outran its session's commit: wait for 'drain' when write() returns false."), false);
+    }
+    return result;
+  }
+
+  #release(held: HeldResponse): void {
+    // Dropped meanwhile: the error path has the response.
+    if (this.#held !== held) return;
+    this.#phase = "passing";
+    this.#held = undefined;
+    try {
+      held.replay((method, args) => this.#call(method, args));
+    } catch (error) {
+      // Headers that Node refuses; without a wait, writeHead would have thrown this at the application.
+      this.#fail(error, held.hasEnd);
+    }
+  }
+
+  #pass(method: Method, args: Arguments): unknown {
+    if (method !== "writeHead" || this.#isCookieDecided || this.#response.headersSent) return this.#originals[method](...args);
+    this.#isCookieDecided = true;
+    const decision = this.#keeper.cookie();
+    if (decision === undefined) return this.#originals.writeHead(...args);
+    const { args: rest, isCacheable } = addCookie(this.#response, decision, args);
+    if (isCacheable) {
+      this.#keeper.notices.notify(
+        "cookie-cacheable",
+        "A response with a session cookie says Cache-Control: public. A shared cache may give that cookie to others; send private or no-store.",
+      );
+    }
+    return this.#originals.writeHead(...rest);
+  }
+
+  #fail(error: unknown, isEnded: boolean): void {
+    this.#phase = "failed";
+    this.#held = undefined;
+    const response = this.#response;
+    if (!response.headersSent) {
+      forgetBody(response);
+      response.statusCode = error instanceof SessionError ? error.status : 500;
+    }
+    if (isEnded) {
+      this.#keeper.fail(error);
+      return;
+    }
+    this.#isSwallowing = true;
+    errorPath ??= new AsyncLocalStorage();
+    errorPath.run(this, () => this.#keeper.fail(error));
+    // An error handler that left its asynchronous context cannot be told from the failed response: answer for it, in the end.
+    const cancel = this.#keeper.setTimer(ERROR_PATH_MS, () => {
+      if (!response.writableEnded) this.#originals.end();
+    });
+    response.once("close", cancel);
+  }
+
+  /** The application goes on as if it had been sent; there is no sense in waiting for 'drain', either. */
+  #swallow(method: Method, args: Arguments): unknown {
+    const callback = args.findLast((argument) => typeof argument === "function");
+    if (typeof callback === "function") process.nextTick(callback as () => void);
+    return method === "write" ? true : this.#response;
+  }
+}

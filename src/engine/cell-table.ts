@@ -1,0 +1,279 @@
+import type { Item } from "yjs";
+import {
+  type Cell,
+  CellKind,
+  compareCells,
+  type ContainerKind,
+  isContainerKind,
+  namedContainer,
+  positionProperty,
+  raise,
+  ROOT_CONTAINER,
+  type Row,
+  type VersionVector,
+} from "./cells.ts";
+import { fullPosition } from "./containers.ts";
+import type { Stamp, WriterId } from "./record.ts";
+import { ContainerNode, type ElementNode, type Entry } from "./view.ts";
+
+/** A row as it lies in the document: `client` and `clock` are its Yjs id. */
+export interface StoredRow extends Row {
+  readonly client: number;
+  readonly clock: number;
+  /** The stamp of the commit; 0 in a genesis. */
+  readonly stamp: Stamp;
+  /** How many of its cells count. */
+  counting: number;
+  /** The Yjs item, where it is known. Byte strings are never split or merged, so it stays the same. */
+  item: Item | undefined;
+}
+
+interface PlacedCell {
+  readonly cell: Cell;
+  readonly row: StoredRow;
+  /** The cell of the same property that counts next after this one. */
+  next: PlacedCell | undefined;
+}
+
+interface Container {
+  readonly slots: Map<string, PlacedCell>;
+  readonly rows: Set<StoredRow>;
+  /** Where it is named. Ids are unique to their place, so there is one: containers form a tree, whatever the bytes say. */
+  parentId: string | undefined;
+  parentProperty: string;
+  node: ContainerNode | undefined;
+}
+
+/**
+ * The cells that a document holds, and which of them count. Pure bookkeeping beside the Yjs document: rows come in and go out,
+ * in any order, and what counts depends only on which are in.
+ */
+export class CellTable {
+  readonly vector: VersionVector = new Map();
+  /** The highest stamp of an object-property removal that compaction has dropped (`G` of DESIGN 3.2). */
+  removalFloor: Stamp = 0;
+  /** The highest stamp seen. */
+  latestStamp: Stamp = 0;
+  readonly #containers = new Map<string, Container>();
+  readonly #rows = new Map<number, Map<number, StoredRow>>();
+
+  add(row: Row, client: number, clock: number, stamp: Stamp): StoredRow {
+    const { containerId, layout, cells } = row;
+    const stored: StoredRow = { containerId, layout, cells, client, clock, stamp, counting: 0, item: undefined };
+    let ofClient = this.#rows.get(client);
+    if (ofClient === undefined) this.#rows.set(client, (ofClient = new Map<number, StoredRow>()));
+    ofClient.set(clock, stored);
+    if (stamp > 0) this.see([client, stamp]);
+    const container = this.#container(row.containerId);
+    container.rows.add(stored);
+    for (const cell of row.cells) this.#place(container, row.containerId, cell, stored);
+    this.#invalidate(container);
+    return stored;
+  }
+
+  /** Takes out the row with this Yjs id, if it is in. */
+  remove(client: number, clock: number): void {
+    const ofClient = this.#rows.get(client);
+    const stored = ofClient?.get(clock);
+    if (ofClient === undefined || stored === undefined) return;
+    ofClient.delete(clock);
+    const container = this.#container(stored.containerId);
+    container.rows.delete(stored);
+    for (const cell of stored.cells) unplace(container, cell.property, stored);
+    this.#invalidate(container);
+  }
+
+  /** Takes out every row of a client that lies in one of the ranges of clocks. */
+  removeRanges(client: number, ranges: readonly { readonly clock: number; readonly len: number }[]): void {
+    const ofClient = this.#rows.get(client);
+    if (ofClient === undefined) return;
+    for (const { clock, len } of ranges) {
+      if (len <= ofClient.size) for (let at = clock; at < clock + len; at++) this.remove(client, at);
+      else for (const at of ofClient.keys()) if (at >= clock && at < clock + len) this.remove(client, at);
+    }
+  }
+
+  see(dot: readonly [number, Stamp]): void {
+    raise(this.vector, dot);
+    if (dot[1] > this.latestStamp) this.latestStamp = dot[1];
+  }
+
+  /** The cell that counts for a property; undefined when there is none. */
+  counting(containerId: string, property: string): Cell | undefined {
+    return this.#containers.get(containerId)?.slots.get(property)?.cell;
+  }
+
+  countingRow(containerId: string, property: string): StoredRow | undefined {
+    return this.#containers.get(containerId)?.slots.get(property)?.row;
+  }
+
+  /** The row of the root that a commit wrote; undefined when it is in no row of its own (any more). */
+  rootRow(writer: WriterId, stamp: Stamp): StoredRow | undefined {
+    if (stamp === 0) return undefined;
+    for (const row of this.#container(ROOT_CONTAINER).rows) if (row.client === writer && row.stamp === stamp) return row;
+    return undefined;
+  }
+
+  /** All rows of a container and of the containers named inside it. */
+  rowsBelow(containerId: string): StoredRow[] {
+    const rows: StoredRow[] = [];
+    const collect = (id: string): void => {
+      const container = this.#containers.get(id);
+      if (container === undefined) return;
+      rows.push(...container.rows);
+      for (const [property, placed] of container.slots) {
+        const child = namedContainer(placed.cell);
+        if (child !== undefined && this.#isNamedAt(child, id, property)) collect(child);
+      }
+    };
+    collect(containerId);
+    return rows;
+  }
+
+  /** Whether a container can be reached from the root by cells that count. */
+  isReachable(containerId: string): boolean {
+    let id = containerId;
+    for (let depth = 0; id !== ROOT_CONTAINER; depth++) {
+      const container = this.#containers.get(id);
+      if (container?.parentId === undefined || depth > this.#containers.size) return false;
+      const cell = this.counting(container.parentId, container.parentProperty);
+      if (cell === undefined || namedContainer(cell) !== id) return false;
+      id = container.parentId;
+    }
+    return true;
+  }
+
+  /** Every cell that counts, reachable or not, with its container: what a join of two documents works on. */
+  *countingRows(): Iterable<Row> {
+    for (const [containerId, container] of this.#containers) {
+      const cells: Cell[] = [];
+      let layout: Row["layout"] | undefined;
+      for (const placed of container.slots.values()) {
+        cells.push(placed.cell);
+        layout = placed.row.layout;
+      }
+      if (layout !== undefined) yield { containerId, layout, cells };
+    }
+  }
+
+  /** What the attributes are now. Cached: costs nothing while nothing changes. */
+  root(): ContainerNode {
+    return this.#node(ROOT_CONTAINER, this.#container(ROOT_CONTAINER), CellKind.object);
+  }
+
+  #place(container: Container, containerId: string, cell: Cell, row: StoredRow): void {
+    const top = container.slots.get(cell.property);
+    const placed: PlacedCell = { cell, row, next: undefined };
+    if (top === undefined || compareCells(cell, top.cell) > 0) {
+      placed.next = top;
+      container.slots.set(cell.property, placed);
+      row.counting++;
+      if (top !== undefined) top.row.counting--;
+    } else {
+      let before = top;
+      while (before.next !== undefined && compareCells(cell, before.next.cell) <= 0) before = before.next;
+      placed.next = before.next;
+      before.next = placed;
+    }
+    const child = namedContainer(cell);
+    if (child !== undefined) {
+      const named = this.#container(child);
+      named.parentId = containerId;
+      named.parentProperty = cell.property;
+    }
+  }
+
+  #container(id: string): Container {
+    let container = this.#containers.get(id);
+    if (container === undefined) {
+      container = { slots: new Map(), rows: new Set(), parentId: undefined, parentProperty: "", node: undefined };
+      this.#containers.set(id, container);
+    }
+    return container;
+  }
+
+  #isNamedAt(childId: string, parentId: string, property: string): boolean {
+    const child = this.#containers.get(childId);
+    return child !== undefined && child.parentId === parentId && child.parentProperty === property;
+  }
+
+  /** A node stands only as long as nothing below it changed. */
+  #invalidate(container: Container): void {
+    let current: Container | undefined = container;
+    while (current?.node !== undefined) {
+      current.node = undefined;
+      current = current.parentId === undefined ? undefined : this.#containers.get(current.parentId);
+    }
+  }
+
+  #node(id: string, container: Container, kind: ContainerKind): ContainerNode {
+    if (container.node !== undefined && container.node.kind === kind) return container.node;
+    const node = this.#build(id, container, kind);
+    container.node = node;
+    return node;
+  }
+
+  #build(id: string, container: Container, kind: ContainerKind): ContainerNode {
+    switch (kind) {
+      case CellKind.object: {
+        const entries = new Map<string, Entry>();
+        let removals: Map<string, Stamp> | undefined;
+        for (const [property, { cell }] of container.slots) {
+          const entry = this.#entry(id, property, cell);
+          if (entry !== undefined) entries.set(property, entry);
+          else if (cell.kind === CellKind.removed) (removals ??= new Map()).set(property, cell.stamp);
+        }
+        return new ContainerNode(id, kind, { entries, ...(removals === undefined ? {} : { removals }) });
+      }
+      case CellKind.array: {
+        const elements: ElementNode[] = [];
+        for (const [property, { cell }] of container.slots) {
+          if (cell.kind === CellKind.position) continue;
+          const entry = this.#entry(id, property, cell);
+          if (entry === undefined) continue;
+          const moved = container.slots.get(positionProperty(property))?.cell.position;
+          elements.push({ id: property, inserted: cell.position, at: fullPosition(moved ?? cell.position, property), entry });
+        }
+        return new ContainerNode(id, kind, { elements: elements.sort((left, right) => (left.at < right.at ? -1 : 1)) });
+      }
+      case CellKind.counter: {
+        const parts = [...container.slots.values()].map(({ cell }) => cell);
+        parts.sort((left, right) => Number(left.property) - Number(right.property));
+        return new ContainerNode(id, kind, {
+          value: parts.reduce((sum, { content }) => sum + (typeof content === "number" ? content : 0), 0),
+        });
+      }
+      case CellKind.register:
+        return new ContainerNode(id, kind, { value: container.slots.get("")?.cell.content ?? null });
+    }
+  }
+
+  #entry(containerId: string, property: string, cell: Cell): Entry | undefined {
+    if (cell.kind === CellKind.value) return cell;
+    if (!isContainerKind(cell.kind)) return undefined;
+    const childId = cell.content as string;
+    const child = this.#containers.get(childId);
+    if (child === undefined || !this.#isNamedAt(childId, containerId, property)) return undefined;
+    return this.#node(childId, child, cell.kind);
+  }
+}
+
+function unplace(container: Container, property: string, row: StoredRow): void {
+  const top = container.slots.get(property);
+  if (top === undefined) return;
+  if (top.row === row) {
+    row.counting--;
+    if (top.next === undefined) container.slots.delete(property);
+    else {
+      container.slots.set(property, top.next);
+      top.next.row.counting++;
+    }
+    return;
+  }
+  for (let before = top; before.next !== undefined; before = before.next) {
+    if (before.next.row === row) {
+      before.next = before.next.next;
+      return;
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { generateKeyBetween } from "fractional-indexing";
+import type { ContainerKind } from "./cells.ts";
+import type { Stamp, WriterId } from "./record.ts";
+
+/** SHA-256, from the runtime. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+
+/** Container ids are 8 bytes, written as 16 hex digits. */
+export const CONTAINER_ID_BYTES = 8;
+/** Element ids are 8 base62 digits, the last of which is not "0": they end a position key, and such a key may not end in "0". */
+export const ELEMENT_ID_LENGTH = 8;
+
+const utf8 = new TextEncoder();
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const BASE62_VALUE = new Map(Array.from(BASE62, (digit, value) => [digit, value]));
+
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+export function fromHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length >> 1);
+  for (let index = 0; index < bytes.length; index++) bytes[index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16);
+  return bytes;
+}
+
+/**
+ * The id of the first container at a place: whoever creates one there at the same time creates this one, and both contents
+ * survive. `place` tells one time of being empty from another: the stamp of the removal, or of the plain value, seen there,
+ * or the highest removal that compaction has dropped, whichever is greater (DESIGN 3.2).
+ */
+export function derivedContainerId(sha256: Sha256, parentId: string, property: string, kind: ContainerKind, place: Stamp): string {
+  return shortHash(sha256, `d\0${parentId}\0${property}\0${kind}\0${place}`);
+}
+
+/** The id of a container that replaces one: nobody else can have made it. `index` counts within the commit. */
+export function freshContainerId(sha256: Sha256, writer: WriterId, stamp: Stamp, index: number): string {
+  return shortHash(sha256, `f\0${writer}\0${stamp}\0${index}`);
+}
+
+/** The id of an element of a newly created array: the same default array made twice is one. */
+export function derivedElementId(sha256: Sha256, containerId: string, valueKey: string, occurrence: number): string {
+  return elementId(sha256(utf8.encode(`e\0${containerId}\0${occurrence}\0${valueKey}`)));
+}
+
+/** The id of an element inserted into an existing array. `index` counts within the commit. */
+export function freshElementId(sha256: Sha256, writer: WriterId, stamp: Stamp, index: number): string {
+  return elementId(sha256(utf8.encode(`i\0${writer}\0${stamp}\0${index}`)));
+}
+
+/** An element id as a number below 62^8 < 2^48. */
+export function elementNumber(id: string): number {
+  let number = 0;
+  for (const digit of id) number = number * 62 + (BASE62_VALUE.get(digit) ?? 0);
+  return number;
+}
+
+/** The element id of a number below 62^8; undefined when there is none (too great, or it would end in "0"). */
+export function elementIdOf(number: number): string | undefined {
+  if (number >= 62 ** ELEMENT_ID_LENGTH || number % 62 === 0) return undefined;
+  return base62(number);
+}
+
+/** Where an element stands: elements are ordered by this text. The id makes it unique, so that there is room between any two. */
+export function fullPosition(position: string, elementIdText: string): string {
+  return position + elementIdText;
+}
+
+/**
+ * Position keys for new elements between two full positions, in order. Balanced, so that keys grow with the logarithm of the
+ * count; each is chosen so that with its id behind it, it still sorts where it belongs.
+ */
+export function positionsBetween(low: string | null, high: string | null, elementIds: readonly string[]): string[] {
+  const positions = Array.from<string>({ length: elementIds.length });
+  if (high === null) {
+    let previous = low;
+    elementIds.forEach((id, index) => {
+      const position = generateKeyBetween(previous, null);
+      positions[index] = position;
+      previous = fullPosition(position, id);
+    });
+    return positions;
+  }
+  const fill = (from: number, to: number, lowest: string | null, highest: string): void => {
+    if (from >= to) return;
+    const middle = (from + to) >> 1;
+    const id = elementIds[middle] ?? "";
+    let position = generateKeyBetween(lowest, highest);
+    while (fullPosition(position, id) >= highest) position = generateKeyBetween(lowest, position);
+    positions[middle] = position;
+    const full = fullPosition(position, id);
+    fill(from, middle, lowest, full);
+    fill(middle + 1, to, full, highest);
+  };
+  fill(0, elementIds.length, low, high);
+  return positions;
+}
+
+/** The position key that appending after `position` gives; what most elements of an array have. */
+export function nextPosition(position: string | null): string {
+  return generateKeyBetween(position, null);
+}
+
+function shortHash(sha256: Sha256, text: string): string {
+  return toHex(sha256(utf8.encode(text)).subarray(0, CONTAINER_ID_BYTES));
+}
+
+function elementId(hash: Uint8Array): string {
+  let number = 0;
+  for (let index = 0; index < 6; index++) number = number * 256 + (hash[index] ?? 0);
+  number %= 62 ** ELEMENT_ID_LENGTH;
+  return base62(number % 62 === 0 ? number + 1 : number);
+}
+
+function base62(number: number): string {
+  let text = "";
+  for (let rest = number; text.length < ELEMENT_ID_LENGTH; rest = Math.floor(rest / 62)) text = (BASE62[rest % 62] ?? "0") + text;
+  return text;
+}

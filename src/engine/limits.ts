@@ -1,0 +1,27 @@
+/** What one session, and all sessions together, may use. Every figure is an option. */
+export interface Limits {
+  /** Attributes in one session. */
+  readonly attributeCount: number;
+  /** UTF-8 bytes of an attribute's name, and of a property's name inside one. */
+  readonly nameBytes: number;
+  /** Encoded bytes of one attribute's value. */
+  readonly valueBytes: number;
+  /** Encoded bytes of one session. */
+  readonly sessionBytes: number;
+  /** Nesting inside an attribute's value. */
+  readonly depth: number;
+  /** Sessions alive in this process, hot and cold; beyond, new ones are refused (TOO_MANY_SESSIONS). */
+  readonly sessionCount: number;
+  /** Live Yjs documents; the least recently used beyond go cold. About 7.5 KB of heap each. */
+  readonly hotCount: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  attributeCount: 256,
+  nameBytes: 128,
+  valueBytes: 64 * 1024,
+  sessionBytes: 256 * 1024,
+  depth: 32,
+  sessionCount: 1_000_000,
+  hotCount: 10_000,
+};

@@ -1,0 +1,39 @@
+import type { Envelope } from "./envelope.ts";
+import type { SessionDocument } from "./document.ts";
+import type { SessionKey, SessionRecord } from "./record.ts";
+
+/** A session in memory. The registry is the only one to make these; there is one a key at any time. */
+export class LiveSession {
+  readonly key: SessionKey;
+  envelope: Envelope;
+  /** Undefined once the session ended. */
+  document: SessionDocument | undefined;
+  /** Counts what has to be stored; `storedVersion` lags behind while it is not. */
+  version = 0;
+  storedVersion = 0;
+  /** The append under way, if any: at most one a session, so that the newest state is stored last. */
+  storing: Promise<void> | undefined;
+  storedTouchMs = 0;
+  lastChangeAtMs = 0;
+  /** Whether the event `many-writers` was raised. */
+  isWarned = false;
+  /** The touch that others know of. */
+  sentTouchMs: number;
+  /** False once it went cold: who still holds it brings it back by writing. */
+  isHeld = true;
+
+  constructor(envelope: Envelope, document: SessionDocument | undefined) {
+    this.key = envelope.key;
+    this.envelope = envelope;
+    this.document = document;
+    this.sentTouchMs = envelope.touchedAtMs;
+  }
+
+  get isStored(): boolean {
+    return this.storedVersion === this.version;
+  }
+
+  record(): SessionRecord {
+    return { envelope: this.envelope, document: this.document?.encode() };
+  }
+}

@@ -1,0 +1,219 @@
+import type { Schema } from "./attributes/schema.ts";
+import { CellKind, namedContainer, ROOT_CONTAINER } from "./cells.ts";
+import type { Sha256 } from "./containers.ts";
+import type { DraftRow, SessionDocument } from "./document.ts";
+import type { Envelope } from "./envelope.ts";
+import { SessionError } from "./errors.ts";
+import { nextStamp } from "./hybrid-clock.ts";
+import type { Limits } from "./limits.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { Change, SessionKey } from "./record.ts";
+import type { CommitResult, OpenSession } from "./session-engine.ts";
+import type { Verdict } from "./verdict.ts";
+import { ContainerNode } from "./view.ts";
+import { WorkingCopy, type WorkingDifference } from "./working-copy.ts";
+
+/** What a cell takes besides its value, generously: its name, its place in a row, its row in the document. */
+const CELL_BYTES = 64;
+
+const EMPTY_ROOT = new ContainerNode(ROOT_CONTAINER, CellKind.object, {});
+
+/** What an open session needs of its engine. */
+export interface SessionHost {
+  readonly schema: Schema;
+  readonly limits: Limits;
+  readonly sha256: Sha256;
+  nowMs(): number;
+  keyOf(id: string): SessionKey;
+  verdictOf(envelope: Envelope): Verdict;
+  newEnvelope(key: SessionKey, idleTimeoutMs?: number): Envelope;
+  newDocument(): SessionDocument;
+  /** Takes in a new session. */
+  add(envelope: Envelope, document: SessionDocument): LiveSession;
+  /** The live session of today, for one that may have gone cold since it was opened. */
+  reattach(live: LiveSession): LiveSession;
+  touch(live: LiveSession): void;
+  setIdleTimeout(live: LiveSession, idleTimeoutMs: number, latestStamp: number): void;
+  /** Tells others. `change` undefined: they are told the session whole. */
+  committed(live: LiveSession, change: Change | undefined): void;
+  /** A commit came too late. */
+  discarded(key: SessionKey): void;
+  store(live: LiveSession): Promise<void>;
+}
+
+/** One request's view of one session; see `OpenSession`. */
+export class RequestSession implements OpenSession {
+  readonly #engine: SessionHost;
+  #live: LiveSession | undefined;
+  #working: WorkingCopy;
+  #draftKey: SessionKey | undefined;
+  #idleTimeoutMs: number | undefined;
+
+  constructor(engine: SessionHost, live: LiveSession | undefined) {
+    this.#engine = engine;
+    this.#live = live;
+    this.#working = this.#newWorkingCopy();
+  }
+
+  get key(): SessionKey | undefined {
+    return this.#live?.key ?? this.#draftKey;
+  }
+
+  get isNew(): boolean {
+    return this.#live === undefined;
+  }
+
+  get envelope(): Envelope {
+    return this.#live?.envelope ?? this.#engine.newEnvelope(this.#draftKey ?? "", this.#idleTimeoutMs);
+  }
+
+  get(name: string): unknown {
+    return this.#working.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.#working.has(name);
+  }
+
+  set(name: string, value: unknown): void {
+    this.#working.set(name, value);
+  }
+
+  delete(name: string): void {
+    this.#working.delete(name);
+  }
+
+  names(): string[] {
+    return this.#working.names();
+  }
+
+  identify(id: string): void {
+    if (this.key !== undefined) throw new SessionError("INVARIANT_BROKEN", "A session is identified once; use regenerate() for a new id.");
+    this.#draftKey = this.#engine.keyOf(id);
+  }
+
+  verdict(): Verdict {
+    return this.#live === undefined ? "alive" : this.#engine.verdictOf(this.#live.envelope);
+  }
+
+  touch(): void {
+    if (this.#live !== undefined) this.#engine.touch(this.#live);
+  }
+
+  setIdleTimeout(idleTimeoutMs: number): void {
+    if (!(idleTimeoutMs > 0)) throw new SessionError("OPTION_INVALID", "An idle timeout is a number of milliseconds above 0.");
+    this.#idleTimeoutMs = idleTimeoutMs;
+  }
+
+  isModified(): boolean {
+    return this.#working.isModified() || this.#isIdleTimeoutChanged();
+  }
+
+  commit(options?: { readonly evenIfEmpty?: boolean }): CommitResult {
+    const isDraft = this.#live === undefined;
+    if (!this.isModified() && !(isDraft && options?.evenIfEmpty === true)) return "unchanged";
+    if (this.#live === undefined) return this.#commitDraft(options?.evenIfEmpty === true);
+    if (this.verdict() !== "alive") {
+      this.#engine.discarded(this.#live.key);
+      return "discarded";
+    }
+    const live = this.#engine.reattach(this.#live);
+    this.#live = live;
+    const { document } = live;
+    if (document === undefined) return "discarded";
+    const change = this.#write(live, document);
+    const isIdleChange = this.#isIdleTimeoutChanged();
+    if (isIdleChange) this.#engine.setIdleTimeout(live, this.#idleTimeoutMs ?? 0, document.latestStamp);
+    if (change === undefined && !isIdleChange) return "unchanged";
+    this.#engine.committed(live, isIdleChange ? undefined : change);
+    return "committed";
+  }
+
+  async persisted(): Promise<void> {
+    if (this.#live !== undefined) await this.#engine.store(this.#live);
+  }
+
+  reload(): void {
+    this.#working = this.#newWorkingCopy();
+    this.#idleTimeoutMs = undefined;
+  }
+
+  #newWorkingCopy(): WorkingCopy {
+    return new WorkingCopy(this.#live?.document?.root() ?? EMPTY_ROOT, this.#engine.schema, this.#engine.limits);
+  }
+
+  #commitDraft(evenIfEmpty: boolean): CommitResult {
+    const key = this.#draftKey;
+    if (key === undefined) throw new SessionError("INVARIANT_BROKEN", "A draft is identified before it is committed.");
+    const document = this.#engine.newDocument();
+    const envelope = this.#engine.newEnvelope(key, this.#idleTimeoutMs);
+    const written = this.#difference(envelope, document);
+    if (written.difference.rows.length === 0 && !evenIfEmpty) return "unchanged";
+    const live = this.#engine.add(envelope, document);
+    if (written.difference.rows.length > 0) {
+      document.commit(written.difference.rows, written.stamp);
+      this.#working.rebase(written.difference, written.stamp, document.root());
+    }
+    this.#live = live;
+    this.#engine.committed(live, undefined);
+    return "committed";
+  }
+
+  #write(live: LiveSession, document: SessionDocument): Change | undefined {
+    const isAlone = document.root() === this.#working.base;
+    const { difference, stamp } = this.#difference(live.envelope, document);
+    const rows = isAlone ? difference.rows : visibleRows(difference.rows, document);
+    const change = rows.length === 0 ? undefined : document.commit(rows, stamp);
+    this.#working.rebase(difference, stamp, isAlone ? document.root() : undefined);
+    return change;
+  }
+
+  /** @throws SessionError LIMIT_EXCEEDED, before anything is changed */
+  #difference(envelope: Envelope, document: SessionDocument): { difference: WorkingDifference; stamp: number } {
+    const stamp = nextStamp(this.#engine.nowMs(), envelope.createdAtMs, document.latestStamp);
+    const difference = this.#working.difference({
+      sha256: this.#engine.sha256,
+      writer: document.writer,
+      stamp,
+      removalFloor: document.removalFloor,
+      counterPart: (containerId, part) => document.counterPart(containerId, part),
+    });
+    const { sessionBytes } = this.#engine.limits;
+    const estimate = difference.valueBytes + (difference.cellCount + difference.rows.length) * CELL_BYTES;
+    if (difference.rows.length > 0 && document.sizeAfter(difference.rows, stamp, estimate, sessionBytes) > sessionBytes) {
+      throw new SessionError(
+        "LIMIT_EXCEEDED",
+        `The session would be larger than limits.sessionBytes (${sessionBytes}); remove what is not needed, or raise the limit.`,
+      );
+    }
+    return { difference, stamp };
+  }
+
+  #isIdleTimeoutChanged(): boolean {
+    return this.#idleTimeoutMs !== undefined && this.#live !== undefined && this.#live.envelope.idleTimeoutMs !== this.#idleTimeoutMs;
+  }
+}
+
+/**
+ * The rows that somebody will see: writes into containers that were removed or replaced since the request was given them lose
+ * to that removal.
+ */
+function visibleRows(rows: readonly DraftRow[], document: SessionDocument): DraftRow[] {
+  const visible = new Set<DraftRow>();
+  const named = new Set<string>();
+  const isVisible = (row: DraftRow): boolean =>
+    row.containerId === ROOT_CONTAINER || named.has(row.containerId) || document.holds(row.containerId);
+  for (let grew = true; grew;) {
+    grew = false;
+    for (const row of rows) {
+      if (visible.has(row) || !isVisible(row)) continue;
+      visible.add(row);
+      grew = true;
+      for (const cell of row.cells) {
+        const id = namedContainer(cell);
+        if (id !== undefined) named.add(id);
+      }
+    }
+  }
+  return rows.filter((row) => visible.has(row));
+}

@@ -1,0 +1,184 @@
+import { createEncoder, toUint8Array, writeUint8, writeUint8Array, writeVarString, writeVarUint, writeVarUint8Array } from "lib0/encoding";
+import type { Encoder } from "lib0/encoding";
+import { ByteReader, corrupt } from "./byte-reader.ts";
+import type { EndReason, Envelope } from "./envelope.ts";
+import { SessionError } from "./errors.ts";
+import { keyToBytes } from "./key-bytes.ts";
+import type { Change, Dot, DroppedCells, Epoch, SessionRecord, WriterId } from "./record.ts";
+
+// What src/sync needs to read and write frames around these layouts.
+export { ByteReader } from "./byte-reader.ts";
+export { KEY_BYTES, keyToBytes } from "./key-bytes.ts";
+
+/** First byte of everything encoded here. Readers refuse any other; a new layout takes the next number. */
+export const RECORD_CODEC_VERSION = 1;
+
+/** Writers are drawn from [2^32, 2^35): above browsers' 32-bit Yjs client ids, below five varuint bytes after subtracting 2^32. */
+const WRITER_MIN = 2 ** 32;
+const WRITER_END = 2 ** 35;
+const EPOCH_HASH = /^[0-9a-f]{16}$/;
+/** Container ids are hashes or short fresh ids; this is only the bound up to which a peer is believed. */
+const CONTAINER_ID_BYTES_MAX = 255;
+/** The position is the byte that stands for it; 0 means alive. Append only. */
+const END_REASONS: readonly EndReason[] = ["destroyed", "rotated", "expired", "revoked"];
+
+/**
+ * `[u8 version][envelope][document]`; the document is there exactly when the session has not ended:
+ * `[varuint epoch counter][8 bytes epoch hash][varuint length][Yjs update V1]`.
+ * @throws SessionError INVARIANT_BROKEN when the record is not one (ended with a document, alive without).
+ */
+export function encodeRecord(record: SessionRecord): Uint8Array {
+  const encoder = versioned();
+  writeEnvelope(encoder, record.envelope);
+  if ((record.envelope.ended === undefined) !== (record.document !== undefined)) {
+    throw new SessionError("INVARIANT_BROKEN", "a record has a document exactly when its session has not ended; report this as a bug");
+  }
+  if (record.document !== undefined) {
+    writeEpoch(encoder, record.document.epoch);
+    writeVarUint8Array(encoder, record.document.bytes);
+  }
+  return toUint8Array(encoder);
+}
+
+/** The inverse of `encodeRecord`. Shares no memory with `bytes`. @throws SessionError RECORD_CORRUPT */
+export function decodeRecord(bytes: Uint8Array): SessionRecord {
+  const reader = readVersioned(bytes);
+  const envelope = readEnvelope(reader);
+  const document = envelope.ended === undefined ? { epoch: readEpoch(reader), bytes: reader.varBytes() } : undefined;
+  reader.finish();
+  return { envelope, document };
+}
+
+/**
+ * `[u8 version][16 bytes key][varuint createdAtMs][varuint deadlineMs - createdAtMs][varuint idleTimeoutMs][varuint idleTimeoutStamp]`
+ * `[varuint touchedAtMs][u8 end: 0 alive, 1 destroyed, 2 rotated, 3 expired, 4 revoked]`, and for an ended one `[varuint ended atMs]`.
+ */
+export function encodeEnvelope(envelope: Envelope): Uint8Array {
+  const encoder = versioned();
+  writeEnvelope(encoder, envelope);
+  return toUint8Array(encoder);
+}
+
+/** The inverse of `encodeEnvelope`. @throws SessionError RECORD_CORRUPT */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  const reader = readVersioned(bytes);
+  const envelope = readEnvelope(reader);
+  reader.finish();
+  return envelope;
+}
+
+/**
+ * `[u8 version][varuint epoch counter][8 bytes epoch hash][varuint writer - 2^32][varuint previousStamp][varuint stamp - previousStamp]`
+ * `[varuint count]([varuint writer - 2^32][varuint stamp])*` what its author saw,
+ * `[varuint count]([varuint length][container id, UTF-8][varuint writer - 2^32][varuint stamp])*` dropped cells,
+ * `[varuint length][Yjs update V1]`.
+ */
+export function encodeChange(change: Change): Uint8Array {
+  const encoder = versioned();
+  writeEpoch(encoder, change.epoch);
+  writeWriter(encoder, change.writer);
+  writeVarUint(encoder, change.previousStamp);
+  writeVarUint(encoder, change.stamp - change.previousStamp);
+  writeVarUint(encoder, change.seen.length);
+  for (const [writer, stamp] of change.seen) {
+    writeWriter(encoder, writer);
+    writeVarUint(encoder, stamp);
+  }
+  writeVarUint(encoder, change.dropped.length);
+  for (const cells of change.dropped) {
+    writeVarString(encoder, cells.containerId);
+    writeWriter(encoder, cells.writer);
+    writeVarUint(encoder, cells.stamp);
+  }
+  writeVarUint8Array(encoder, change.update);
+  return toUint8Array(encoder);
+}
+
+/** The inverse of `encodeChange`. Shares no memory with `bytes`. @throws SessionError RECORD_CORRUPT */
+export function decodeChange(bytes: Uint8Array): Change {
+  const reader = readVersioned(bytes);
+  const epoch = readEpoch(reader);
+  const writer = readWriter(reader);
+  const previousStamp = reader.varUint();
+  const stamp = previousStamp + reader.varUint();
+  if (stamp === previousStamp || !Number.isSafeInteger(stamp)) throw corrupt("a stamp does not follow the one before it");
+  const seen: Dot[] = [];
+  for (let left = reader.count(2); left > 0; left -= 1) seen.push([readWriter(reader), readStamp(reader)]);
+  const dropped: DroppedCells[] = [];
+  for (let left = reader.count(3); left > 0; left -= 1) {
+    dropped.push({ containerId: reader.text(CONTAINER_ID_BYTES_MAX), writer: readWriter(reader), stamp: readStamp(reader) });
+  }
+  const update = reader.varBytes();
+  reader.finish();
+  return { epoch, writer, previousStamp, stamp, seen, update, dropped };
+}
+
+function versioned(): Encoder {
+  const encoder = createEncoder();
+  writeUint8(encoder, RECORD_CODEC_VERSION);
+  return encoder;
+}
+
+function readVersioned(bytes: Uint8Array): ByteReader {
+  const reader = new ByteReader(bytes);
+  if (reader.u8() !== RECORD_CODEC_VERSION) throw corrupt("its version is not one that this process reads");
+  return reader;
+}
+
+function writeEnvelope(encoder: Encoder, envelope: Envelope): void {
+  writeUint8Array(encoder, keyToBytes(envelope.key));
+  writeVarUint(encoder, envelope.createdAtMs);
+  writeVarUint(encoder, envelope.deadlineMs - envelope.createdAtMs);
+  writeVarUint(encoder, envelope.idleTimeoutMs);
+  writeVarUint(encoder, envelope.idleTimeoutStamp);
+  writeVarUint(encoder, envelope.touchedAtMs);
+  if (envelope.ended === undefined) return writeUint8(encoder, 0);
+  writeUint8(encoder, END_REASONS.indexOf(envelope.ended.reason) + 1);
+  writeVarUint(encoder, envelope.ended.atMs);
+}
+
+function readEnvelope(reader: ByteReader): Envelope {
+  const key = reader.key();
+  const createdAtMs = reader.varUint();
+  const deadlineMs = createdAtMs + reader.varUint();
+  if (!Number.isSafeInteger(deadlineMs)) throw corrupt("a deadline is out of its range");
+  const idleTimeoutMs = reader.varUint();
+  const idleTimeoutStamp = reader.varUint();
+  const touchedAtMs = reader.varUint();
+  const end = reader.u8();
+  if (end === 0) return { key, createdAtMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp, touchedAtMs, ended: undefined };
+  const reason = END_REASONS[end - 1];
+  if (reason === undefined) throw corrupt("it ended for an unknown reason");
+  return { key, createdAtMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp, touchedAtMs, ended: { reason, atMs: reader.varUint() } };
+}
+
+function writeEpoch(encoder: Encoder, epoch: Epoch): void {
+  if (!EPOCH_HASH.test(epoch.hash))
+    throw new SessionError("INVARIANT_BROKEN", "an epoch's hash is 16 lower-case hex digits; report this as a bug");
+  writeVarUint(encoder, epoch.counter);
+  for (let index = 0; index < epoch.hash.length; index += 2) writeUint8(encoder, Number.parseInt(epoch.hash.slice(index, index + 2), 16));
+}
+
+function readEpoch(reader: ByteReader): Epoch {
+  const counter = reader.varUint();
+  let hash = "";
+  for (const byte of reader.view(8)) hash += byte.toString(16).padStart(2, "0");
+  return { counter, hash };
+}
+
+function writeWriter(encoder: Encoder, writer: WriterId): void {
+  if (!Number.isSafeInteger(writer) || writer < WRITER_MIN || writer >= WRITER_END) {
+    throw new SessionError("INVARIANT_BROKEN", "a writer id is an integer in [2^32, 2^35); report this as a bug");
+  }
+  writeVarUint(encoder, writer - WRITER_MIN);
+}
+
+function readWriter(reader: ByteReader): WriterId {
+  return WRITER_MIN + reader.varUint(WRITER_END - WRITER_MIN - 1);
+}
+
+function readStamp(reader: ByteReader): number {
+  const stamp = reader.varUint();
+  if (stamp === 0) throw corrupt("a stamp is zero");
+  return stamp;
+}

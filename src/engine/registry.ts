@@ -1,0 +1,317 @@
+import type { EngineClock } from "./hybrid-clock.ts";
+import { type DocumentContext, SessionDocument } from "./document.ts";
+import type { Envelope } from "./envelope.ts";
+import { SessionError } from "./errors.ts";
+import type { EventListener } from "./events.ts";
+import type { Limits } from "./limits.ts";
+import { LiveSession } from "./live-session.ts";
+import { mergeRecords } from "./merge-records.ts";
+import type { Dot, SessionKey, SessionRecord } from "./record.ts";
+import type { FetchAnswer } from "./replication.ts";
+import type { Runtime } from "./runtime.ts";
+import type { SessionStore } from "./session-store.ts";
+import { verdict } from "./verdict.ts";
+
+/** How long after its last use a session may still be touched on another node: coalesced touches arrive this late. */
+const TOUCH_DELAY_MAX_MS = 60_000;
+const SWEEP_INTERVAL_MS = 1_000;
+/** Sessions looked at in one sweep: a few tenths of a millisecond each thousand. */
+const SWEEP_COUNT = 5_000;
+const DISCARD_COUNT = 1_000;
+
+export interface RegistryOptions {
+  readonly runtime: Runtime;
+  readonly clock: EngineClock;
+  readonly context: DocumentContext;
+  readonly store: SessionStore;
+  readonly limits: Limits;
+  /** How far two clocks may be apart, milliseconds. */
+  readonly epsilonMs: number;
+  readonly onEvent: EventListener;
+  /** Asks the holders; undefined without replication. */
+  readonly fetch: ((key: SessionKey) => Promise<FetchAnswer>) | undefined;
+  /** This process holds `key` from now on, or no longer. */
+  readonly onHold: (key: SessionKey) => void;
+  readonly onRelease: (key: SessionKey) => void;
+}
+
+interface Cold {
+  /** The last commit that this process made to it: should the store have lost it, the writer id must not be used again. */
+  readonly own: Dot;
+  readonly discardAtMs: number;
+}
+
+/**
+ * Hot, cold, gone: the one place that makes live sessions of records and sends them to rest. Hot sessions are live documents, the
+ * least recently used go cold; cold ones rest in the store and are remembered here; the others are gone.
+ */
+export class Registry {
+  readonly #options: RegistryOptions;
+  /** Live and ended sessions in memory, least recently used first. */
+  readonly #hot = new Map<SessionKey, LiveSession>();
+  /** Sessions that rest in the store but still belong to this process. */
+  readonly #cold = new Map<SessionKey, Cold>();
+  readonly #loading = new Map<SessionKey, Promise<LiveSession | undefined>>();
+  /** Spares moving the session that is last already. */
+  #latest: LiveSession | undefined;
+  #hotSweep: Iterator<[SessionKey, LiveSession]> | undefined;
+  #coldSweep: Iterator<[SessionKey, Cold]> | undefined;
+  #isWarned = false;
+  #isClosed = false;
+  #stopSweep: () => void = () => undefined;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#armSweep();
+  }
+
+  get sessionCount(): number {
+    return this.#hot.size + this.#cold.size;
+  }
+
+  *heldKeys(): Iterable<SessionKey> {
+    yield* this.#hot.keys();
+    yield* this.#cold.keys();
+  }
+
+  /** The session if it is in memory; marks it as used. */
+  hot(key: SessionKey): LiveSession | undefined {
+    const session = this.#hot.get(key);
+    if (session !== undefined && session !== this.#latest) {
+      this.#hot.delete(key);
+      this.#hot.set(key, session);
+      this.#latest = session;
+    }
+    return session;
+  }
+
+  /** As `hot`, but it does not count as use. */
+  peek(key: SessionKey): LiveSession | undefined {
+    return this.#hot.get(key);
+  }
+
+  isHeld(key: SessionKey): boolean {
+    return this.#hot.has(key) || this.#cold.has(key);
+  }
+
+  /**
+   * Loads a session that is not hot: from the store and, when this process did not hold it, from the holders. One load a key at
+   * a time.
+   * @throws SessionError SESSION_UNAVAILABLE
+   */
+  load(key: SessionKey): Promise<LiveSession | undefined> {
+    const loading = this.#loading.get(key);
+    if (loading !== undefined) return loading;
+    const started = this.#load(key).finally(() => this.#loading.delete(key));
+    this.#loading.set(key, started);
+    return started;
+  }
+
+  /** From the store only, and only what this process holds: for what comes from peers. */
+  async held(key: SessionKey): Promise<LiveSession | undefined> {
+    const hot = this.#hot.get(key);
+    if (hot !== undefined || !this.#cold.has(key)) return hot;
+    return this.load(key);
+  }
+
+  /**
+   * Takes in a session that is new here. An ended one always finds room: forgetting an end would revive the session.
+   * @throws SessionError TOO_MANY_SESSIONS
+   */
+  add(envelope: Envelope, document: SessionDocument | undefined): LiveSession {
+    if (document !== undefined) this.#checkRoom();
+    const session = new LiveSession(envelope, document);
+    this.#insert(session);
+    return session;
+  }
+
+  /** A session that went cold while somebody still had it: it comes back as it is, unless it was loaded anew meanwhile. */
+  reattach(session: LiveSession): LiveSession {
+    if (session.isHeld) return session;
+    const current = this.#hot.get(session.key);
+    if (current !== undefined) return current;
+    const cold = this.#cold.get(session.key);
+    if (cold !== undefined) session.document?.continueFrom(cold.own);
+    session.isHeld = true;
+    session.version++;
+    this.#insert(session);
+    return session;
+  }
+
+  /** Must be called after every change of a session. */
+  changed(session: LiveSession): void {
+    session.version++;
+    if (this.#options.store.durable) this.store(session).catch(() => undefined);
+  }
+
+  /** Resolves when all that the session holds now is stored. Appends of one session never overlap. */
+  async store(session: LiveSession): Promise<void> {
+    const wanted = session.version;
+    while (session.storedVersion < wanted) {
+      session.storing ??= this.#append(session).finally(() => {
+        session.storing = undefined;
+      });
+      await session.storing;
+    }
+  }
+
+  /** From when on nobody needs what is stored of a session. */
+  discardAtMs({ ended, deadlineMs, touchedAtMs, idleTimeoutMs }: Envelope): number {
+    const goneMs = deadlineMs + 3 * this.#options.epsilonMs;
+    if (ended !== undefined) return goneMs;
+    const slackMs = 2 * this.#options.epsilonMs + Math.min(idleTimeoutMs / 10, TOUCH_DELAY_MAX_MS);
+    return Math.min(goneMs, touchedAtMs + idleTimeoutMs + slackMs);
+  }
+
+  /** Stores what is not stored. Resolves when every append has settled. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopSweep();
+    await Promise.allSettled(this.#loading.values());
+    if (this.#options.store.durable) {
+      await Promise.allSettled([...this.#hot.values()].filter((session) => !session.isStored).map((session) => this.store(session)));
+    }
+    this.#hot.clear();
+    this.#cold.clear();
+  }
+
+  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+    const wasCold = this.#cold.has(key);
+    const fetching = wasCold ? undefined : this.#options.fetch?.(key);
+    const [stored, fetched] = await Promise.all([
+      this.#options.store.load(key).then(
+        (record) => ({ record, error: undefined }),
+        (error: unknown) => ({ record: undefined, error }),
+      ),
+      fetching,
+    ]);
+    const fromPeers = fetched?.kind === "found" ? fetched.record : undefined;
+    const record = this.#merged(stored.record, fromPeers);
+    // While this waited, the session may have come in another way: from a peer, or newly created.
+    const hot = this.#hot.get(key);
+    if (hot !== undefined) return hot;
+    if (record === undefined) {
+      if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
+      if (fetched?.kind === "unavailable") throw unavailable("no relay that could know it answered");
+      if (this.#cold.delete(key)) this.#options.onRelease(key);
+      return undefined;
+    }
+    if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
+    const own = this.#cold.get(key)?.own;
+    const document = record.document === undefined ? undefined : SessionDocument.load(this.#options.context, record.document, own);
+    const session = new LiveSession(record.envelope, document);
+    if (fromPeers !== undefined) session.version++;
+    this.#insert(session);
+    return session;
+  }
+
+  #merged(left: SessionRecord | undefined, right: SessionRecord | undefined): SessionRecord | undefined {
+    if (left === undefined || right === undefined) return left ?? right;
+    return mergeRecords(left, right, this.#options.context);
+  }
+
+  #insert(session: LiveSession): void {
+    const isNew = !this.isHeld(session.key);
+    this.#cold.delete(session.key);
+    this.#hot.set(session.key, session);
+    this.#latest = session;
+    if (isNew) this.#options.onHold(session.key);
+    if (this.#hot.size > this.#options.limits.hotCount) this.#cool();
+  }
+
+  /** Sends the least recently used session to rest. It stays hot until it is stored: nothing unsaved is evicted. */
+  #cool(): void {
+    for (const session of this.#hot.values()) {
+      if (session.storing !== undefined) continue;
+      if (session.storedTouchMs !== session.envelope.touchedAtMs) session.version++;
+      this.store(session).then(
+        () => this.#release(session),
+        () => undefined,
+      );
+      return;
+    }
+  }
+
+  #release(session: LiveSession): void {
+    if (!session.isStored || this.#hot.get(session.key) !== session || this.#hot.size <= this.#options.limits.hotCount) return;
+    this.#hot.delete(session.key);
+    session.isHeld = false;
+    const own = session.document?.own ?? [this.#options.context.writer(), 0];
+    this.#cold.set(session.key, { own, discardAtMs: this.discardAtMs(session.envelope) });
+  }
+
+  async #append(session: LiveSession): Promise<void> {
+    const { version, envelope } = session;
+    try {
+      await this.#options.store.append(session.key, session.record(), this.discardAtMs(session.envelope));
+      session.storedVersion = Math.max(session.storedVersion, version);
+      session.storedTouchMs = envelope.touchedAtMs;
+    } catch (error) {
+      this.#options.onEvent({ type: "store-failed", error });
+      throw error instanceof SessionError
+        ? error
+        : new SessionError("STORE_UNAVAILABLE", "The session store failed; it is tried again, nothing is lost in this process.", {
+            cause: error,
+          });
+    }
+  }
+
+  #checkRoom(): void {
+    const { sessionCount } = this.#options.limits;
+    if (this.sessionCount >= sessionCount) {
+      throw new SessionError(
+        "TOO_MANY_SESSIONS",
+        `This process holds limits.sessionCount (${sessionCount}) sessions; raise it, shorten idleTimeoutMs, or add a node.`,
+      );
+    }
+    const isNear = this.sessionCount >= 0.8 * sessionCount;
+    if (isNear && !this.#isWarned)
+      this.#options.onEvent({ type: "sessions-near-limit", sessionCount: this.sessionCount, limit: sessionCount });
+    this.#isWarned = isNear;
+  }
+
+  #armSweep(): void {
+    this.#stopSweep = this.#options.runtime.setTimer(SWEEP_INTERVAL_MS, () => {
+      this.#sweepOnce();
+      if (!this.#isClosed) this.#armSweep();
+    });
+  }
+
+  /** Evicts what nobody will ask for again; writes nothing about it (an idle session is not ended by the passing of time). */
+  #sweepOnce(): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#hotSweep ??= this.#hot.entries();
+    for (let seen = 0; seen < SWEEP_COUNT; seen++) {
+      const next = this.#hotSweep.next();
+      if (next.done === true) {
+        this.#hotSweep = undefined;
+        break;
+      }
+      const [key, session] = next.value;
+      if (this.discardAtMs(session.envelope) <= nowMs && verdict(session.envelope, nowMs) !== "alive") {
+        this.#hot.delete(key);
+        session.isHeld = false;
+        this.#options.onRelease(key);
+      } else if (!session.isStored && this.#options.store.durable) {
+        this.store(session).catch(() => undefined);
+      }
+    }
+    this.#coldSweep ??= this.#cold.entries();
+    for (let seen = 0; seen < SWEEP_COUNT; seen++) {
+      const next = this.#coldSweep.next();
+      if (next.done === true) {
+        this.#coldSweep = undefined;
+        break;
+      }
+      const [key, cold] = next.value;
+      if (cold.discardAtMs <= nowMs && this.#cold.delete(key)) this.#options.onRelease(key);
+    }
+    this.#options.store
+      .discardExpired(nowMs, DISCARD_COUNT)
+      .catch((error: unknown) => this.#options.onEvent({ type: "store-failed", error }));
+  }
+}
+
+function unavailable(why: string, cause?: unknown): SessionError {
+  return new SessionError("SESSION_UNAVAILABLE", `A session could not be loaded: ${why}; try again.`, { cause });
+}

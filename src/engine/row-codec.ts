@@ -1,0 +1,277 @@
+import * as decoding from "lib0/decoding";
+import * as encoding from "lib0/encoding";
+import { type Cell, type CellContent, CellKind, isContainerKind, Layout, positionProperty, ROOT_CONTAINER, type Row } from "./cells.ts";
+import {
+  CONTAINER_ID_BYTES,
+  ELEMENT_ID_LENGTH,
+  elementIdOf,
+  elementNumber,
+  fromHex,
+  fullPosition,
+  nextPosition,
+  toHex,
+} from "./containers.ts";
+import { SessionError } from "./errors.ts";
+import type { Limits } from "./limits.ts";
+import type { Dot, Stamp, WriterId } from "./record.ts";
+import { readText, writeText } from "./text-codec.ts";
+import { readValue, writeValue } from "./value-codec.ts";
+import { checkName } from "./values.ts";
+
+/*
+ * Rows are the elements of a document's Y.Array, each a byte string:
+ *
+ *   commit row      [u8 0 | root << 2 | layout << 3] [varuint stamp] [8 bytes container id, unless root] cell*
+ *   genesis header  [u8 1] [varuint removal floor] [varuint n] n × ([varuint writer] [varuint stamp]) (8 bytes container id)*
+ *   genesis row     [u8 2 | layout << 3] [varuint container: 0 root, i the i-th of the header] cell*
+ *
+ *   cell            [u8 kind | sameDot << 3 | nextPosition << 4]
+ *                   genesis rows, unless sameDot: [varuint index of the writer in the header] [varuint stamp]
+ *                   property, by layout: named [varstring] · elements [u48 element id] · writers [varuint writer, 0 the start]
+ *                   layout elements, unless removed or nextPosition: [varstring position key]
+ *                   value: [value] · containers: [8 bytes id] in a commit row, [varuint index ≥ 1] in a genesis row
+ *
+ * The writer of a commit row is the Yjs client that inserted it. Cells fill the rest of the row.
+ */
+const COMMIT_ROW = 0;
+const GENESIS_HEADER = 1;
+const GENESIS_ROW = 2;
+const ROW_TYPE_MASK = 3;
+const ROOT_FLAG = 4;
+const LAYOUT_SHIFT = 3;
+const KIND_MASK = 7;
+const SAME_DOT_FLAG = 8;
+const NEXT_POSITION_FLAG = 16;
+
+/** What the rows of a genesis refer to by small numbers, and what it carries besides cells. */
+export interface GenesisHeader {
+  /** The highest stamp of an object-property removal that compaction has dropped; 0 for none (`G` of DESIGN 3.2). */
+  readonly removalFloor: Stamp;
+  readonly vector: readonly Dot[];
+  readonly containerIds: readonly string[];
+}
+
+export type DecodedRow =
+  | { readonly type: "commit"; readonly stamp: Stamp; readonly row: Row }
+  | { readonly type: "header"; readonly header: GenesisHeader }
+  | { readonly type: "genesis"; readonly row: Row };
+
+export function encodeCommitRow(stamp: Stamp, containerId: string, layout: Layout, cells: readonly CellContent[]): Uint8Array {
+  const encoder = emptyEncoder();
+  const isRoot = containerId === ROOT_CONTAINER;
+  encoding.writeUint8(encoder, COMMIT_ROW | (isRoot ? ROOT_FLAG : 0) | (layout << LAYOUT_SHIFT));
+  encoding.writeVarUint(encoder, stamp);
+  if (!isRoot) encoding.writeUint8Array(encoder, fromHex(containerId));
+  for (const cell of cells) {
+    encoding.writeUint8(encoder, cell.kind);
+    writeProperty(encoder, layout, cell);
+    if (layout === Layout.elements && cell.kind !== CellKind.removed) writeText(encoder, cell.position);
+    if (cell.kind === CellKind.value) writeValue(encoder, cell.content ?? null);
+    else if (isContainerKind(cell.kind)) encoding.writeUint8Array(encoder, fromHex(cell.content as string));
+  }
+  return encoding.toUint8Array(encoder);
+}
+
+export function encodeGenesisHeader(header: GenesisHeader): Uint8Array {
+  const encoder = emptyEncoder();
+  encoding.writeUint8(encoder, GENESIS_HEADER);
+  encoding.writeVarUint(encoder, header.removalFloor);
+  encoding.writeVarUint(encoder, header.vector.length);
+  for (const [writer, stamp] of header.vector) {
+    encoding.writeVarUint(encoder, writer);
+    encoding.writeVarUint(encoder, stamp);
+  }
+  for (const id of header.containerIds) encoding.writeUint8Array(encoder, fromHex(id));
+  return encoding.toUint8Array(encoder);
+}
+
+/** Deterministic: the cells are sorted here, and the numbers come from the maps. */
+export function encodeGenesisRow(
+  row: Row,
+  containerNumbers: ReadonlyMap<string, number>,
+  writerNumbers: ReadonlyMap<WriterId, number>,
+): Uint8Array {
+  const encoder = emptyEncoder();
+  encoding.writeUint8(encoder, GENESIS_ROW | (row.layout << LAYOUT_SHIFT));
+  encoding.writeVarUint(encoder, numberOf(containerNumbers, row.containerId));
+  let previous: Cell | undefined;
+  for (const cell of sortedForGenesis(row)) {
+    const sameDot = previous !== undefined && previous.stamp === cell.stamp && previous.writer === cell.writer;
+    const hasPosition = row.layout === Layout.elements && cell.kind !== CellKind.removed;
+    const isNext = hasPosition && followsAt(previous, cell.position);
+    encoding.writeUint8(encoder, cell.kind | (sameDot ? SAME_DOT_FLAG : 0) | (isNext ? NEXT_POSITION_FLAG : 0));
+    if (!sameDot) {
+      encoding.writeVarUint(encoder, numberOf(writerNumbers, cell.writer));
+      encoding.writeVarUint(encoder, cell.stamp);
+    }
+    writeProperty(encoder, row.layout, cell);
+    if (hasPosition && !isNext) writeText(encoder, cell.position);
+    if (cell.kind === CellKind.value) writeValue(encoder, cell.content ?? null);
+    else if (isContainerKind(cell.kind)) encoding.writeVarUint(encoder, numberOf(containerNumbers, cell.content as string));
+    previous = cell;
+  }
+  return encoding.toUint8Array(encoder);
+}
+
+/**
+ * `writer` is the Yjs client that inserted the row; `header` the genesis header of the document, which comes first in it.
+ * @throws SessionError RECORD_CORRUPT for anything that the encoders above cannot have written.
+ */
+export function decodeRow(bytes: Uint8Array, writer: WriterId, header: GenesisHeader | undefined, limits: Limits): DecodedRow {
+  try {
+    return readRow(decoding.createDecoder(bytes), writer, header, limits);
+  } catch (error) {
+    if (error instanceof SessionError && error.code === "RECORD_CORRUPT") throw error;
+    throw new SessionError("RECORD_CORRUPT", "A row of a session document cannot be read; fetch the session from another holder.", {
+      cause: error,
+    });
+  }
+}
+
+/** One encoder serves every row: a row is written in one go, and copied out of it. */
+const sharedEncoder = encoding.createEncoder();
+
+function emptyEncoder(): encoding.Encoder {
+  sharedEncoder.cpos = 0;
+  if (sharedEncoder.bufs.length > 0) sharedEncoder.bufs = [];
+  return sharedEncoder;
+}
+
+function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHeader | undefined, limits: Limits): DecodedRow {
+  const head = decoding.readUint8(decoder);
+  const type = head & ROW_TYPE_MASK;
+  if (type === GENESIS_HEADER) return { type: "header", header: readHeader(decoder) };
+  if (head >> LAYOUT_SHIFT > Layout.writers) throw corrupt("layout");
+  const layout = (head >> LAYOUT_SHIFT) as Layout;
+  if (type === COMMIT_ROW) {
+    const stamp = decoding.readVarUint(decoder);
+    if (stamp < 1) throw corrupt("stamp");
+    const containerId = (head & ROOT_FLAG) !== 0 ? ROOT_CONTAINER : readContainerId(decoder);
+    const cells: Cell[] = [];
+    while (decoding.hasContent(decoder)) {
+      const kind = decoding.readUint8(decoder);
+      const named = readProperty(decoder, layout, kind, limits);
+      const position = layout === Layout.elements && kind !== CellKind.removed ? readPosition(decoder, limits) : "";
+      const content = kind === CellKind.value ? readValue(decoder, limits) : isContainer(kind) ? readContainerId(decoder) : undefined;
+      cells.push({ property: named.property, kind: named.kind, content, position, stamp, writer });
+    }
+    return { type: "commit", stamp, row: { containerId, layout, cells } };
+  }
+  if (type !== GENESIS_ROW || header === undefined) throw corrupt("row type");
+  const containerId = containerAt(header, decoding.readVarUint(decoder));
+  const cells: Cell[] = [];
+  let dot: Dot | undefined;
+  let previous: Cell | undefined;
+  while (decoding.hasContent(decoder)) {
+    const flags = decoding.readUint8(decoder);
+    const kind = flags & KIND_MASK;
+    if ((flags & SAME_DOT_FLAG) === 0) {
+      const entry = header.vector[decoding.readVarUint(decoder)];
+      const stamp = decoding.readVarUint(decoder);
+      if (entry === undefined || stamp < 1 || stamp > entry[1]) throw corrupt("dot");
+      dot = [entry[0], stamp];
+    }
+    if (dot === undefined) throw corrupt("dot");
+    const named = readProperty(decoder, layout, kind, limits);
+    const hasPosition = layout === Layout.elements && kind !== CellKind.removed;
+    let position = "";
+    if (hasPosition) position = (flags & NEXT_POSITION_FLAG) !== 0 ? positionAfter(previous) : readPosition(decoder, limits);
+    if (hasPosition && position === "") throw corrupt("position");
+    let content: Cell["content"];
+    if (kind === CellKind.value) content = readValue(decoder, limits);
+    else if (isContainer(kind)) content = containerAt(header, decoding.readVarUint(decoder), 1);
+    previous = { property: named.property, kind: named.kind, content, position, stamp: dot[1], writer: dot[0] };
+    cells.push(previous);
+  }
+  return { type: "genesis", row: { containerId, layout, cells } };
+}
+
+function readHeader(decoder: decoding.Decoder): GenesisHeader {
+  const removalFloor = decoding.readVarUint(decoder);
+  const count = decoding.readVarUint(decoder);
+  if (count > remaining(decoder) / 2) throw corrupt("vector length");
+  const vector: Dot[] = [];
+  for (let index = 0; index < count; index++) vector.push([decoding.readVarUint(decoder), decoding.readVarUint(decoder)]);
+  const containerIds: string[] = [];
+  while (decoding.hasContent(decoder)) containerIds.push(readContainerId(decoder));
+  return { removalFloor, vector, containerIds };
+}
+
+function sortedForGenesis(row: Row): Cell[] {
+  const cells = [...row.cells];
+  if (row.layout === Layout.named) return cells.sort((left, right) => (left.property < right.property ? -1 : 1));
+  if (row.layout === Layout.writers) return cells.sort((left, right) => Number(left.property) - Number(right.property));
+  const place = (cell: Cell): string =>
+    cell.kind === CellKind.position ? `~${cell.property}` : fullPosition(cell.position, cell.property);
+  const places = new Map(cells.map((cell) => [cell, place(cell)]));
+  return cells.sort((left, right) => ((places.get(left) ?? "") < (places.get(right) ?? "") ? -1 : 1));
+}
+
+/** Most elements stand where appending one after the other puts them: that takes a bit, not a key. */
+function followsAt(previous: Cell | undefined, position: string): boolean {
+  return position === positionAfter(previous);
+}
+
+function positionAfter(previous: Cell | undefined): string {
+  if (previous === undefined) return nextPosition(null);
+  return previous.position === "" ? "" : nextPosition(previous.position);
+}
+
+function writeProperty(encoder: encoding.Encoder, layout: Layout, cell: CellContent): void {
+  if (layout === Layout.named) writeText(encoder, cell.property);
+  else if (layout === Layout.writers) encoding.writeVarUint(encoder, Number(cell.property));
+  else {
+    const number = elementNumber(cell.kind === CellKind.position ? cell.property.slice(1) : cell.property);
+    encoding.writeUint16(encoder, number % 0x10000);
+    encoding.writeUint32(encoder, Math.floor(number / 0x10000));
+  }
+}
+
+function readProperty(decoder: decoding.Decoder, layout: Layout, kind: number, limits: Limits): { property: string; kind: CellKind } {
+  if (kind > CellKind.position || (kind === CellKind.position && layout !== Layout.elements)) throw corrupt("kind");
+  if (layout === Layout.named) {
+    const property = readText(decoder);
+    checkName(property, limits);
+    return { property, kind: kind as CellKind };
+  }
+  if (layout === Layout.writers) return { property: String(decoding.readVarUint(decoder)), kind: kind as CellKind };
+  const id = elementIdOf(decoding.readUint16(decoder) + decoding.readUint32(decoder) * 0x10000);
+  if (id === undefined || id.length !== ELEMENT_ID_LENGTH) throw corrupt("element id");
+  return { property: kind === CellKind.position ? positionProperty(id) : id, kind: kind as CellKind };
+}
+
+function readPosition(decoder: decoding.Decoder, limits: Limits): string {
+  const position = readText(decoder);
+  if (position.length > limits.nameBytes * 8) throw corrupt("position");
+  nextPosition(position);
+  return position;
+}
+
+function readContainerId(decoder: decoding.Decoder): string {
+  if (remaining(decoder) < CONTAINER_ID_BYTES) throw corrupt("container id");
+  return toHex(decoding.readUint8Array(decoder, CONTAINER_ID_BYTES));
+}
+
+function containerAt(header: GenesisHeader, number: number, lowest = 0): string {
+  const id = number === 0 ? ROOT_CONTAINER : header.containerIds[number - 1];
+  if (id === undefined || number < lowest) throw corrupt("container number");
+  return id;
+}
+
+function numberOf<T>(numbers: ReadonlyMap<T, number>, of: T): number {
+  const number = numbers.get(of);
+  if (number === undefined) throw new SessionError("INVARIANT_BROKEN", "A genesis refers to something that is not in its header.");
+  return number;
+}
+
+function isContainer(kind: number): boolean {
+  return isContainerKind(kind as CellKind);
+}
+
+function remaining(decoder: decoding.Decoder): number {
+  return decoder.arr.length - decoder.pos;
+}
+
+function corrupt(what: string): SessionError {
+  return new SessionError("RECORD_CORRUPT", `A session document is broken (${what}); fetch the session from another holder.`);
+}

@@ -1,0 +1,14 @@
+/**
+ * What the engine needs from the machine it runs on. `src/runtime` gives Node's; a simulation gives its own.
+ * The engine itself never reads a clock, arms a timer, draws a random number or hashes on its own.
+ */
+export interface Runtime {
+  /** Wall clock, milliseconds since the epoch. May step; `HybridClock` and the registry take care of that. */
+  nowMs(): number;
+  /** Runs `run` once after `delayMs` (0 … 24 h). Never keeps the process alive. Returns a function that cancels it. */
+  setTimer(delayMs: number, run: () => void): () => void;
+  /** `byteCount` bytes from a cryptographically strong source. Throws when the source fails: never a weaker one. */
+  randomBytes(byteCount: number): Uint8Array;
+  /** SHA-256 of `bytes`, 32 bytes. */
+  sha256(bytes: Uint8Array): Uint8Array;
+}

@@ -1,0 +1,98 @@
+import { type Cell, CellKind, type ContainerKind } from "./cells.ts";
+import type { Stamp } from "./record.ts";
+import { cloneValue, equalValues, isPlainObject, type Plain } from "./values.ts";
+
+/**
+ * A container as it stood at one moment: what a request is given to read, and what its changes are compared with.
+ * Immutable. A later commit makes new nodes for what it changed and shares the rest.
+ */
+export class ContainerNode {
+  readonly id: string;
+  readonly kind: ContainerKind;
+  /** Objects: properties by name. Otherwise empty. */
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Objects: stamps of the removals that count, where there are any. */
+  readonly removals: ReadonlyMap<string, Stamp> | undefined;
+  /** Arrays: elements in order. Otherwise empty. */
+  readonly elements: readonly ElementNode[];
+  /** Counters: the sum. Registers: the value. Otherwise undefined. */
+  readonly value: Plain | undefined;
+
+  constructor(id: string, kind: ContainerKind, content: Partial<Pick<ContainerNode, "entries" | "removals" | "elements" | "value">>) {
+    this.id = id;
+    this.kind = kind;
+    this.entries = content.entries ?? NO_ENTRIES;
+    this.removals = content.removals;
+    this.elements = content.elements ?? NO_ELEMENTS;
+    this.value = content.value;
+  }
+}
+
+/** A plain value stands in its cell; anything that merges inside is a node. */
+export type Entry = ValueEntry | ContainerNode;
+export type ValueEntry = Pick<Cell, "stamp"> & { readonly content: Plain | undefined };
+
+export interface ElementNode {
+  readonly id: string;
+  /** The key given at insertion, which a change of the element carries on. */
+  readonly inserted: string;
+  /** Where the element stands now, its id included: elements are ordered by this. */
+  readonly at: string;
+  readonly entry: Entry;
+}
+
+const NO_ENTRIES: ReadonlyMap<string, Entry> = new Map();
+const NO_ELEMENTS: readonly ElementNode[] = [];
+
+/** Called for every object and array that is handed out, with the node that it shows. */
+export type HandOut = (copy: object, node: ContainerNode) => void;
+
+/** A copy that the caller may mutate. Objects list their properties by name, the same on every replica. */
+export function plainOf(entry: Entry, handOut?: HandOut): Plain {
+  if (!(entry instanceof ContainerNode)) return cloneValue(entry.content ?? null);
+  switch (entry.kind) {
+    case CellKind.object: {
+      const copy: Record<string, Plain> = {};
+      for (const name of [...entry.entries.keys()].sort()) {
+        const child = entry.entries.get(name);
+        if (child !== undefined) copy[name] = plainOf(child, handOut);
+      }
+      handOut?.(copy, entry);
+      return copy;
+    }
+    case CellKind.array: {
+      const copy = entry.elements.map((element) => plainOf(element.entry, handOut));
+      handOut?.(copy, entry);
+      return copy;
+    }
+    default: {
+      const copy = cloneValue(entry.value ?? null);
+      if (typeof copy === "object" && copy !== null) handOut?.(copy, entry);
+      return copy;
+    }
+  }
+}
+
+/** Deep equality of what an entry shows and a value, in whatever order the properties stand. */
+export function entryEquals(entry: Entry, value: Plain): boolean {
+  if (!(entry instanceof ContainerNode)) return equalValues(entry.content ?? null, value);
+  switch (entry.kind) {
+    case CellKind.object: {
+      if (!isPlainObject(value)) return false;
+      const names = Object.keys(value);
+      if (names.length !== entry.entries.size) return false;
+      return names.every((name) => {
+        const child = entry.entries.get(name);
+        return child !== undefined && entryEquals(child, value[name] as Plain);
+      });
+    }
+    case CellKind.array:
+      return (
+        Array.isArray(value) &&
+        value.length === entry.elements.length &&
+        entry.elements.every((element, index) => entryEquals(element.entry, value[index] ?? null))
+      );
+    default:
+      return equalValues(entry.value ?? null, value);
+  }
+}

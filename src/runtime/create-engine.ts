@@ -1,0 +1,12 @@
+import { Engine, type EngineOptions, type SessionEngine } from "../engine/index.ts";
+import { MemoryStore } from "../storage/index.ts";
+import { nodeRuntime } from "./node-runtime.ts";
+
+/**
+ * A session engine for this process. Synchronous: requests can be served at once, `engine.ready` tells when it has met its
+ * holders. `await engine.close()` before the process ends.
+ * @throws SessionError OPTION_INVALID
+ */
+export function createEngine(options: EngineOptions = {}): SessionEngine {
+  return new Engine(options, nodeRuntime, (context) => new MemoryStore(context));
+}

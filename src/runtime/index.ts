@@ -1,0 +1,2 @@
+export { createEngine } from "./create-engine.ts";
+export { nodeRuntime } from "./node-runtime.ts";

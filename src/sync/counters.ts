@@ -1,0 +1,24 @@
+/** What happened on this side's connections since its start. Figures only: nothing here tells one session or peer from another. */
+export interface SyncCounters {
+  /** Frames that the protocol does not have, or not at that point. Each closed its connection. */
+  malformedFrames: number;
+  /** Greetings that failed: wrong secret, domain or version, too slow, too large. */
+  refusedGreetings: number;
+  /** Connections given up because the peer did not take what was queued for it. */
+  queueOverflows: number;
+  /** Frames not sent because they exceed what a peer accepts. */
+  oversizeFrames: number;
+  /** States and changes that the replica refused as broken or hostile. */
+  refusedStates: number;
+  /** Frames that could not be taken in because the replica failed (its store did not answer, say). */
+  replicaFailures: number;
+  /** Ends that were forgotten before they were acknowledged, because too many were waiting. */
+  forgottenEnds: number;
+}
+
+export function newCounters(): SyncCounters {
+  return { malformedFrames: 0, refusedGreetings: 0, queueOverflows: 0, oversizeFrames: 0, refusedStates: 0, replicaFailures: 0, forgottenEnds: 0 };
+}
+
+/** One line for an operator. Never holds a session's id, key or value, nor a secret. */
+export type SyncLog = (line: string) => void;

@@ -1,0 +1,157 @@
+import { WebSocket, type RawData } from "ws";
+import type { SyncCounters, SyncLog } from "./counters.ts";
+import { CLOSE_CODES, closeReasonOf, type CloseReason } from "./messages/close-codes.ts";
+import { decodeFrame, FRAME_BYTES_MAX, GREETING_BYTES_MAX, type Frame } from "./messages/index.ts";
+import { ProtocolError } from "./protocol-error.ts";
+
+/** Bytes that wait for a peer which does not read. One frame more, and the connection is given up (SEC-52). */
+export const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+/** Bulk work (resync, answers to a resync) waits while more than this is queued, so that it never uses up the queue by itself. */
+export const QUEUE_BYTES_BUSY = 1024 * 1024;
+/** A peer that does not answer a close frame within this time is cut off. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+export interface FrameSocketOptions {
+  readonly counters: SyncCounters;
+  readonly log: SyncLog;
+  /** A valid frame; `bytes` is the frame as it came. Throwing a ProtocolError closes the connection with its reason. */
+  readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
+  /** Once. `reason` as far as it is known: this side's own, or what the peer sent. Nothing comes after it. */
+  readonly onClosed: (reason: CloseReason | undefined) => void;
+}
+
+/**
+ * One WebSocket as a stream of frames, for both sides of a connection. Frames leave in the tick in which they are sent; while they wait
+ * for the peer they are counted, and when they become too many the connection is given up: the reconnect exchanges everything anew,
+ * which costs less than memory without bound. After `end` or a frame that was refused, nothing is delivered any more.
+ */
+export class FrameSocket {
+  readonly #socket: WebSocket;
+  readonly #options: FrameSocketOptions;
+  #isGreeted = false;
+  #isEnded = false;
+  #isClosed = false;
+  #endedFor: CloseReason | undefined;
+  #closeTimer: NodeJS.Timeout | undefined;
+  #waiting: (() => void)[] = [];
+
+  /** Takes over `socket`, open or not yet. */
+  constructor(socket: WebSocket, options: FrameSocketOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
+    // `close` follows every error; unheard, an error would end the process.
+    socket.on("error", () => undefined);
+    socket.on("close", (code) => this.#closed(closeReasonOf(code)));
+  }
+
+  get isOpen(): boolean {
+    return !this.#isEnded && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** More is queued than bulk work may add to. */
+  get isBusy(): boolean {
+    return this.#socket.bufferedAmount > QUEUE_BYTES_BUSY;
+  }
+
+  /** The peer showed that it knows the secret: from here on its frames may be large. */
+  greeted(): void {
+    this.#isGreeted = true;
+  }
+
+  /** Hands a frame to the operating system, or to the queue while the peer is slow. A socket that is not open drops it. */
+  send(frame: Uint8Array): void {
+    if (!this.isOpen) return;
+    if (frame.length > FRAME_BYTES_MAX) {
+      // The peer would close for it, and the reconnect would send it again, for ever.
+      this.#options.counters.oversizeFrames += 1;
+      this.#options.log("a session is too large to be sent (over 1 MiB): lower limits.sessionBytes");
+      return;
+    }
+    if (this.#socket.bufferedAmount + frame.length > QUEUE_BYTES_MAX) {
+      this.#options.counters.queueOverflows += 1;
+      // No close frame: it would wait behind everything else.
+      this.cut("overloaded");
+      return;
+    }
+    this.#socket.send(frame, this.#afterWrite);
+  }
+
+  /** Resolves when bulk work may go on, or the connection is over. */
+  drained(): Promise<void> {
+    if (!this.isOpen || !this.isBusy) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Stops reading for a while; TCP holds the peer back. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Says why, lets go of what is queued first, and cuts off a peer that does not answer. Idempotent. */
+  end(reason: CloseReason): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#endedFor = reason;
+    if (this.#socket.readyState === WebSocket.OPEN) {
+      this.#closeTimer = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+      // A paused socket would never see the answer.
+      this.#socket.resume();
+      this.#socket.close(CLOSE_CODES[reason]);
+    } else {
+      this.#socket.terminate();
+    }
+    this.#release();
+  }
+
+  /** Ends at once, without a word. */
+  cut(reason: CloseReason): void {
+    if (!this.#isEnded) {
+      this.#isEnded = true;
+      this.#endedFor = reason;
+    }
+    this.#socket.terminate();
+    this.#release();
+  }
+
+  readonly #afterWrite = (): void => {
+    if (!this.isBusy) this.#release();
+  };
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (this.#isEnded) return;
+    try {
+      if (!isBinary || !(data instanceof Uint8Array)) throw new ProtocolError("malformed", "a text frame came; this protocol has none");
+      if (!this.#isGreeted && data.length > GREETING_BYTES_MAX) throw new ProtocolError("malformed", "a frame came that is too large for the greeting");
+      this.#options.onFrame(decodeFrame(data), data);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    const { counters, log } = this.#options;
+    const reason = error instanceof ProtocolError ? error.reason : "internalError";
+    if (!this.#isGreeted) counters.refusedGreetings += 1;
+    if (reason === "malformed") counters.malformedFrames += 1;
+    log(`connection closed (${CLOSE_CODES[reason]} ${reason}): ${error instanceof Error ? error.message : "unknown failure"}`);
+    this.end(reason);
+  }
+
+  #closed(reason: CloseReason | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#isEnded = true;
+    clearTimeout(this.#closeTimer);
+    this.#release();
+    this.#options.onClosed(this.#endedFor ?? reason);
+  }
+
+  #release(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+}

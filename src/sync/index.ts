@@ -1,0 +1,6 @@
+export type { SyncCounters, SyncLog } from "./counters.ts";
+export { PROTOCOL_VERSION } from "./protocol-version.ts";
+export { startRelayServer } from "./relay-server.ts";
+export type { Relay, RelayServerOptions } from "./relay-server.ts";
+export { relays } from "./relays.ts";
+export type { RelaysOptions } from "./relays.ts";

@@ -1,0 +1,186 @@
+import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { WebSocket } from "ws";
+import type { Credentials } from "./credentials.ts";
+import type { SyncCounters, SyncLog } from "./counters.ts";
+import { FrameSocket } from "./frame-socket.ts";
+import { NodeGreeting } from "./greeting.ts";
+import { GREETING_TIMEOUT_MS, linkDeadline, nextLink, retryDelay, type LinkEvent, type LinkState } from "./link-state.ts";
+import { NONCE_BYTES } from "./messages/challenge.ts";
+import { CLOSE_CODES, type CloseReason } from "./messages/close-codes.ts";
+import { FRAME_BYTES_MAX, type Frame } from "./messages/index.ts";
+import { encodePing } from "./messages/ping.ts";
+import { encodePong } from "./messages/pong.ts";
+
+export interface LinkOptions {
+  /** `ws://` or `wss://`. */
+  readonly address: string;
+  readonly credentials: Credentials;
+  readonly nodeId: Uint8Array;
+  readonly counters: SyncCounters;
+  readonly log: SyncLog;
+  /** The relay is known and listens. Frames may be sent from here on, and from within. */
+  readonly onUp: () => void;
+  /** A frame after the greeting, heartbeats excepted. */
+  readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
+  /** It was up and is not any more. */
+  readonly onDown: () => void;
+  /** The first dial is over, one way or the other. Once. */
+  readonly onSettled: () => void;
+}
+
+/**
+ * The connection to one relay, dialed again for as long as it is not closed. Carries out what `link-state.ts` decides. Its timers do
+ * not keep the process alive.
+ */
+export class Link {
+  readonly #options: LinkOptions;
+  #state: LinkState = { kind: "idle" };
+  #socket: FrameSocket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failureCount = 0;
+  #pingCount = 0;
+  #lastLogged: string | undefined;
+  #isSettled = false;
+  #onSocketGone: (() => void) | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  get isUp(): boolean {
+    return this.#state.kind === "up" && this.#socket?.isOpen === true;
+  }
+
+  /** True until the first dial succeeded or failed. */
+  get isFirstDial(): boolean {
+    return !this.#isSettled;
+  }
+
+  dial(): void {
+    this.#step({ kind: "dial" });
+  }
+
+  /** Drops the frame unless the link is up: a reconnect exchanges everything anyway. */
+  send(frame: Uint8Array): void {
+    if (this.isUp) this.#socket?.send(frame);
+  }
+
+  /** See `FrameSocket.drained`. */
+  drained(): Promise<void> {
+    return this.#socket?.drained() ?? Promise.resolve();
+  }
+
+  /** Resolves when the socket is gone. Sends what is queued first, as far as the relay takes it within a second. */
+  close(): Promise<void> {
+    const socket = this.#socket;
+    const gone = socket === undefined ? Promise.resolve() : new Promise<void>((resolve) => (this.#onSocketGone = resolve));
+    this.#step({ kind: "close" });
+    return gone;
+  }
+
+  #step(event: LinkEvent): void {
+    const before = this.#state;
+    const after = nextLink(before, event, performance.now(), retryDelay(this.#failureCount, Math.random()));
+    if (after === before) return this.#arm();
+    this.#state = after;
+    if (after.kind === "dialing") this.#open();
+    if (after.kind === "up" && before.kind === "up" && event.kind === "tick") this.#ping();
+    if (after.kind === "waiting" || after.kind === "closed") this.#drop(before, event);
+    if (after.kind === "up" && before.kind !== "up") {
+      this.#failureCount = 0;
+      this.#lastLogged = undefined;
+      this.#settle();
+      this.#options.onUp();
+    }
+    if (event.kind !== "heard") this.#arm();
+  }
+
+  /** One timer for the next deadline. What is heard only moves deadlines back, so the timer may come early and is then set again. */
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const deadlineMs = linkDeadline(this.#state);
+    if (deadlineMs === undefined) return;
+    this.#timer = setTimeout(() => this.#step({ kind: "tick" }), Math.max(1, Math.ceil(deadlineMs - performance.now()))).unref();
+  }
+
+  #open(): void {
+    const { address, credentials, nodeId, counters, log } = this.#options;
+    const webSocket = new WebSocket(address, {
+      perMessageDeflate: false,
+      maxPayload: FRAME_BYTES_MAX,
+      handshakeTimeout: GREETING_TIMEOUT_MS,
+      followRedirects: false,
+    });
+    const greeting = new NodeGreeting(credentials, nodeId, randomBytes(NONCE_BYTES));
+    // Late events of a socket that was given up must not touch its successor.
+    const ifCurrent = (event: LinkEvent): void => {
+      if (this.#socket === socket) this.#step(event);
+    };
+    const socket: FrameSocket = new FrameSocket(webSocket, {
+      counters,
+      log,
+      onFrame: (frame, bytes) => {
+        if (this.#socket !== socket) return;
+        this.#step({ kind: "heard" });
+        if (this.isUp) return this.#receive(frame, bytes);
+        const { reply, done } = greeting.receive(frame);
+        if (reply !== undefined) socket.send(reply);
+        if (done) {
+          socket.greeted();
+          this.#step({ kind: "greeted" });
+        }
+      },
+      onClosed: (reason) => {
+        this.#explain(reason);
+        ifCurrent({ kind: "lost" });
+        this.#gone(socket);
+      },
+    });
+    this.#socket = socket;
+    webSocket.on("open", () => ifCurrent({ kind: "opened" }));
+  }
+
+  #receive(frame: Frame, bytes: Uint8Array): void {
+    if (frame.kind === "ping") this.#socket?.send(encodePong({ token: frame.token }));
+    else if (frame.kind !== "pong") this.#options.onFrame(frame, bytes);
+  }
+
+  #ping(): void {
+    this.#pingCount += 1;
+    this.#socket?.send(encodePing({ token: this.#pingCount }));
+  }
+
+  #drop(before: LinkState, event: LinkEvent): void {
+    const socket = this.#socket;
+    if (this.#state.kind === "closed") socket?.end("goingAway");
+    else {
+      this.#failureCount += 1;
+      if (event.kind === "tick") this.#explain(before.kind === "up" ? "silent" : "greetingTimeout");
+      this.#socket = undefined;
+      socket?.cut(before.kind === "up" ? "silent" : "greetingTimeout");
+    }
+    if (before.kind === "up") this.#options.onDown();
+    this.#settle();
+  }
+
+  #gone(socket: FrameSocket): void {
+    if (this.#socket === socket) this.#socket = undefined;
+    if (this.#state.kind === "closed") this.#onSocketGone?.();
+  }
+
+  #settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#options.onSettled();
+  }
+
+  /** Each reason once in a row: a relay that is away for a night is one line, not ten thousand. */
+  #explain(reason: CloseReason | undefined): void {
+    if (this.#state.kind === "closed") return;
+    const line = reason === undefined ? "not reachable" : `${CLOSE_CODES[reason]} ${reason}`;
+    if (line === this.#lastLogged) return;
+    this.#lastLogged = line;
+    this.#options.log(`relay ${this.#options.address}: ${line}; dialing again`);
+  }
+}

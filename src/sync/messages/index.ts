@@ -1,0 +1,95 @@
+import { ByteReader, SessionError } from "../../engine/index.ts";
+import { ProtocolError } from "../protocol-error.ts";
+import { ACK, decodeAck, type Ack } from "./ack.ts";
+import { ASK_STATE, decodeAskState, type AskState } from "./ask-state.ts";
+import { CHALLENGE, decodeChallenge, type Challenge } from "./challenge.ts";
+import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
+import { decodeEnd, END, type EndMessage } from "./end.ts";
+import { decodeFetch, FETCH, type Fetch } from "./fetch.ts";
+import { decodeFetched, FETCHED, type Fetched } from "./fetched.ts";
+import { decodeHello, HELLO, type Hello } from "./hello.ts";
+import { decodePing, PING, type Ping } from "./ping.ts";
+import { decodePong, PONG, type Pong } from "./pong.ts";
+import { decodeState, STATE, type State } from "./state.ts";
+import { decodeTouch, TOUCH, type Touch } from "./touch.ts";
+import { decodeUnwatch, UNWATCH, type Unwatch } from "./unwatch.ts";
+import { decodeWatch, WATCH, type Watch } from "./watch.ts";
+import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
+
+/*
+ * The protocol's table of contents. A frame is one binary WebSocket message: `[u8 type][fields]`.
+ *
+ * | type | message | from | in answer to |
+ * | --- | --- | --- | --- |
+ * | 1 | challenge | relay | the connection |
+ * | 2 | hello | node | challenge |
+ * | 3 | welcome | relay | hello |
+ * | 4, 5 | ping, pong | node, relay | the heartbeat's timer, ping |
+ * | 16, 17 | watch, unwatch | node | |
+ * | 18, 19 | fetch, fetched | node, relay | a miss, fetch |
+ * | 20 | state | both | a new session, a reconnect, ask-state, a state that holds less |
+ * | 21 | change | both | a commit |
+ * | 22 | touch | both | |
+ * | 23, 24 | end, ack | both, relay | a logout or a late change, end |
+ * | 25 | ask-state | both | a change that cannot be applied |
+ *
+ * Before `welcome` only the first three are valid, in that order.
+ */
+
+export type Frame =
+  | Challenge
+  | Hello
+  | Welcome
+  | Ping
+  | Pong
+  | Watch
+  | Unwatch
+  | Fetch
+  | Fetched
+  | State
+  | ChangeMessage
+  | Touch
+  | EndMessage
+  | Ack
+  | AskState;
+
+/** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
+export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
+
+/** Bytes of the largest frame before the greeting is over (SEC-42). */
+export const GREETING_BYTES_MAX = 4096;
+
+/**
+ * @throws ProtocolError `malformed`: a type that this version does not have, broken fields, bytes after the end. Nothing else.
+ */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  try {
+    const reader = new ByteReader(bytes);
+    const decode = DECODERS.get(reader.u8());
+    if (decode === undefined) throw new ProtocolError("malformed", "a frame has a type that this version does not have");
+    const frame = decode(reader);
+    reader.finish();
+    return frame;
+  } catch (error) {
+    if (error instanceof SessionError && error.code === "RECORD_CORRUPT") throw new ProtocolError("malformed", error.message, { cause: error });
+    throw error;
+  }
+}
+
+const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
+  [CHALLENGE, decodeChallenge],
+  [HELLO, decodeHello],
+  [WELCOME, decodeWelcome],
+  [PING, decodePing],
+  [PONG, decodePong],
+  [WATCH, decodeWatch],
+  [UNWATCH, decodeUnwatch],
+  [FETCH, decodeFetch],
+  [FETCHED, decodeFetched],
+  [STATE, decodeState],
+  [CHANGE, decodeChangeMessage],
+  [TOUCH, decodeTouch],
+  [END, decodeEnd],
+  [ACK, decodeAck],
+  [ASK_STATE, decodeAskState],
+]);

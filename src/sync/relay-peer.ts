@@ -1,0 +1,175 @@
+import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import type { WebSocket } from "ws";
+import type { SessionKey } from "../engine/index.ts";
+import type { Credentials } from "./credentials.ts";
+import { Exchange, isExchangeFrame } from "./exchange.ts";
+import { FrameSocket } from "./frame-socket.ts";
+import { RelayGreeting } from "./greeting.ts";
+import { DEAD_AFTER_MS } from "./link-state.ts";
+import { NONCE_BYTES } from "./messages/challenge.ts";
+import type { CloseReason } from "./messages/close-codes.ts";
+import type { Fetch } from "./messages/fetch.ts";
+import { encodeFetched } from "./messages/fetched.ts";
+import type { Frame } from "./messages/index.ts";
+import { encodePong } from "./messages/pong.ts";
+import { ProtocolError } from "./protocol-error.ts";
+import type { RelayHub } from "./relay-hub.ts";
+
+/** Frames whose effect the replica has not finished. Beyond, the relay reads no more from this node until some are done. */
+const PENDING_COUNT_MAX = 256;
+/** A replica that finishes nothing for so long will not finish any more: its node has dialed again long since. */
+const STUCK_AFTER_MS = 60_000;
+/** Sessions that one node may watch: as many as an engine holds by default. */
+const WATCHED_COUNT_MAX = 1_000_000;
+
+export interface RelayPeerOptions {
+  readonly hub: RelayHub;
+  readonly credentials: Credentials;
+  readonly relayId: Uint8Array;
+  /** The node showed that it knows the secret. */
+  readonly onGreeted: () => void;
+  readonly onClosed: (peer: RelayPeer) => void;
+}
+
+/** One node as the relay sees it, from its connection to its end. */
+export class RelayPeer {
+  readonly #options: RelayPeerOptions;
+  readonly #socket: FrameSocket;
+  readonly #greeting: RelayGreeting;
+  readonly #exchange: Exchange;
+  readonly #watched = new Set<SessionKey>();
+  #isGreeted = false;
+  #isPaused = false;
+  #pendingCount = 0;
+  #heardAtMs = performance.now();
+
+  /** `webSocket` is open. Sends the challenge. */
+  constructor(webSocket: WebSocket, options: RelayPeerOptions) {
+    this.#options = options;
+    const { hub, credentials, relayId } = options;
+    this.#socket = new FrameSocket(webSocket, {
+      counters: hub.counters,
+      log: hub.log,
+      onFrame: (frame, bytes) => this.#receive(frame, bytes),
+      onClosed: () => this.#closed(),
+    });
+    this.#exchange = new Exchange({
+      replica: hub.replica,
+      counters: hub.counters,
+      log: hub.log,
+      send: (frame) => this.send(frame),
+      wants: () => true,
+      passOn: (key, frame) => hub.passOn(key, frame, this),
+      passOnTouches: (touches) => hub.passOnTouches(touches, this),
+    });
+    this.#greeting = new RelayGreeting(credentials, relayId, randomBytes(NONCE_BYTES));
+    this.#socket.send(this.#greeting.challenge);
+  }
+
+  send(frame: Uint8Array): void {
+    this.#socket.send(frame);
+  }
+
+  end(reason: CloseReason): void {
+    this.#exchange.close();
+    this.#socket.end(reason);
+  }
+
+  /** A node pings every two seconds. While this side does not read, its silence says less, unless it does not read either. */
+  endIfSilent(nowMs: number): void {
+    const isOwnDoing = this.#isPaused && !this.#socket.isBusy;
+    if (nowMs - this.#heardAtMs < (isOwnDoing ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
+    this.#exchange.close();
+    this.#socket.cut("silent");
+  }
+
+  #receive(frame: Frame, bytes: Uint8Array): void {
+    this.#heardAtMs = performance.now();
+    if (!this.#isGreeted) return this.#greet(frame);
+    const work = this.#work(frame, bytes);
+    if (work === undefined) return;
+    this.#pendingCount += 1;
+    void work.finally(() => {
+      this.#pendingCount -= 1;
+      this.#resumeIfIdle();
+    });
+    this.#pauseIfBusy();
+  }
+
+  #greet(frame: Frame): void {
+    const { reply } = this.#greeting.receive(frame);
+    this.#isGreeted = true;
+    this.#socket.greeted();
+    this.#options.onGreeted();
+    if (reply !== undefined) this.send(reply);
+  }
+
+  /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
+  #work(frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
+    if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
+    switch (frame.kind) {
+      case "ping":
+        this.send(encodePong({ token: frame.token }));
+        return undefined;
+      case "pong":
+        return undefined;
+      case "watch":
+        this.#watch(frame.key);
+        return undefined;
+      case "unwatch":
+        this.#watched.delete(frame.key);
+        this.#options.hub.unwatch(frame.key, this);
+        return undefined;
+      case "fetch":
+        return this.#fetch(frame);
+      default:
+        throw new ProtocolError("malformed", "a frame came that only relays send");
+    }
+  }
+
+  #watch(key: SessionKey): void {
+    if (this.#watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
+    this.#watched.add(key);
+    this.#options.hub.watch(key, this);
+  }
+
+  /** Watches before it reads: what others write from here on reaches the asker, before or after the answer. */
+  async #fetch({ requestId, key }: Fetch): Promise<void> {
+    const { hub } = this.#options;
+    const wasWatching = this.#watched.has(key);
+    this.#watch(key);
+    try {
+      const record = await hub.replica.record(key);
+      this.send(encodeFetched({ requestId, answer: record === undefined ? { kind: "absent" } : { kind: "found", record } }));
+      if (record !== undefined && record.envelope.ended === undefined) return;
+    } catch {
+      hub.counters.replicaFailures += 1;
+      this.send(encodeFetched({ requestId, answer: { kind: "unknown" } }));
+    }
+    if (wasWatching) return;
+    this.#watched.delete(key);
+    hub.unwatch(key, this);
+  }
+
+  #pauseIfBusy(): void {
+    if (this.#isPaused || (this.#pendingCount < PENDING_COUNT_MAX && !this.#socket.isBusy)) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+    void this.#socket.drained().then(() => this.#resumeIfIdle());
+  }
+
+  #resumeIfIdle(): void {
+    if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX || this.#socket.isBusy) return;
+    this.#isPaused = false;
+    this.#heardAtMs = performance.now();
+    this.#socket.resume();
+  }
+
+  #closed(): void {
+    this.#exchange.close();
+    for (const key of this.#watched) this.#options.hub.unwatch(key, this);
+    this.#watched.clear();
+    this.#options.onClosed(this);
+  }
+}

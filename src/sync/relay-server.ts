@@ -1,0 +1,146 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { performance } from "node:perf_hooks";
+import { WebSocketServer } from "ws";
+import { SessionError, type Replica } from "../engine/index.ts";
+import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
+import { credentialsOf } from "./credentials.ts";
+import { PEER_ID_BYTES } from "./messages/challenge.ts";
+import { FRAME_BYTES_MAX, GREETING_BYTES_MAX } from "./messages/index.ts";
+import { RelayHub } from "./relay-hub.ts";
+import { RelayPeer } from "./relay-peer.ts";
+
+/** From the TCP connection to a valid hello (SEC-42). */
+export const UNAUTHENTICATED_MS = 3_000;
+/** Connections at once, strangers included. A node needs one. */
+const CONNECTION_COUNT_MAX = 4_096;
+const SWEEP_INTERVAL_MS = 1_000;
+
+export interface RelayServerOptions {
+  /** Where the sessions are kept, as `createEngine({}).replica`. Not closed by the relay. */
+  readonly replica: Replica;
+  /** Default 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Default 0: any free port, see `Relay.port`. */
+  readonly port?: number | undefined;
+  /** At least 32 bytes, the same on all nodes. */
+  readonly secret: string;
+  /** Default `default`. */
+  readonly domain?: string | undefined;
+  /** Where lines for the operator go. Default: nowhere. */
+  readonly log?: SyncLog | undefined;
+}
+
+/** A relay that listens. */
+export interface Relay {
+  /** For `relays([...])`: `ws://host:port`. */
+  readonly address: string;
+  readonly port: number;
+  readonly domain: string;
+  readonly counters: Readonly<SyncCounters>;
+  /** Tells the nodes, which go on alone, and frees the port. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Lets nodes meet at `replica`. Whoever connects must show that it knows the secret before a byte of any session moves.
+ * @throws SessionError OPTION_INVALID; the error of the operating system when the port cannot be had.
+ */
+export async function startRelayServer(options: RelayServerOptions): Promise<Relay> {
+  const credentials = credentialsOf(options);
+  const host = options.host ?? "127.0.0.1";
+  const port = options.port ?? 0;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
+  const counters = newCounters();
+  const hub = new RelayHub(options.replica, counters, options.log ?? (() => undefined));
+  const relayId = randomBytes(PEER_ID_BYTES);
+  const peers = new Set<RelayPeer>();
+  const guards = new WeakMap<Socket, Guard>();
+
+  const http = createServer((_request, response) => response.writeHead(426, { connection: "close" }).end());
+  http.maxConnections = CONNECTION_COUNT_MAX;
+  http.on("connection", (socket: Socket) => guards.set(socket, guardStranger(socket, counters)));
+  const webSockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX });
+  // `listen` below reports it; unheard, it would end the process.
+  webSockets.on("error", () => undefined);
+  webSockets.on("connection", (webSocket, request: IncomingMessage) => {
+    const guard = guards.get(request.socket);
+    guard?.countBytes();
+    const peer = new RelayPeer(webSocket, {
+      hub,
+      credentials,
+      relayId,
+      onGreeted: () => guard?.release(),
+      onClosed: () => peers.delete(peer),
+    });
+    peers.add(peer);
+  });
+  await listening(http, host, port);
+  const sweep = setInterval(() => {
+    const nowMs = performance.now();
+    for (const peer of peers) peer.endIfSilent(nowMs);
+  }, SWEEP_INTERVAL_MS).unref();
+
+  let closing: Promise<void> | undefined;
+  const bound = (http.address() as AddressInfo).port;
+  return {
+    address: `ws://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    port: bound,
+    domain: credentials.domain,
+    counters,
+    close: () => {
+      closing ??= new Promise<void>((resolve) => {
+        clearInterval(sweep);
+        for (const peer of peers) peer.end("goingAway");
+        webSockets.close();
+        // Resolves when the last connection is gone; a node that does not answer is cut off after a second.
+        http.close(() => resolve());
+        http.closeAllConnections();
+      });
+      return closing;
+    },
+  };
+}
+
+interface Guard {
+  /** Called after the upgrade, when bytes are frames. */
+  countBytes(): void;
+  release(): void;
+}
+
+/**
+ * Holds a stranger to 3 s and 4 KiB, whatever it sends: half a request, half a frame, or a frame header that promises a megabyte, which
+ * the WebSocket library would wait for.
+ */
+function guardStranger(socket: Socket, counters: SyncCounters): Guard {
+  let byteCount = 0;
+  const refuse = (): void => {
+    release();
+    counters.refusedGreetings += 1;
+    socket.destroy();
+  };
+  const count = (chunk: Buffer): void => {
+    byteCount += chunk.length;
+    if (byteCount > GREETING_BYTES_MAX) refuse();
+  };
+  const timer = setTimeout(refuse, UNAUTHENTICATED_MS).unref();
+  const release = (): void => {
+    clearTimeout(timer);
+    socket.off("data", count);
+  };
+  socket.once("close", release);
+  return { countBytes: () => socket.on("data", count), release };
+}
+
+function listening(http: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once("error", reject);
+    http.listen(port, host, () => {
+      http.off("error", reject);
+      // Accepting fails when descriptors run out, say; the connections that are there go on.
+      http.on("error", () => undefined);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,214 @@
+import { randomBytes } from "node:crypto";
+import type { Change, Delivery, Envelope, FetchAnswer, Replica, Replication, SessionKey, SessionRecord } from "../engine/index.ts";
+import type { Credentials } from "./credentials.ts";
+import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
+import { Holder } from "./holder.ts";
+import { PEER_ID_BYTES } from "./messages/challenge.ts";
+import { encodeChangeMessage } from "./messages/change.ts";
+import type { Fetched } from "./messages/fetched.ts";
+import { encodeState } from "./messages/state.ts";
+import { encodeTouch } from "./messages/touch.ts";
+import { encodeUnwatch } from "./messages/unwatch.ts";
+import { encodeWatch } from "./messages/watch.ts";
+import { PendingFetches } from "./pending-fetches.ts";
+import { TouchBatch } from "./touch-batch.ts";
+
+export interface ReplicatorOptions {
+  /** At least one; valid URLs. */
+  readonly addresses: readonly string[];
+  readonly credentials: Credentials;
+  readonly missTimeoutMs: number;
+  readonly ackTimeoutMs: number;
+  readonly log: SyncLog;
+}
+
+const UNAVAILABLE: FetchAnswer = { kind: "unavailable" };
+
+/**
+ * A node's sessions on one or more relays. All relays are equal and active at once: what is sent goes to each that is connected, a miss
+ * asks all of them, and each is exchanged with anew after a reconnect. They need not know of each other.
+ */
+export class Replicator implements Replication {
+  readonly ready: Promise<void>;
+  readonly counters: SyncCounters = newCounters();
+  readonly #options: ReplicatorOptions;
+  readonly #watched = new Set<SessionKey>();
+  readonly #fetches: PendingFetches;
+  readonly #touches = new TouchBatch((touches) => this.#broadcast(encodeTouch({ touches })));
+  /** Deliveries under way: each settles at once when called. */
+  readonly #deliveries = new Set<() => void>();
+  /** Fetches that wait for the first relay to come up. */
+  readonly #waitingForHolder = new Set<() => void>();
+  #holders: readonly Holder[] = [];
+  #replica: Replica | undefined;
+  #becomeReady: () => void = () => undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ReplicatorOptions) {
+    this.#options = options;
+    this.#fetches = new PendingFetches(options.missTimeoutMs);
+    this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
+  }
+
+  start(replica: Replica): void {
+    this.#replica = replica;
+    const { addresses, credentials, log } = this.#options;
+    const nodeId = randomBytes(PEER_ID_BYTES);
+    this.#holders = addresses.map(
+      (address) =>
+        new Holder({
+          address,
+          credentials,
+          nodeId,
+          replica,
+          counters: this.counters,
+          log,
+          wants: (key) => this.#watched.has(key) || this.#fetches.has(key),
+          watchedKeys: () => this.#watched,
+          onFetched: (holder, fetched) => this.#fetched(holder, fetched),
+          onUp: () => this.#wakeFetches(),
+          onDown: (holder) => this.#fetches.lost(holder),
+          onSettled: () => this.#settled(),
+        }),
+    );
+    for (const holder of this.#holders) holder.dial();
+  }
+
+  watch(key: SessionKey): void {
+    if (this.#watched.has(key)) return;
+    this.#watched.add(key);
+    this.#broadcast(encodeWatch({ key }));
+  }
+
+  unwatch(key: SessionKey): void {
+    if (this.#watched.delete(key)) this.#broadcast(encodeUnwatch({ key }));
+  }
+
+  /** Settles within `missTimeoutMs`, twice that while the first dial of every relay is still under way. */
+  async fetch(key: SessionKey): Promise<FetchAnswer> {
+    if (this.#connected().length === 0 && this.#holders.some((holder) => holder.isFirstDial)) await this.#firstHolder();
+    const holders = this.#connected();
+    if (holders.length === 0 || this.#closing !== undefined) return UNAVAILABLE;
+    const { found, absent } = await this.#fetches.ask(key, holders);
+    const [first] = found;
+    if (first === undefined) return absent.length > 0 ? { kind: "absent" } : UNAVAILABLE;
+    // An end beats any state.
+    const record = found.find(({ envelope }) => envelope.ended !== undefined) ?? first;
+    // Who has it counts us as watching already. Who does not gets it now.
+    if (record.envelope.ended === undefined) this.#watched.add(key);
+    for (const holder of absent) {
+      if (record.envelope.ended === undefined) holder.send(encodeWatch({ key }));
+      holder.send(encodeState({ round: 0, record }));
+    }
+    if (found.length > 1) await this.#mergeAll(key, found);
+    return { kind: "found", record };
+  }
+
+  sendState(_key: SessionKey, record: SessionRecord): void {
+    this.#broadcast(encodeState({ round: 0, record }));
+  }
+
+  sendChange(key: SessionKey, change: Change): void {
+    this.#broadcast(encodeChangeMessage({ key, change }));
+  }
+
+  sendTouch(key: SessionKey, touchedAtMs: number): void {
+    if (this.#closing === undefined) this.#touches.add(key, touchedAtMs);
+  }
+
+  sendEnd(_key: SessionKey, envelope: Envelope): Promise<Delivery> {
+    const wanted = this.#connected().length;
+    return new Promise((resolve) => {
+      let acks = 0;
+      let isDurable = true;
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#deliveries.delete(settle);
+        resolve({ acks, wanted, durable: acks > 0 && isDurable });
+      };
+      const timer = setTimeout(settle, this.#options.ackTimeoutMs).unref();
+      this.#deliveries.add(settle);
+      for (const holder of this.#holders) {
+        const isAsked = holder.isUp;
+        holder.sendEnd(envelope, (durable) => {
+          if (!isAsked) return;
+          acks += 1;
+          isDurable &&= durable;
+          if (acks === wanted) settle();
+        });
+      }
+      if (wanted === 0 || this.#closing !== undefined) settle();
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#touches.flush();
+    const closed = this.#holders.map((holder) => holder.close());
+    for (const settle of [...this.#deliveries]) settle();
+    this.#fetches.close();
+    this.#wakeFetches();
+    this.#becomeReady();
+    await Promise.all(closed);
+  }
+
+  #connected(): Holder[] {
+    return this.#holders.filter((holder) => holder.isUp);
+  }
+
+  #broadcast(frame: Uint8Array): void {
+    for (const holder of this.#holders) holder.send(frame);
+  }
+
+  #settled(): void {
+    if (this.#holders.some((holder) => holder.isFirstDial)) return;
+    this.#becomeReady();
+    this.#wakeFetches();
+  }
+
+  /** Resolves when a relay is up, when all first dials failed, or after `missTimeoutMs`. */
+  #firstHolder(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#waitingForHolder.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, this.#options.missTimeoutMs).unref();
+      this.#waitingForHolder.add(wake);
+    });
+  }
+
+  #wakeFetches(): void {
+    for (const wake of [...this.#waitingForHolder]) wake();
+  }
+
+  #fetched(holder: Holder, fetched: Fetched): void {
+    if (this.#fetches.receive(holder, fetched) || fetched.answer.kind !== "found" || this.#closing !== undefined) return;
+    // Too late for its request, but not for the session, if that is held here by now.
+    const { record } = fetched.answer;
+    if (this.#watched.has(record.envelope.key)) void this.#mergeAll(record.envelope.key, [record]);
+  }
+
+  /** Several holders had it, maybe in several states: the replica gets all of them before the request goes on, within the timeout. */
+  async #mergeAll(key: SessionKey, records: readonly SessionRecord[]): Promise<void> {
+    const replica = this.#replica;
+    if (replica === undefined || this.#closing !== undefined) return;
+    const settled = Promise.all(records.map((record) => replica.receiveState(key, record))).then(async (receipts) => {
+      this.counters.refusedStates += receipts.filter(({ kind }) => kind === "refused").length;
+      const differed = receipts.some(({ ahead }) => ahead) || receipts.slice(1).some(({ kind }) => kind === "merged");
+      if (!differed || this.#closing !== undefined) return;
+      const whole = await replica.record(key);
+      // The relays that differed are equal again.
+      if (whole !== undefined) this.#broadcast(encodeState({ round: 0, record: whole }));
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#options.missTimeoutMs).unref()));
+    await Promise.race([settled.catch(() => undefined), timeout]);
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,263 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import express from "express";
+import type { Request } from "express";
+import createFastify from "fastify";
+import Koa from "koa";
+import { session as expressSession } from "../../../src/adapters/express/index.ts";
+import { session as fastifySession } from "../../../src/adapters/fastify/index.ts";
+import type { RequestOptions } from "../../../src/adapters/http/index.ts";
+import type { Session } from "../../../src/adapters/http/session.ts";
+import { session as koaSession } from "../../../src/adapters/koa/index.ts";
+import type { SessionEngine } from "../../../src/engine/index.ts";
+
+export type SessionData = Session & Record<string, unknown>;
+
+/** One request as the routes of these tests see it, whatever the framework. */
+export interface Exchange {
+  readonly query: URLSearchParams;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** What the application finds: undefined or null where there is none. */
+  readonly found: SessionData | null | undefined;
+  /** The same, where there must be one. */
+  readonly session: SessionData;
+  assign(value: unknown): void;
+  status(code: number): void;
+  header(name: string, value: string): void;
+  redirect(url: string): void;
+}
+
+/** Resolves to the JSON body; to undefined after `redirect`, or when it answered through `response` itself. */
+export type Route = (exchange: Exchange) => unknown;
+export type Routes = Readonly<Record<string, Route>>;
+
+export type TestOptions = Omit<RequestOptions<{ readonly url: string }>, "secret"> & {
+  readonly engine: SessionEngine;
+  readonly secret?: string | readonly string[];
+  /** As the framework understands it: the peer's X-Forwarded-Proto counts. */
+  readonly trustProxy?: boolean;
+};
+
+export interface Running {
+  readonly url: string;
+  readonly server: Server;
+  close(): Promise<void>;
+}
+
+export interface Framework {
+  readonly name: "express" | "fastify" | "koa";
+  start(options: TestOptions, routes: Routes): Promise<Running>;
+}
+
+export const SECRET = "a secret of tests, with its thirty-two bytes and more";
+
+/** Routes that answer through `response`, and so go around what a framework does with a body. */
+const RAW = "/raw";
+
+abstract class BaseExchange implements Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: URLSearchParams;
+
+  constructor(request: IncomingMessage, response: ServerResponse, url: string) {
+    this.request = request;
+    this.response = response;
+    this.query = new URL(url, "http://test").searchParams;
+  }
+
+  abstract get found(): SessionData | null | undefined;
+  abstract assign(value: unknown): void;
+  abstract status(code: number): void;
+  abstract header(name: string, value: string): void;
+  abstract redirect(url: string): void;
+
+  get session(): SessionData {
+    const { found } = this;
+    if (found === null || found === undefined) throw new Error("This request has no session.");
+    return found;
+  }
+}
+
+/** The session of a request, whichever types the program gives that property. */
+interface Holder {
+  session: unknown;
+}
+
+const expressFramework: Framework = {
+  name: "express",
+  start: async ({ trustProxy, ...options }, routes) => {
+    const app = express();
+    app.set("trust proxy", trustProxy === true);
+    app.use(expressSession({ secret: SECRET, ...options }));
+    app.use(async (request: Request, response) => {
+      const holder: Holder = request;
+      const exchange = new (class extends BaseExchange {
+        get found() {
+          return holder.session as SessionData | undefined;
+        }
+        assign(value: unknown) {
+          holder.session = value;
+        }
+        status(code: number) {
+          response.status(code);
+        }
+        header(name: string, value: string) {
+          response.setHeader(name, value);
+        }
+        redirect(url: string) {
+          response.redirect(url);
+        }
+      })(request, response, request.url);
+      const route = routes[request.path];
+      if (route === undefined) throw new Error(`No route ${request.path}`);
+      const body = await route(exchange);
+      if (body !== undefined) response.json(body);
+    });
+    return listen(createServer(app));
+  },
+};
+
+const fastifyFramework: Framework = {
+  name: "fastify",
+  start: async ({ trustProxy = false, ...options }, routes) => {
+    const app = createFastify({ trustProxy, forceCloseConnections: true });
+    await app.register(fastifySession, { secret: SECRET, ...options });
+    for (const [path, route] of Object.entries(routes)) {
+      app.all(path, async (request, reply) => {
+        const holder: Holder = request;
+        const exchange = new (class extends BaseExchange {
+          get found() {
+            return holder.session as SessionData | null;
+          }
+          assign(value: unknown) {
+            holder.session = value;
+          }
+          status(code: number) {
+            reply.status(code);
+          }
+          header(name: string, value: string) {
+            reply.header(name, value);
+          }
+          redirect(url: string) {
+            reply.redirect(url);
+          }
+        })(request.raw, reply.raw, request.url);
+        if (path.startsWith(RAW)) {
+          reply.hijack();
+          await route(exchange);
+          return undefined;
+        }
+        const body = await route(exchange);
+        return body === undefined ? reply : reply.send(body);
+      });
+    }
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const { port } = app.server.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}`, server: app.server, close: () => app.close() };
+  },
+};
+
+const koaFramework: Framework = {
+  name: "koa",
+  start: async ({ trustProxy, ...options }, routes) => {
+    const app = new Koa({ proxy: trustProxy === true });
+    app.silent = true;
+    app.use(koaSession({ secret: SECRET, ...options }));
+    app.use(async (context) => {
+      const holder: Holder = context;
+      const exchange = new (class extends BaseExchange {
+        get found() {
+          return holder.session as SessionData | null;
+        }
+        assign(value: unknown) {
+          holder.session = value;
+        }
+        status(code: number) {
+          context.status = code;
+        }
+        header(name: string, value: string) {
+          context.set(name, value);
+        }
+        redirect(url: string) {
+          context.redirect(url);
+        }
+      })(context.req, context.res, context.url);
+      const route = routes[context.path];
+      if (route === undefined) throw new Error(`No route ${context.path}`);
+      if (context.path.startsWith(RAW)) {
+        context.respond = false;
+        // Koa begins with 404.
+        context.res.statusCode = 200;
+      }
+      const body = await route(exchange);
+      if (body !== undefined) context.body = body as object;
+    });
+    return listen(createServer(app.callback()));
+  },
+};
+
+export const FRAMEWORKS: readonly Framework[] = [expressFramework, fastifyFramework, koaFramework];
+
+async function listen(server: Server): Promise<Running> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { url: `http://127.0.0.1:${port}`, server, close };
+}
+
+/** A browser, as far as one cookie goes. */
+export class Visitor {
+  readonly #url: string;
+  /** `sid=…`, as it is sent. */
+  cookie: string | undefined;
+
+  constructor(url: string, cookie?: string) {
+    this.#url = url;
+    this.cookie = cookie;
+  }
+
+  /** Keeps the cookie of the response, as a browser does on headers. */
+  async send(path: string, init: RequestInit = {}): Promise<Response> {
+    const response = await this.sendWithoutKeeping(path, init);
+    const setCookie = response.headers.getSetCookie().find((value) => /^(__Host-)?\w+=/.test(value) && !value.startsWith("own="));
+    if (setCookie !== undefined) {
+      const pair = setCookie.slice(0, setCookie.indexOf(";"));
+      this.cookie = pair.endsWith("=") ? undefined : pair;
+    }
+    return response;
+  }
+
+  sendWithoutKeeping(path: string, init: RequestInit = {}): Promise<Response> {
+    const cookie: Record<string, string> = this.cookie === undefined ? {} : { cookie: this.cookie };
+    const headers = { ...cookie, ...(init.headers as Record<string, string> | undefined) };
+    return fetch(this.#url + path, { redirect: "manual", ...init, headers });
+  }
+
+  async json(path: string): Promise<unknown> {
+    const response = await this.send(path);
+    return response.json();
+  }
+}
+
+/** A door that a route waits behind, so that two requests overlap by order and not by time. */
+export class Gate {
+  #arrived: (() => void) | undefined;
+  #opened: (() => void) | undefined;
+  /** Resolves when a route stands before the gate. */
+  readonly reached = new Promise<void>((resolve) => (this.#arrived = resolve));
+  readonly #passage = new Promise<void>((resolve) => (this.#opened = resolve));
+
+  wait(): Promise<void> {
+    this.#arrived?.();
+    return this.#passage;
+  }
+
+  open(): void {
+    this.#opened?.();
+  }
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { SESSION_ERROR_CODES, SessionError } from "../../src/engine/errors.ts";
+
+const sections = readFileSync(join(import.meta.dirname, "../../docs/errors.md"), "utf8")
+  .split(/^## /m)
+  .slice(1);
+
+test("docs/errors.md has a section for each code, in the order of the code, and no other", () => {
+  expect(sections.map((section) => section.split("\n", 1)[0])).toEqual([...SESSION_ERROR_CODES]);
+});
+
+describe.each(SESSION_ERROR_CODES)("%s", (code) => {
+  const section = sections.find((candidate) => candidate.startsWith(`${code}\n`)) ?? "";
+
+  test("says when it happens and what to do", () => {
+    expect(section).toMatch(/^When: \S/m);
+    expect(section).toMatch(/^What to do: \S/m);
+  });
+
+  test("names the HTTP status that it answers with", () => {
+    expect(section).toContain(`HTTP status: ${String(new SessionError(code, "").status)}.`);
+  });
+});

@@ -1,0 +1,38 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { TestContext } from "vitest";
+
+/** Programs that are not npm packages: what they are called on Debian and elsewhere, and how to get them. */
+const TOOLS = {
+  chromium: { commands: ["chromium", "chromium-browser", "google-chrome"], install: "apt-get install chromium" },
+} as const;
+
+/**
+ * Path of a program that a test needs. Where it is missing, a laptop skips the test and says so; CI, which installs
+ * everything (.ci/run), fails it: a check that did not run must not look like one that passed.
+ */
+export function requireTool(name: keyof typeof TOOLS, test: Pick<TestContext, "skip">): string {
+  const path = findTool(TOOLS[name].commands);
+  if (path !== undefined) return path;
+  const message = `${name} is not on PATH (${TOOLS[name].install})`;
+  if (process.env["CI"]) throw new Error(message);
+  return test.skip(message);
+}
+
+function findTool(commands: readonly string[]): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  for (const command of commands) {
+    const found = folders.map((folder) => join(folder, command)).find(isExecutable);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
