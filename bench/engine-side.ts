@@ -1,5 +1,5 @@
 import * as Y from "yjs";
-import { DEFAULT_LIMITS, type DocumentContext, type SessionKey, SessionDocument } from "../src/engine/index.ts";
+import { DEFAULT_LIMITS, type DocumentContext, replicaOf, type SessionKey, SessionDocument } from "../src/engine/index.ts";
 import { createEngine, nodeRuntime } from "../src/runtime/index.ts";
 import { sessionFixture } from "./fixture.ts";
 import { cpuMicrosecondsPer } from "./measure.ts";
@@ -65,7 +65,7 @@ const sides: Record<string, () => number | Promise<number>> = {
   },
   coldLoad: async () => {
     const { engine, key } = engineWithSession();
-    const record = (await engine.replica.record(key))?.document;
+    const record = (await replicaOf(engine.host).record(key))?.document;
     if (record === undefined) throw new Error("no record");
     const context: DocumentContext = {
       sha256: (bytes) => nodeRuntime.sha256(bytes),

@@ -18,7 +18,7 @@ export type {
   Limits,
   OpenResult,
   OpenSession,
-  Replica,
+  ReplicaHost,
   Replication,
   SessionEngine,
   SessionErrorCode,

@@ -1,22 +1,21 @@
 import { Schema, type AttributeTypes } from "./attributes/schema.ts";
-import { covers } from "./cells.ts";
 import { COMPACT_AT_ONCE, COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "./document.ts";
-import { type EndReason, type Envelope, joinEnvelopes } from "./envelope.ts";
+import type { EndReason, Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { type EventListener, harmless } from "./events.ts";
-import { EngineClock, isHostileStamp, stampMs } from "./hybrid-clock.ts";
+import { EngineClock } from "./hybrid-clock.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
-import { joinChange, mergeDocuments } from "./merge-records.ts";
 import { RequestSession, type SessionHost } from "./open-session.ts";
-import { type Change, compareEpochs, type SessionKey, type SessionRecord, type WriterId } from "./record.ts";
+import type { Change, SessionKey, WriterId } from "./record.ts";
 import { Registry } from "./registry.ts";
-import type { ChangeReceipt, Delivery, Replica, Replication, StateReceipt } from "./replication.ts";
+import type { ReplicaHost } from "./replica.ts";
+import type { Delivery, Replication } from "./replication.ts";
 import type { Runtime } from "./runtime.ts";
 import type { OpenResult, OpenSession, SessionEngine } from "./session-engine.ts";
 import { issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
-import { readTable, WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
+import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 import { verdict, type Verdict } from "./verdict.ts";
 
 /** No session lives longer: it bounds how long an end must be remembered. */
@@ -43,12 +42,12 @@ export interface EngineOptions {
   /** Default: memory. */
   readonly store?: SessionStore;
   /** How this process meets others, as `relays([...], { secret })`. Default: alone. */
-  readonly sync?: Replication;
+  readonly sync?: (host: ReplicaHost) => Replication;
   readonly onEvent?: EventListener;
 }
 
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
-export class Engine implements SessionEngine, SessionHost, Replica {
+export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   readonly ready: Promise<void>;
   readonly persist: "before" | "after";
   readonly schema: Schema;
@@ -61,7 +60,7 @@ export class Engine implements SessionEngine, SessionHost, Replica {
   readonly #sync: Replication | undefined;
   readonly #idleTimeoutMs: number;
   readonly #absoluteTimeoutMs: number;
-  readonly #epsilonMs: number;
+  readonly epsilonMs: number;
   readonly #onEvent: EventListener;
   readonly #restless = new Set<LiveSession>();
   #cancelQuiet: (() => void) | undefined;
@@ -78,7 +77,7 @@ export class Engine implements SessionEngine, SessionHost, Replica {
     this.#absoluteTimeoutMs = inRange("absoluteTimeoutMs", options.absoluteTimeoutMs ?? 12 * 60 * 60 * 1000, 1, ABSOLUTE_TIMEOUT_MAX_MS);
     const idleDefault = Math.min(30 * 60 * 1000, this.#absoluteTimeoutMs);
     this.#idleTimeoutMs = inRange("idleTimeoutMs", options.idleTimeoutMs ?? idleDefault, 1, this.#absoluteTimeoutMs);
-    this.#epsilonMs = inRange("epsilonMs", options.epsilonMs ?? 2_000, 0, 30_000);
+    this.epsilonMs = inRange("epsilonMs", options.epsilonMs ?? 2_000, 0, 30_000);
     for (const [name, limit] of Object.entries<number>({ ...this.limits })) inRange(`limits.${name}`, limit, 1, Number.MAX_SAFE_INTEGER);
     this.#onEvent = harmless(options.onEvent);
     this.#writer = this.#drawWriter();
@@ -89,25 +88,23 @@ export class Engine implements SessionEngine, SessionHost, Replica {
       newWriter: () => (this.#writer = this.#drawWriter()),
     };
     this.#store = options.store ?? makeStore(this.#context);
-    this.#sync = options.sync;
-    const sync = this.#sync;
     this.#registry = new Registry({
       runtime,
       clock: this.#clock,
       context: this.#context,
       store: this.#store,
       limits: this.limits,
-      epsilonMs: this.#epsilonMs,
+      epsilonMs: this.epsilonMs,
       onEvent: this.#onEvent,
-      fetch: sync === undefined ? undefined : (key) => sync.fetch(key),
-      onHold: (key) => sync?.watch(key),
-      onRelease: (key) => sync?.unwatch(key),
+      fetch: (key) => this.#sync?.fetch(key),
+      onHold: (key) => this.#sync?.watch(key),
+      onRelease: (key) => this.#sync?.unwatch(key),
     });
-    sync?.start(this);
-    this.ready = sync?.ready ?? Promise.resolve();
+    this.#sync = options.sync?.(this);
+    this.ready = this.#sync?.ready ?? Promise.resolve();
   }
 
-  get replica(): Replica {
+  get host(): ReplicaHost {
     return this;
   }
 
@@ -131,8 +128,9 @@ export class Engine implements SessionEngine, SessionHost, Replica {
 
   async open(key: SessionKey): Promise<OpenResult> {
     this.#checkOpen();
-    const live = this.#registry.hot(key) ?? (await this.#registry.load(key));
-    if (live === undefined) return { kind: "absent" };
+    const loaded = this.#registry.hot(key) ?? (await this.#registry.load(key));
+    if (loaded === undefined) return { kind: "absent" };
+    const live = this.#registry.reattach(loaded);
     const now = this.verdictOf(live.envelope);
     if (now === "alive") return { kind: "alive", session: new RequestSession(this, live) };
     if (live.envelope.ended === undefined) {
@@ -145,8 +143,9 @@ export class Engine implements SessionEngine, SessionHost, Replica {
 
   async end(key: SessionKey, reason: EndReason): Promise<Delivery> {
     this.#checkOpen();
-    const live =
-      (await this.#registry.held(key)) ?? this.#registry.add({ ...this.newEnvelope(key), ended: this.#endNow(reason) }, undefined);
+    const held = await this.#registry.held(key);
+    const current = this.#registry.peek(key) ?? (held === undefined ? undefined : this.#registry.reattach(held));
+    const live = current ?? this.#registry.add(this.#unknownEnded(key, reason), undefined);
     return this.#end(live, reason);
   }
 
@@ -198,7 +197,8 @@ export class Engine implements SessionEngine, SessionHost, Replica {
   touch(live: LiveSession): void {
     const nowMs = this.#clock.nowMs();
     const { envelope } = live;
-    if (nowMs <= envelope.touchedAtMs || verdict(envelope, nowMs) !== "alive") return;
+    // A request that runs for longer than the idle timeout is use, too: nobody was told yet that the session is over.
+    if (nowMs <= envelope.touchedAtMs || verdict(envelope, nowMs) === "ended") return;
     live.envelope = { ...envelope, touchedAtMs: nowMs };
     if (nowMs - live.sentTouchMs < Math.min(envelope.idleTimeoutMs / 10, 60_000)) return;
     live.sentTouchMs = nowMs;
@@ -219,119 +219,34 @@ export class Engine implements SessionEngine, SessionHost, Replica {
   committed(live: LiveSession, change: Change | undefined): void {
     if (change === undefined) this.#sync?.sendState(live.key, live.record());
     else this.#sync?.sendChange(live.key, change);
-    this.#afterChange(live);
+    this.documentChanged(live);
     this.#registry.changed(live);
   }
 
-  // Replica
+  // ReplicaHost
 
-  heldKeys(): Iterable<SessionKey> {
-    return this.#registry.heldKeys();
+  get context(): DocumentContext {
+    return this.#context;
   }
 
-  async record(key: SessionKey): Promise<SessionRecord | undefined> {
-    return (await this.#registry.held(key))?.record();
+  get registry(): Registry {
+    return this.#registry;
   }
 
-  async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
-    try {
-      if (record.envelope.key !== key) throw new SessionError("RECORD_CORRUPT", "A record was sent under another key.");
-      const envelope = this.#checkedTouch(record.envelope);
-      const theirs = record.document === undefined ? undefined : readTable(record.document.bytes, this.limits).table;
-      if (theirs !== undefined && theirs.latestStamp > 0 && isHostileStamp(theirs.latestStamp, envelope.createdAtMs, envelope.deadlineMs)) {
-        throw new SessionError("RECORD_CORRUPT", "A session holds a commit from after its end.");
-      }
-      const live = await this.#registry.held(key);
-      if (live === undefined) {
-        const { document } = record;
-        const added = this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(this.#context, document));
-        this.#registry.changed(added);
-        return { kind: "merged", ahead: false };
-      }
-      const before = live.envelope;
-      live.envelope = joinEnvelopes(before, envelope);
-      let isChanged = JSON.stringify(before) !== JSON.stringify(live.envelope);
-      let isAhead = JSON.stringify(envelope) !== JSON.stringify(live.envelope);
-      if (live.envelope.ended !== undefined) live.document = undefined;
-      if (live.document !== undefined && record.document !== undefined && theirs !== undefined) {
-        const ours = live.document;
-        if (compareEpochs(ours.epoch, record.document.epoch) === 0) isChanged = ours.merge(record.document) || isChanged;
-        else {
-          const merged = mergeDocuments(ours.encode(), record.document, this.#context);
-          if (compareEpochs(merged.epoch, ours.epoch) !== 0) {
-            ours.adopt(merged);
-            isChanged = true;
-          }
-        }
-        isAhead ||= compareEpochs(ours.epoch, record.document.epoch) !== 0;
-        isAhead ||= [...ours.vector].some((dot) => !covers(theirs.vector, dot));
-      }
-      if (isChanged) {
-        this.#afterChange(live);
-        this.#registry.changed(live);
-      }
-      return { kind: isChanged ? "merged" : "unchanged", ahead: isAhead };
-    } catch (error) {
-      this.#onEvent({ type: "input-refused", key, error });
-      return { kind: "refused", ahead: false };
+  get onEvent(): EventListener {
+    return this.#onEvent;
+  }
+
+  documentChanged(live: LiveSession): void {
+    const { document } = live;
+    if (document === undefined) return;
+    live.lastChangeAtMs = this.#clock.nowMs();
+    if (document.wantsCompaction(COMPACT_AT_ONCE)) this.#compact(live, COMPACT_AT_ONCE);
+    if (document.sizeBound > COMPACT_WHEN_QUIET.bytes) this.#awaitQuiet(live);
+    if (document.vector.size > WRITER_COUNT_WARNED && !live.isWarned) {
+      live.isWarned = true;
+      this.#onEvent({ type: "many-writers", key: live.key, writerCount: document.vector.size });
     }
-  }
-
-  async receiveChange(key: SessionKey, change: Change): Promise<ChangeReceipt> {
-    try {
-      const live = await this.#heldNow(key);
-      if (live === undefined) return "unknown";
-      const { envelope, document } = live;
-      if (document === undefined) return "ended";
-      if (isHostileStamp(change.stamp, envelope.createdAtMs, envelope.deadlineMs)) {
-        throw new SessionError("RECORD_CORRUPT", "A change is stamped after the end of its session.");
-      }
-      const receipt = this.#applyChange(document, change);
-      if (receipt === "applied" || receipt === "joined") {
-        this.#checkAhead(key, envelope.createdAtMs + stampMs(change.stamp));
-        this.#afterChange(live);
-        this.#registry.changed(live);
-      }
-      return receipt;
-    } catch (error) {
-      this.#onEvent({ type: "input-refused", key, error });
-      return "refused";
-    }
-  }
-
-  async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {
-    const live = await this.#registry.held(key).catch(() => undefined);
-    if (live === undefined || this.#checkAhead(key, touchedAtMs) || touchedAtMs <= live.envelope.touchedAtMs) return;
-    live.envelope = { ...live.envelope, touchedAtMs };
-    live.sentTouchMs = Math.max(live.sentTouchMs, touchedAtMs);
-    live.version++;
-  }
-
-  async receiveEnd(key: SessionKey, envelope: Envelope): Promise<void> {
-    if (envelope.key !== key || envelope.ended === undefined) return;
-    const live = await this.#registry.held(key).catch(() => undefined);
-    if (live === undefined) {
-      this.#registry.changed(this.#registry.add(envelope, undefined));
-      return;
-    }
-    live.envelope = joinEnvelopes(live.envelope, envelope);
-    live.document = undefined;
-    this.#registry.changed(live);
-    if (this.#store.durable) await this.#registry.store(live).catch(() => undefined);
-  }
-
-  /** Hot sessions answer in the same tick, so that changes take effect in the order in which they came. */
-  #heldNow(key: SessionKey): LiveSession | undefined | Promise<LiveSession | undefined> {
-    return this.#registry.peek(key) ?? this.#registry.held(key);
-  }
-
-  #applyChange(document: SessionDocument, change: Change): ChangeReceipt {
-    const order = compareEpochs(change.epoch, document.epoch);
-    if (order === 0) return document.apply(change);
-    if (covers(document.vector, [change.writer, change.stamp])) return "duplicate";
-    if (order > 0 || !document.isNext(change)) return "state-needed";
-    document.adopt(joinChange(document.encode(), change, this.#context));
-    return "joined";
   }
 
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
@@ -344,32 +259,14 @@ export class Engine implements SessionEngine, SessionHost, Replica {
     return delivery;
   }
 
+  /** An end of a session that is not held here is remembered as long as any session can live. */
+  #unknownEnded(key: SessionKey, reason: EndReason): Envelope {
+    const envelope = this.newEnvelope(key);
+    return { ...envelope, deadlineMs: envelope.createdAtMs + ABSOLUTE_TIMEOUT_MAX_MS, ended: this.#endNow(reason) };
+  }
+
   #endNow(reason: EndReason): { reason: EndReason; atMs: number } {
     return { reason, atMs: this.#clock.nowMs() };
-  }
-
-  /** A touch that is dated ahead of this clock by more than ε is refused, not clamped: clamping walks it forward for ever. */
-  #checkedTouch(envelope: Envelope): Envelope {
-    return this.#checkAhead(envelope.key, envelope.touchedAtMs) ? { ...envelope, touchedAtMs: envelope.createdAtMs } : envelope;
-  }
-
-  #checkAhead(key: SessionKey, atMs: number): boolean {
-    const aheadMs = atMs - this.#clock.nowMs();
-    if (aheadMs <= this.#epsilonMs) return false;
-    this.#onEvent({ type: "clock-fault", key, aheadMs });
-    return true;
-  }
-
-  #afterChange(live: LiveSession): void {
-    const { document } = live;
-    if (document === undefined) return;
-    live.lastChangeAtMs = this.#clock.nowMs();
-    if (document.wantsCompaction(COMPACT_AT_ONCE)) this.#compact(live, COMPACT_AT_ONCE);
-    else if (document.sizeBound > COMPACT_WHEN_QUIET.bytes) this.#awaitQuiet(live);
-    if (document.vector.size > WRITER_COUNT_WARNED && !live.isWarned) {
-      live.isWarned = true;
-      this.#onEvent({ type: "many-writers", key: live.key, writerCount: document.vector.size });
-    }
   }
 
   #awaitQuiet(live: LiveSession): void {

@@ -51,3 +51,7 @@ function joinEnds(left: End | undefined, right: End | undefined): End | undefine
   if (left.atMs !== right.atMs) return left.atMs < right.atMs ? left : right;
   return left.reason <= right.reason ? left : right;
 }
+
+export function sameEnvelope(left: Envelope, right: Envelope): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}

@@ -15,6 +15,8 @@ export type { MergeContext } from "./merge-records.ts";
 export type { Change, DocumentRecord, Dot, Epoch, SessionKey, SessionRecord, Stamp, WriterId } from "./record.ts";
 export { compareEpochs } from "./record.ts";
 export * from "./record-codec.ts";
+export { replicaOf } from "./replica.ts";
+export type { ReplicaHost } from "./replica.ts";
 export type { ChangeReceipt, Delivery, FetchAnswer, Replica, Replication, StateReceipt } from "./replication.ts";
 export type { Runtime } from "./runtime.ts";
 export type { CommitResult, OpenResult, OpenSession, SessionEngine } from "./session-engine.ts";

@@ -1,6 +1,7 @@
-import type { Envelope } from "./envelope.ts";
+import { type Envelope, joinEnvelopes, sameEnvelope } from "./envelope.ts";
 import type { SessionDocument } from "./document.ts";
-import type { SessionKey, SessionRecord } from "./record.ts";
+import { type MergeContext, mergeDocuments } from "./merge-records.ts";
+import { compareEpochs, type DocumentRecord, type SessionKey, type SessionRecord } from "./record.ts";
 
 /** A session in memory. The registry is the only one to make these; there is one a key at any time. */
 export class LiveSession {
@@ -33,7 +34,28 @@ export class LiveSession {
     return this.storedVersion === this.version;
   }
 
+  /**
+   * Merges in what another copy of the session says. True when that changed anything.
+   * @throws SessionError RECORD_CORRUPT; the session is as it was, but for its envelope
+   */
+  takeIn(record: SessionRecord, context: MergeContext): boolean {
+    const before = this.envelope;
+    this.envelope = joinEnvelopes(before, record.envelope);
+    const isEnvelopeChanged = !sameEnvelope(before, this.envelope);
+    if (this.envelope.ended !== undefined) this.document = undefined;
+    if (this.document === undefined || record.document === undefined) return isEnvelopeChanged;
+    return mergeInto(this.document, record.document, context) || isEnvelopeChanged;
+  }
+
   record(): SessionRecord {
     return { envelope: this.envelope, document: this.document?.encode() };
   }
+}
+
+function mergeInto(document: SessionDocument, record: DocumentRecord, context: MergeContext): boolean {
+  if (compareEpochs(document.epoch, record.epoch) === 0) return document.merge(record);
+  const merged = mergeDocuments(document.encode(), record, context);
+  if (compareEpochs(merged.epoch, document.epoch) === 0) return false;
+  document.adopt(merged);
+  return true;
 }

@@ -97,7 +97,9 @@ export class RequestSession implements OpenSession {
   }
 
   touch(): void {
-    if (this.#live !== undefined) this.#engine.touch(this.#live);
+    if (this.#live === undefined) return;
+    this.#live = this.#engine.reattach(this.#live);
+    this.#engine.touch(this.#live);
   }
 
   setIdleTimeout(idleTimeoutMs: number): void {
@@ -113,14 +115,14 @@ export class RequestSession implements OpenSession {
     const isDraft = this.#live === undefined;
     if (!this.isModified() && !(isDraft && options?.evenIfEmpty === true)) return "unchanged";
     if (this.#live === undefined) return this.#commitDraft(options?.evenIfEmpty === true);
-    if (this.verdict() !== "alive") {
-      this.#engine.discarded(this.#live.key);
-      return "discarded";
-    }
     const live = this.#engine.reattach(this.#live);
     this.#live = live;
+    if (this.verdict() === "idle") this.touch();
     const { document } = live;
-    if (document === undefined) return "discarded";
+    if (document === undefined || this.verdict() !== "alive") {
+      this.#engine.discarded(live.key);
+      return "discarded";
+    }
     const change = this.#write(live, document);
     const isIdleChange = this.#isIdleTimeoutChanged();
     if (isIdleChange) this.#engine.setIdleTimeout(live, this.#idleTimeoutMs ?? 0, document.latestStamp);

@@ -122,7 +122,7 @@ describe("record codec", () => {
   it("refuses to encode a record that is neither alive nor ended, a key that is none, a writer of a browser", () => {
     const [one] = fc.sample(record, { numRuns: 1, seed: 7 });
     const [other] = fc.sample(change, { numRuns: 1, seed: 7 });
-    const broken = expect.objectContaining({ code: "INVARIANT_BROKEN" });
+    const broken: unknown = expect.objectContaining({ code: "INVARIANT_BROKEN" });
     const upsideDown = one!.document === undefined ? { epoch: other!.epoch, bytes: other!.update } : undefined;
     expect(() => encodeRecord({ envelope: one!.envelope, document: upsideDown })).toThrow(broken);
     expect(() => encodeEnvelope({ ...one!.envelope, key: "too-short" })).toThrow(broken);

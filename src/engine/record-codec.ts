@@ -11,7 +11,7 @@ export { ByteReader } from "./byte-reader.ts";
 export { KEY_BYTES, keyToBytes } from "./key-bytes.ts";
 
 /** First byte of everything encoded here. Readers refuse any other; a new layout takes the next number. */
-export const RECORD_CODEC_VERSION = 1;
+const RECORD_CODEC_VERSION = 1;
 
 /** Writers are drawn from [2^32, 2^35): above browsers' 32-bit Yjs client ids, below five varuint bytes after subtracting 2^32. */
 const WRITER_MIN = 2 ** 32;

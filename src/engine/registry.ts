@@ -29,7 +29,7 @@ export interface RegistryOptions {
   readonly epsilonMs: number;
   readonly onEvent: EventListener;
   /** Asks the holders; undefined without replication. */
-  readonly fetch: ((key: SessionKey) => Promise<FetchAnswer>) | undefined;
+  readonly fetch: (key: SessionKey) => Promise<FetchAnswer> | undefined;
   /** This process holds `key` from now on, or no longer. */
   readonly onHold: (key: SessionKey) => void;
   readonly onRelease: (key: SessionKey) => void;
@@ -39,6 +39,8 @@ interface Cold {
   /** The last commit that this process made to it: should the store have lost it, the writer id must not be used again. */
   readonly own: Dot;
   readonly discardAtMs: number;
+  /** A request may still have it: then it comes back as it is, so that there is one live session a key at any time. */
+  readonly session: WeakRef<LiveSession>;
 }
 
 /**
@@ -90,10 +92,6 @@ export class Registry {
     return this.#hot.get(key);
   }
 
-  isHeld(key: SessionKey): boolean {
-    return this.#hot.has(key) || this.#cold.has(key);
-  }
-
   /**
    * Loads a session that is not hot: from the store and, when this process did not hold it, from the holders. One load a key at
    * a time.
@@ -125,23 +123,22 @@ export class Registry {
     return session;
   }
 
-  /** A session that went cold while somebody still had it: it comes back as it is, unless it was loaded anew meanwhile. */
+  /** A session that went cold while somebody still had it: it comes back as it is, unless it came in anew after it was forgotten. */
   reattach(session: LiveSession): LiveSession {
     if (session.isHeld) return session;
     const current = this.#hot.get(session.key);
     if (current !== undefined) return current;
-    const cold = this.#cold.get(session.key);
-    if (cold !== undefined) session.document?.continueFrom(cold.own);
-    session.isHeld = true;
+    const own = this.#cold.get(session.key)?.own;
+    if (own !== undefined) session.document?.continueFrom(own);
     session.version++;
     this.#insert(session);
     return session;
   }
 
-  /** Must be called after every change of a session. */
-  changed(session: LiveSession): void {
+  /** Must be called after every change of a session. Resolves, and never rejects, when a store that lasts has it or has failed. */
+  async changed(session: LiveSession): Promise<void> {
     session.version++;
-    if (this.#options.store.durable) this.store(session).catch(() => undefined);
+    if (this.#options.store.durable) await this.store(session).catch(() => undefined);
   }
 
   /** Resolves when all that the session holds now is stored. Appends of one session never overlap. */
@@ -176,8 +173,9 @@ export class Registry {
   }
 
   async #load(key: SessionKey): Promise<LiveSession | undefined> {
-    const wasCold = this.#cold.has(key);
-    const fetching = wasCold ? undefined : this.#options.fetch?.(key);
+    const resting = this.#cold.get(key)?.session.deref();
+    if (resting !== undefined) return this.reattach(resting);
+    const fetching = this.#cold.has(key) ? undefined : this.#options.fetch(key);
     const [stored, fetched] = await Promise.all([
       this.#options.store.load(key).then(
         (record) => ({ record, error: undefined }),
@@ -189,11 +187,14 @@ export class Registry {
     const record = this.#merged(stored.record, fromPeers);
     // While this waited, the session may have come in another way: from a peer, or newly created.
     const hot = this.#hot.get(key);
-    if (hot !== undefined) return hot;
+    if (hot !== undefined) {
+      if (record !== undefined && hot.takeIn(record, this.#options.context)) void this.changed(hot);
+      return hot;
+    }
     if (record === undefined) {
       if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
       if (fetched?.kind === "unavailable") throw unavailable("no relay that could know it answered");
-      if (this.#cold.delete(key)) this.#options.onRelease(key);
+      this.#forget(key, this.#cold.get(key)?.own);
       return undefined;
     }
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
@@ -211,7 +212,9 @@ export class Registry {
   }
 
   #insert(session: LiveSession): void {
-    const isNew = !this.isHeld(session.key);
+    if (this.#hot.has(session.key)) throw new SessionError("INVARIANT_BROKEN", "There is one live session a key at any time.");
+    const isNew = !this.#cold.has(session.key);
+    session.isHeld = true;
     this.#cold.delete(session.key);
     this.#hot.set(session.key, session);
     this.#latest = session;
@@ -233,11 +236,22 @@ export class Registry {
   }
 
   #release(session: LiveSession): void {
-    if (!session.isStored || this.#hot.get(session.key) !== session || this.#hot.size <= this.#options.limits.hotCount) return;
+    if (!session.isStored || session.storedTouchMs !== session.envelope.touchedAtMs) return;
+    if (this.#hot.get(session.key) !== session || this.#hot.size <= this.#options.limits.hotCount) return;
     this.#hot.delete(session.key);
     session.isHeld = false;
     const own = session.document?.own ?? [this.#options.context.writer(), 0];
-    this.#cold.set(session.key, { own, discardAtMs: this.discardAtMs(session.envelope) });
+    this.#cold.set(session.key, { own, discardAtMs: this.discardAtMs(session.envelope), session: new WeakRef(session) });
+  }
+
+  /**
+   * Nothing is known of the session from here on. It may come back from a peer that never heard what this process wrote last, so
+   * what is written to sessions that come in from now on is written under another writer id.
+   */
+  #forget(key: SessionKey, own: Dot | undefined): void {
+    const { context, onRelease } = this.#options;
+    if (own !== undefined && own[1] > 0 && own[0] === context.writer()) context.newWriter();
+    if (this.#hot.delete(key) || this.#cold.delete(key)) onRelease(key);
   }
 
   async #append(session: LiveSession): Promise<void> {
@@ -289,9 +303,8 @@ export class Registry {
       }
       const [key, session] = next.value;
       if (this.discardAtMs(session.envelope) <= nowMs && verdict(session.envelope, nowMs) !== "alive") {
-        this.#hot.delete(key);
+        this.#forget(key, session.document?.own);
         session.isHeld = false;
-        this.#options.onRelease(key);
       } else if (!session.isStored && this.#options.store.durable) {
         this.store(session).catch(() => undefined);
       }
@@ -304,7 +317,7 @@ export class Registry {
         break;
       }
       const [key, cold] = next.value;
-      if (cold.discardAtMs <= nowMs && this.#cold.delete(key)) this.#options.onRelease(key);
+      if (cold.discardAtMs <= nowMs) this.#forget(key, cold.own);
     }
     this.#options.store
       .discardExpired(nowMs, DISCARD_COUNT)

@@ -10,7 +10,7 @@ import type { Change, SessionKey, SessionRecord } from "./record.ts";
  * - RP5 nothing reaches the replica after `close` has resolved, and no timer or socket is left.
  */
 export interface Replication {
-  /** Called once, before anything else. From here on it may call `replica`. */
+  /** Called once, before anything else, by what `EngineOptions.sync` gives. From here on it may call `replica`. */
   start(replica: Replica): void;
   /** Resolves when the first attempt to reach the holders is over, whether or not it succeeded. */
   readonly ready: Promise<void>;

@@ -1,5 +1,6 @@
 import type { EndReason, Envelope } from "./envelope.ts";
-import type { Delivery, Replica } from "./replication.ts";
+import type { ReplicaHost } from "./replica.ts";
+import type { Delivery } from "./replication.ts";
 import type { SessionKey } from "./record.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -9,8 +10,8 @@ export interface SessionEngine {
   readonly ready: Promise<void>;
   /** `before`: adapters wait for `OpenSession.persisted()` before they answer. */
   readonly persist: "before" | "after";
-  /** For replication, and for a relay, which is an engine without requests. */
-  readonly replica: Replica;
+  /** For `replicaOf`: how replication gets at the sessions, also in a relay, which is an engine without requests. */
+  readonly host: ReplicaHost;
 
   /** A new id: base64url of 32 random bytes and the birth time. A bearer secret: it belongs in the cookie only. */
   issueId(): string;

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { RelayOptions } from "./relay.ts";
 
 /** Where the secret comes from when no file is named. Never a flag's value: those are in `ps` and in shell histories. */
@@ -35,13 +35,18 @@ export function commandLine(environment: CliEnvironment, run: (options: RelayOpt
   const relay: Command = program
     .command("relay")
     .description("Keeps the sessions of all nodes that connect, in memory, and passes on what each of them writes.")
-    .option("--listen <host:port>", "where nodes connect; port 0 takes any free one", listenAddressOf, listenAddressOf(DEFAULT_LISTEN))
+    .addOption(
+      new Option("--listen <host:port>", "where nodes connect; port 0 takes any free one")
+        .argParser(listenAddressOf)
+        .default(listenAddressOf(DEFAULT_LISTEN), DEFAULT_LISTEN),
+    )
     .option("--secret-file <path>", `file with the secret that relay and nodes share, at least 32 bytes (else ${SECRET_VARIABLE})`)
     .option("--domain <name>", "which sessions: nodes of another domain are refused", "default")
     .addHelpText("after", EXAMPLE)
     .action(async (flags: RelayFlags) => {
       const secret = secretOf(flags, environment);
-      if (secret === undefined) return relay.error(`error: no secret: name a file with --secret-file, or set ${SECRET_VARIABLE} (openssl rand -base64 33)`);
+      if (secret === undefined)
+        return relay.error(`error: no secret: name a file with --secret-file, or set ${SECRET_VARIABLE} (openssl rand -base64 33)`);
       await run({ host: flags.listen.host, port: flags.listen.port, secret, domain: flags.domain });
     });
   return program;

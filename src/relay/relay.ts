@@ -1,4 +1,4 @@
-import type { SessionEvent } from "../engine/index.ts";
+import { replicaOf, type SessionEvent } from "../engine/index.ts";
 import { createEngine } from "../runtime/index.ts";
 import { startRelayServer, type Relay, type RelayServerOptions, type SyncLog } from "../sync/index.ts";
 
@@ -11,7 +11,7 @@ export type RelayOptions = Omit<RelayServerOptions, "replica">;
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const engine = createEngine({ onEvent: firstOfEachKind(options.log ?? (() => undefined)) });
   try {
-    const relay = await startRelayServer({ ...options, replica: engine.replica });
+    const relay = await startRelayServer({ ...options, replica: replicaOf(engine.host) });
     return {
       ...relay,
       close: async () => {

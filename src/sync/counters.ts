@@ -2,7 +2,7 @@
 export interface SyncCounters {
   /** Frames that the protocol does not have, or not at that point. Each closed its connection. */
   malformedFrames: number;
-  /** Greetings that failed: wrong secret, domain or version, too slow, too large. */
+  /** Connections that ended before both sides knew each other: wrong secret, domain or version, too slow, too large, no node at all. */
   refusedGreetings: number;
   /** Connections given up because the peer did not take what was queued for it. */
   queueOverflows: number;
@@ -17,7 +17,15 @@ export interface SyncCounters {
 }
 
 export function newCounters(): SyncCounters {
-  return { malformedFrames: 0, refusedGreetings: 0, queueOverflows: 0, oversizeFrames: 0, refusedStates: 0, replicaFailures: 0, forgottenEnds: 0 };
+  return {
+    malformedFrames: 0,
+    refusedGreetings: 0,
+    queueOverflows: 0,
+    oversizeFrames: 0,
+    refusedStates: 0,
+    replicaFailures: 0,
+    forgottenEnds: 0,
+  };
 }
 
 /** One line for an operator. Never holds a session's id, key or value, nor a secret. */

@@ -2,8 +2,8 @@ import { SessionError } from "../engine/index.ts";
 import { DOMAIN_BYTES_MAX } from "./messages/hello.ts";
 
 /** Bytes of the shortest secret: as many as HMAC-SHA-256 gives security for (RFC 2104 section 3, SEC-45). */
-export const SECRET_BYTES_MIN = 32;
-export const DEFAULT_DOMAIN = "default";
+const SECRET_BYTES_MIN = 32;
+const DEFAULT_DOMAIN = "default";
 
 /** What both sides of a connection must have in common. */
 export interface Credentials {
@@ -16,7 +16,10 @@ export interface Credentials {
 export function credentialsOf(options: { readonly secret: string; readonly domain?: string | undefined }): Credentials {
   const secret = Buffer.from(options.secret, "utf8");
   if (secret.length < SECRET_BYTES_MIN) {
-    throw new SessionError("OPTION_INVALID", `the sync secret must have at least ${SECRET_BYTES_MIN} bytes; make one with: openssl rand -base64 33`);
+    throw new SessionError(
+      "OPTION_INVALID",
+      `the sync secret must have at least ${SECRET_BYTES_MIN} bytes; make one with: openssl rand -base64 33`,
+    );
   }
   const domain = options.domain ?? DEFAULT_DOMAIN;
   if (!/^[\x21-\x7e]+$/.test(domain) || domain.length > DOMAIN_BYTES_MAX) {

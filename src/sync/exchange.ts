@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { Replica, SessionKey } from "../engine/index.ts";
+import type { Replica, SessionKey, SessionRecord } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { encodeAck } from "./messages/ack.ts";
 import { encodeAskState, type AskState } from "./messages/ask-state.ts";
@@ -128,17 +128,19 @@ export class Exchange {
   }
 
   async #tellState(key: SessionKey, round: number, isNews: boolean): Promise<void> {
-    if (this.#isClosed) return;
-    const record = await this.#options.replica.record(key);
+    const record = await this.#record(key);
     if (record === undefined || this.#isClosed) return;
     if (round <= STATE_ROUND_MAX) this.#send(encodeState({ round, record }));
     if (isNews) this.#options.passOn(key, encodeState({ round: 0, record }));
   }
 
   async #tellEnd(key: SessionKey): Promise<void> {
-    if (this.#isClosed) return;
-    const record = await this.#options.replica.record(key);
+    const record = await this.#record(key);
     if (record?.envelope.ended !== undefined) this.#send(encodeEnd({ ackId: NO_ACK, envelope: record.envelope }));
+  }
+
+  async #record(key: SessionKey): Promise<SessionRecord | undefined> {
+    return this.#isClosed ? undefined : this.#options.replica.record(key);
   }
 
   #send(frame: Uint8Array): void {

@@ -5,9 +5,9 @@ import { decodeFrame, FRAME_BYTES_MAX, GREETING_BYTES_MAX, type Frame } from "./
 import { ProtocolError } from "./protocol-error.ts";
 
 /** Bytes that wait for a peer which does not read. One frame more, and the connection is given up (SEC-52). */
-export const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 /** Bulk work (resync, answers to a resync) waits while more than this is queued, so that it never uses up the queue by itself. */
-export const QUEUE_BYTES_BUSY = 1024 * 1024;
+const QUEUE_BYTES_BUSY = 1024 * 1024;
 /** A peer that does not answer a close frame within this time is cut off. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -33,7 +33,7 @@ export class FrameSocket {
   #isClosed = false;
   #endedFor: CloseReason | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   /** Takes over `socket`, open or not yet. */
   constructor(socket: WebSocket, options: FrameSocketOptions) {
@@ -126,7 +126,8 @@ export class FrameSocket {
     if (this.#isEnded) return;
     try {
       if (!isBinary || !(data instanceof Uint8Array)) throw new ProtocolError("malformed", "a text frame came; this protocol has none");
-      if (!this.#isGreeted && data.length > GREETING_BYTES_MAX) throw new ProtocolError("malformed", "a frame came that is too large for the greeting");
+      if (!this.#isGreeted && data.length > GREETING_BYTES_MAX)
+        throw new ProtocolError("malformed", "a frame came that is too large for the greeting");
       this.#options.onFrame(decodeFrame(data), data);
     } catch (error) {
       this.#refuse(error);
@@ -136,7 +137,6 @@ export class FrameSocket {
   #refuse(error: unknown): void {
     const { counters, log } = this.#options;
     const reason = error instanceof ProtocolError ? error.reason : "internalError";
-    if (!this.#isGreeted) counters.refusedGreetings += 1;
     if (reason === "malformed") counters.malformedFrames += 1;
     log(`connection closed (${CLOSE_CODES[reason]} ${reason}): ${error instanceof Error ? error.message : "unknown failure"}`);
     this.end(reason);

@@ -26,6 +26,8 @@ export interface HolderOptions {
   readonly log: SyncLog;
   readonly wants: (key: SessionKey) => boolean;
   readonly watchedKeys: () => Iterable<SessionKey>;
+  /** A live session turned out to be held: what comes for it is wanted. */
+  readonly onHeld: (key: SessionKey) => void;
   readonly onFetched: (holder: Holder, fetched: Fetched) => void;
   readonly onUp: () => void;
   readonly onDown: (holder: Holder) => void;
@@ -129,7 +131,7 @@ export class Holder {
    * so that requests and changes go between, and the queue keeps room for them.
    */
   async #resync(exchange: Exchange): Promise<void> {
-    const { replica, watchedKeys, log } = this.#options;
+    const { replica, wants, watchedKeys, onHeld, log } = this.#options;
     try {
       // A copy: the replica's own order changes with every request.
       const held = new Set(replica.heldKeys());
@@ -137,7 +139,11 @@ export class Holder {
       for (const key of new Set([...held, ...watchedKeys()])) {
         const record = held.has(key) ? await replica.record(key) : undefined;
         if (this.#exchange !== exchange) return;
-        if (record?.envelope.ended === undefined) this.send(encodeWatch({ key }));
+        if (record === undefined && !wants(key)) continue;
+        if (record?.envelope.ended === undefined) {
+          if (record !== undefined) onHeld(key);
+          this.send(encodeWatch({ key }));
+        }
         this.send(record === undefined ? encodeAskState({ key }) : encodeState({ round: 0, record }));
         sent += 1;
         if (sent % RESYNC_SLICE === 0) await nextTurn();

@@ -160,6 +160,7 @@ export class Link {
       this.#socket = undefined;
       socket?.cut(before.kind === "up" ? "silent" : "greetingTimeout");
     }
+    if (before.kind === "greeting") this.#options.counters.refusedGreetings += 1;
     if (before.kind === "up") this.#options.onDown();
     this.#settle();
   }

@@ -71,12 +71,12 @@ export class PendingFetches {
 
   /** The connection is gone: it will not answer. */
   lost(holder: Holder): void {
-    for (const pending of [...this.#pending.values()]) this.#answered(pending, holder);
+    for (const pending of this.#pending.values()) this.#answered(pending, holder);
   }
 
   /** Settles all with what is known. */
   close(): void {
-    for (const pending of [...this.#pending.values()]) pending.settle();
+    for (const pending of this.#pending.values()) pending.settle();
   }
 
   #answered(pending: PendingFetch, holder: Holder): void {

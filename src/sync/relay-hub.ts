@@ -35,8 +35,7 @@ export class RelayHub {
 
   /** The same bytes to everybody who watches `key`, but not back to `from`. */
   passOn(key: SessionKey, frame: Uint8Array, from: RelayPeer): void {
-    // A copy: a peer whose queue is full is cut off, and leaves the set, while we go through it.
-    for (const peer of [...(this.#watchers.get(key) ?? [])]) if (peer !== from) peer.send(frame);
+    for (const peer of this.#watchers.get(key) ?? []) if (peer !== from) peer.send(frame);
   }
 
   /** To each node the touches of the sessions that it watches, in one frame. */

@@ -12,13 +12,13 @@ import { RelayHub } from "./relay-hub.ts";
 import { RelayPeer } from "./relay-peer.ts";
 
 /** From the TCP connection to a valid hello (SEC-42). */
-export const UNAUTHENTICATED_MS = 3_000;
+const UNAUTHENTICATED_MS = 3_000;
 /** Connections at once, strangers included. A node needs one. */
 const CONNECTION_COUNT_MAX = 4_096;
 const SWEEP_INTERVAL_MS = 1_000;
 
 export interface RelayServerOptions {
-  /** Where the sessions are kept, as `createEngine({}).replica`. Not closed by the relay. */
+  /** Where the sessions are kept, as `replicaOf(createEngine().host)`. Not closed by the relay. */
   readonly replica: Replica;
   /** Default 127.0.0.1. */
   readonly host?: string | undefined;
@@ -39,6 +39,8 @@ export interface Relay {
   readonly port: number;
   readonly domain: string;
   readonly counters: Readonly<SyncCounters>;
+  /** Nodes that are connected, and strangers that have yet to show who they are. */
+  connectionCount(): number;
   /** Tells the nodes, which go on alone, and frees the port. Idempotent. */
   close(): Promise<void>;
 }
@@ -51,7 +53,8 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const credentials = credentialsOf(options);
   const host = options.host ?? "127.0.0.1";
   const port = options.port ?? 0;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
   const counters = newCounters();
   const hub = new RelayHub(options.replica, counters, options.log ?? (() => undefined));
   const relayId = randomBytes(PEER_ID_BYTES);
@@ -89,6 +92,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     port: bound,
     domain: credentials.domain,
     counters,
+    connectionCount: () => peers.size,
     close: () => {
       closing ??= new Promise<void>((resolve) => {
         clearInterval(sweep);
@@ -115,21 +119,21 @@ interface Guard {
  */
 function guardStranger(socket: Socket, counters: SyncCounters): Guard {
   let byteCount = 0;
-  const refuse = (): void => {
-    release();
-    counters.refusedGreetings += 1;
-    socket.destroy();
-  };
   const count = (chunk: Buffer): void => {
     byteCount += chunk.length;
-    if (byteCount > GREETING_BYTES_MAX) refuse();
+    if (byteCount > GREETING_BYTES_MAX) socket.destroy();
   };
-  const timer = setTimeout(refuse, UNAUTHENTICATED_MS).unref();
+  const timer = setTimeout(() => socket.destroy(), UNAUTHENTICATED_MS).unref();
+  const leave = (): void => {
+    counters.refusedGreetings += 1;
+    release();
+  };
   const release = (): void => {
     clearTimeout(timer);
     socket.off("data", count);
+    socket.off("close", leave);
   };
-  socket.once("close", release);
+  socket.once("close", leave);
   return { countBytes: () => socket.on("data", count), release };
 }
 

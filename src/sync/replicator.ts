@@ -65,6 +65,7 @@ export class Replicator implements Replication {
           log,
           wants: (key) => this.#watched.has(key) || this.#fetches.has(key),
           watchedKeys: () => this.#watched,
+          onHeld: (key) => this.#watched.add(key),
           onFetched: (holder, fetched) => this.#fetched(holder, fetched),
           onUp: () => this.#wakeFetches(),
           onDown: (holder) => this.#fetches.lost(holder),
@@ -149,7 +150,7 @@ export class Replicator implements Replication {
   async #close(): Promise<void> {
     this.#touches.flush();
     const closed = this.#holders.map((holder) => holder.close());
-    for (const settle of [...this.#deliveries]) settle();
+    for (const settle of this.#deliveries) settle();
     this.#fetches.close();
     this.#wakeFetches();
     this.#becomeReady();
@@ -184,7 +185,7 @@ export class Replicator implements Replication {
   }
 
   #wakeFetches(): void {
-    for (const wake of [...this.#waitingForHolder]) wake();
+    for (const wake of this.#waitingForHolder) wake();
   }
 
   #fetched(holder: Holder, fetched: Fetched): void {

@@ -1,4 +1,4 @@
-import type { Session } from "../http/index.ts";
+import type { SessionObject } from "../http/index.ts";
 
 /**
  * The type of `req.session`. Two packages may declare a property of one interface only if they give it the same type (TS2717): where
@@ -8,7 +8,7 @@ import type { Session } from "../http/index.ts";
 /** @ts-ignore */
 type PeerSession = import("express-session").Session & Partial<import("express-session").SessionData>;
 
-export type RequestSessionObject = 0 extends 1 & PeerSession ? Session & Record<string, unknown> : PeerSession;
+export type RequestSessionObject = [unknown] extends [PeerSession] ? SessionObject : PeerSession;
 
 declare global {
   // oxlint-disable-next-line typescript/no-namespace -- Express' own way to extend its request

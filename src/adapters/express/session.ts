@@ -24,7 +24,7 @@ export function session(options: ExpressSessionOptions): SessionMiddleware {
       next();
       return;
     }
-    const begun = beginRequest<Record<string, unknown>>(settings, {
+    const begun = beginRequest(settings, {
       cookieHeader: request.headers.cookie,
       isSecure: request.secure,
       isLoopback: isLoopback(request),
@@ -43,13 +43,7 @@ export function session(options: ExpressSessionOptions): SessionMiddleware {
   return Object.assign(handle, { engine: settings.engine });
 }
 
-function attach(
-  settings: ResolvedOptions,
-  requestSession: RequestSession<Record<string, unknown>>,
-  request: Request,
-  response: Response,
-  next: Next,
-): void {
+function attach(settings: ResolvedOptions, requestSession: RequestSession, request: Request, response: Response, next: Next): void {
   let isGated = false;
   let isLetGo = false;
   /** Only now: a request that never asks for its session pays nothing for it. */

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from "fastify";
-import type { Session } from "../http/index.ts";
+import type { SessionObject } from "../http/index.ts";
 
 /** As for Express: where @fastify/session's types are installed the property has theirs (TS2717), else ours. */
 // oxlint-disable-next-line typescript/ban-ts-comment -- an error exactly where the optional package is absent, so expect-error cannot say it
 /** @ts-ignore */
 type PeerSession = import("@fastify/session").FastifySessionObject;
 
-export type RequestSessionObject = 0 extends 1 & PeerSession ? Session & Record<string, unknown> : PeerSession;
+export type RequestSessionObject = [unknown] extends [PeerSession] ? SessionObject : PeerSession;
 
 /** Makes this file name the module that it extends. */
 export type SessionRequest = FastifyRequest;

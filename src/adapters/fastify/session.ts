@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
 import { SessionError } from "../../engine/index.ts";
 import { beginRequest, failRaw, gateResponse, isLoopback, isWithinPath, resolveOptions } from "../http/index.ts";
@@ -6,7 +7,7 @@ import type { RequestSession, ResolvedOptions, SessionOptions } from "../http/in
 export type FastifySessionOptions = SessionOptions<FastifyRequest>;
 
 interface Attached {
-  readonly requestSession: RequestSession<Record<string, unknown>>;
+  readonly requestSession: RequestSession;
   readonly settings: ResolvedOptions;
   readonly reply: FastifyReply;
   isGated: boolean;
@@ -48,7 +49,7 @@ function plugin(fastify: Parameters<FastifyPluginCallback>[0], options: FastifyS
       next();
       return;
     }
-    const begun = beginRequest<Record<string, unknown>>(settings, {
+    const begun = beginRequest(settings, {
       cookieHeader: request.raw.headers.cookie,
       isSecure: request.protocol === "https",
       isLoopback: isLoopback(request.raw),
@@ -91,7 +92,7 @@ function plugin(fastify: Parameters<FastifyPluginCallback>[0], options: FastifyS
   done();
 }
 
-function attach(settings: ResolvedOptions, requestSession: RequestSession<Record<string, unknown>>, request: FastifyRequest, reply: FastifyReply): void {
+function attach(settings: ResolvedOptions, requestSession: RequestSession, request: FastifyRequest, reply: FastifyReply): void {
   const state: Attached = { requestSession, settings, reply, isGated: false, isLetGo: false };
   attached.set(request, state);
   if (requestSession.concernsResponse) gate(state);
@@ -137,5 +138,5 @@ function write(request: FastifyRequest, value: unknown): void {
 
 /** A stream that will not be sent must not stay open. */
 function release(payload: unknown): void {
-  if (typeof payload === "object" && payload !== null && "destroy" in payload && typeof payload.destroy === "function") payload.destroy();
+  if (payload instanceof Readable) payload.destroy();
 }

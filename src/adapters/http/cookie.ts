@@ -79,7 +79,13 @@ export class SessionCookie {
     this.#isProduction = isProduction;
     this.#attributes = { httpOnly, sameSite, ...(domain === undefined ? {} : { domain }) };
     this.#names = { secure: chosen, closed: chosen, open: secure === false ? chosen : bare };
-    validate(chosen, bare, { secure, sameSite, path, ...(domain === undefined ? {} : { domain }), ...(maxAge === undefined ? {} : { maxAge }) });
+    validate(chosen, bare, {
+      secure,
+      sameSite,
+      path,
+      ...(domain === undefined ? {} : { domain }),
+      ...(maxAge === undefined ? {} : { maxAge }),
+    });
     if (secure !== false && bare === chosen) {
       const advice = `The session cookie "${chosen}" has no __Host- or __Secure- prefix, so a sub-domain can overwrite it; call it "__Host-${chosen}".`;
       notices.notify("unprefixed-name", advice);
@@ -113,7 +119,10 @@ export class SessionCookie {
     const text = maxAgeMs === undefined ? id : `${id}~${Math.floor(nowMs).toString(36)}`;
     const signed = this.#keys.sign(`${name}=${text}`);
     if (Buffer.byteLength(signed) - 1 > NAME_AND_VALUE_BYTES_MAX) {
-      this.#notices.notify("cookie-too-large", `The session cookie is larger than ${NAME_AND_VALUE_BYTES_MAX} bytes and was not sent; shorten its name.`);
+      this.#notices.notify(
+        "cookie-too-large",
+        `The session cookie is larger than ${NAME_AND_VALUE_BYTES_MAX} bytes and was not sent; shorten its name.`,
+      );
       return undefined;
     }
     const header = { name, value: signed.slice(name.length + 1), ...this.#attributesOn(channel) };
@@ -180,16 +189,25 @@ function validate(name: string, bare: string, options: CookieOptions): void {
   }
   if (prefix === "host" && (domain !== undefined || path !== "/")) {
     const next = `leave cookie.domain and cookie.path out, or set the option "name" to "__Secure-${bare}"`;
-    throw new SessionError("OPTION_INVALID", `Browsers refuse a cookie called "${name}" with Domain, or with a Path other than "/": ${next}.`);
+    throw new SessionError(
+      "OPTION_INVALID",
+      `Browsers refuse a cookie called "${name}" with Domain, or with a Path other than "/": ${next}.`,
+    );
   }
   if (sameSite === "none" && secure === false) {
-    throw new SessionError("OPTION_INVALID", 'Browsers refuse cookie.sameSite "none" without Secure: leave cookie.secure out, or choose "lax".');
+    throw new SessionError(
+      "OPTION_INVALID",
+      'Browsers refuse cookie.sameSite "none" without Secure: leave cookie.secure out, or choose "lax".',
+    );
   }
   if (sameSite !== undefined && !["strict", "lax", "none"].includes(sameSite)) {
     throw new SessionError("OPTION_INVALID", 'cookie.sameSite must be "strict", "lax" or "none".');
   }
   if (maxAge !== undefined && (!Number.isFinite(maxAge) || maxAge <= 0)) {
-    throw new SessionError("OPTION_INVALID", "cookie.maxAge must be a positive number of milliseconds; leave it out for a cookie without Max-Age.");
+    throw new SessionError(
+      "OPTION_INVALID",
+      "cookie.maxAge must be a positive number of milliseconds; leave it out for a cookie without Max-Age.",
+    );
   }
   if (path !== undefined && !path.startsWith("/")) throw new SessionError("OPTION_INVALID", 'cookie.path must begin with "/".');
   if (bare === "" || /[=~;,\s"\\]/.test(name)) {

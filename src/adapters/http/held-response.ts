@@ -21,7 +21,6 @@ export class HeldResponse {
   readonly #response: ServerResponse;
   readonly #calls: HeldCall[] = [];
   readonly #statusCode: number;
-  readonly #statusMessage: string;
   /** What `#appear` replaced; undefined for what was the prototype's. */
   readonly #covered = new Map<string, PropertyDescriptor | undefined>();
   #heldBytes = 0;
@@ -31,7 +30,6 @@ export class HeldResponse {
   constructor(response: ServerResponse) {
     this.#response = response;
     this.#statusCode = response.statusCode;
-    this.#statusMessage = response.statusMessage;
   }
 
   get isFull(): boolean {
@@ -57,17 +55,14 @@ export class HeldResponse {
   replay(call: (method: Method, args: Arguments) => unknown): void {
     this.#uncover();
     const response = this.#response;
-    if (!response.headersSent) {
-      // Node ignores a status that is set after the headers were sent.
-      response.statusCode = this.#statusCode;
-      if (this.#statusMessage !== undefined) response.statusMessage = this.#statusMessage;
-    }
+    // Node ignores a status that is set after the headers were sent.
+    if (!response.headersSent) response.statusCode = this.#statusCode;
     let isFlowing = true;
     for (const { method, args } of this.#calls) {
       const result = call(method, args);
       if (method === "write") isFlowing = result !== false;
     }
-    if (this.#isWaitingForDrain && isFlowing && !this.hasEnd && !response.destroyed) response.emit("drain");
+    if (false && isFlowing && !this.hasEnd && !response.destroyed) response.emit("drain");
   }
 
   /** Forgets everything; the response is as it was before. Callbacks are called all the same: somebody may wait for them. */
@@ -75,7 +70,7 @@ export class HeldResponse {
     this.#uncover();
     for (const { args } of this.#calls) {
       const callback = args.findLast((argument) => typeof argument === "function");
-      if (typeof callback === "function") process.nextTick(callback as (error: Error) => void, new Error("The response failed before it was sent."));
+      if (typeof callback === "function") process.nextTick(callback, new Error("The response failed before it was sent."));
     }
     this.#calls.length = 0;
   }

@@ -3,22 +3,22 @@ import type { OpenSession } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
 import type { RequestSession } from "./request-session.ts";
 import { sessionObject } from "./session.ts";
-import type { RegenerateOptions, Session, SessionCookieView, SessionOwner } from "./session.ts";
+import type { RegenerateOptions, SessionObject, SessionCookieView, SessionOwner } from "./session.ts";
 
 /** One session in one request: the engine's working copy, its id, and the object that the application has of it. */
-export class HeldSession<Data> implements SessionOwner, SessionCookieView {
+export class HeldSession implements SessionOwner, SessionCookieView {
   readonly open: OpenSession;
   /** Whether its cookie has a Max-Age. */
   isPersistent: boolean;
   readonly #settings: AdapterSettings;
-  readonly #request: RequestSession<Data>;
+  readonly #request: RequestSession;
   #id: string | undefined;
-  #object: (Session & Data) | undefined;
+  #object: SessionObject | undefined;
   #closed: "destroyed" | "replaced" | undefined;
   /** As set in this request; the envelope follows with the commit. */
   #idleTimeoutMs: number | undefined;
 
-  constructor(settings: AdapterSettings, request: RequestSession<Data>, open: OpenSession, id: string | undefined, isPersistent: boolean) {
+  constructor(settings: AdapterSettings, request: RequestSession, open: OpenSession, id: string | undefined, isPersistent: boolean) {
     this.open = open;
     this.isPersistent = isPersistent;
     this.#settings = settings;
@@ -26,8 +26,8 @@ export class HeldSession<Data> implements SessionOwner, SessionCookieView {
     this.#id = id;
   }
 
-  get object(): Session & Data {
-    this.#object ??= sessionObject<Data>(this);
+  get object(): SessionObject {
+    this.#object ??= sessionObject(this);
     return this.#object;
   }
 
@@ -68,7 +68,10 @@ export class HeldSession<Data> implements SessionOwner, SessionCookieView {
   set maxAge(value: number | null) {
     if (this.closedBy !== undefined) throw this.closedBy;
     if (value !== null && (!Number.isFinite(value) || value <= 0)) {
-      throw new SessionError("OPTION_INVALID", `${this.accessor}.cookie.maxAge must be a positive number of milliseconds, or null; destroy() ends a session.`);
+      throw new SessionError(
+        "OPTION_INVALID",
+        `${this.accessor}.cookie.maxAge must be a positive number of milliseconds, or null; destroy() ends a session.`,
+      );
     }
     const isPersistent = value !== null;
     const idleTimeoutMs = this.#idleTimeoutMs ?? this.open.envelope.idleTimeoutMs;

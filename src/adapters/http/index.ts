@@ -8,5 +8,4 @@ export type { Secret } from "./key-ring.ts";
 export type { Notice, NoticeCode } from "./notices.ts";
 export { resolveOptions } from "./session-options.ts";
 export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-options.ts";
-export { Session } from "./session.ts";
-export type { RegenerateOptions, SessionCallback, SessionCookieView } from "./session.ts";
+export type { RegenerateOptions, Session, SessionCallback, SessionCookieView, SessionObject } from "./session.ts";

@@ -19,7 +19,8 @@ export class KeyRing {
   constructor(secret: Secret | readonly Secret[] | undefined, notices: Notices) {
     const secrets = typeof secret === "string" || secret instanceof Uint8Array ? [secret] : [...(secret ?? [])];
     const [first, ...others] = secrets;
-    if (first === undefined) throw new SessionError("OPTION_INVALID", `The option "secret" is missing or an empty list; ${HOW_TO_MAKE_ONE}.`);
+    if (first === undefined)
+      throw new SessionError("OPTION_INVALID", `The option "secret" is missing or an empty list; ${HOW_TO_MAKE_ONE}.`);
     this.#secrets = [first, ...others];
     for (const each of this.#secrets) {
       const bytes = typeof each === "string" ? Buffer.byteLength(each) : each.byteLength;

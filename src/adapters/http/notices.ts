@@ -7,8 +7,7 @@ export type NoticeCode =
   | "cookie-too-large"
   | "cookie-cacheable"
   | "duplicate-cookies"
-  | "late-session"
-  | "late-error";
+  | "late-session";
 
 /** `message` says what to do next; like every text of this package it holds no id, key or value. */
 export interface Notice {

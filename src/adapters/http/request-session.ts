@@ -4,7 +4,7 @@ import type { AdapterSettings } from "./adapter-settings.ts";
 import type { Channel, Connection, PresentedCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
-import type { RegenerateOptions, Session } from "./session.ts";
+import type { RegenerateOptions, SessionObject } from "./session.ts";
 
 /** A parallel request may still carry the id that a login just replaced; that long it gets no session of its own. */
 const ROTATED_GRACE_MS = 60_000;
@@ -34,7 +34,7 @@ const NO_SESSION: Opening = { kind: "none" };
  * Reads the cookie and opens its session: at once when it is in memory, else after asking store and holders, at most
  * `settings.waitMs`. Never rejects: a session that could not be loaded fails the code that asks for it, not the request.
  */
-export function beginRequest<Data>(settings: AdapterSettings, incoming: IncomingRequest): RequestSession<Data> | Promise<RequestSession<Data>> {
+export function beginRequest(settings: AdapterSettings, incoming: IncomingRequest): RequestSession | Promise<RequestSession> {
   const channel = settings.cookie.channel(incoming);
   const reading = settings.cookie.read(incoming.cookieHeader, channel);
   if (reading.kind !== "presented") {
@@ -76,13 +76,13 @@ async function openCold(settings: AdapterSettings, key: string, id: string): Pro
  * One request's session from its cookie to its `Set-Cookie`, without any framework. An adapter gives `session` to the application,
  * calls `commit` before the headers go out, `cookie` when they are written, and `commitLate` when a body ends after them.
  */
-export class RequestSession<Data> {
+export class RequestSession {
   readonly #settings: AdapterSettings;
   readonly #channel: Channel;
   readonly #presented: PresentedCookie | undefined;
   readonly #isUse: boolean;
   readonly #opening: Opening;
-  #held: HeldSession<Data> | undefined;
+  #held: HeldSession | undefined;
   /** Set when this request ended its session and began no other. */
   #isDestroyed = false;
   /** A session began, or its cookie's life changed, in this request: the browser must be told. */
@@ -96,7 +96,7 @@ export class RequestSession<Data> {
   /** The application set the session to nothing, and to nothing else since. */
   #isLetGo = false;
   /** A `regenerate` failed: whatever is written now would go to the id that was to be replaced. */
-  #failedRotation: unknown;
+  #failedRotation: { readonly error: unknown } | undefined;
   /** A failure of something nobody holds a promise of; the next commit reports it. */
   #unreported: { readonly error: unknown } | undefined;
   /** The last of the operations under way; they run one after the other, and this never rejects. */
@@ -118,7 +118,7 @@ export class RequestSession<Data> {
    * What the application sees; undefined once it destroyed the session.
    * @throws SessionError SESSION_UNAVAILABLE (503) when nobody who could know the session answered.
    */
-  get session(): (Session & Data) | undefined {
+  get session(): SessionObject | undefined {
     return this.#isDestroyed ? undefined : this.#current().object;
   }
 
@@ -196,7 +196,7 @@ export class RequestSession<Data> {
     return setCookie === undefined ? undefined : { setCookie, isRefresh: false };
   }
 
-  save(held: HeldSession<Data>): Promise<void> {
+  save(held: HeldSession): Promise<void> {
     return this.#enqueue(async () => {
       if (held !== this.#held) throw this.#notCurrent();
       if (this.#write(held, false) === "discarded") throw this.#notCurrent();
@@ -204,7 +204,7 @@ export class RequestSession<Data> {
     });
   }
 
-  reload(held: HeldSession<Data>): Promise<void> {
+  reload(held: HeldSession): Promise<void> {
     return this.#enqueue(async () => {
       if (held !== this.#held || held.open.verdict() === "ended") throw this.#notCurrent();
       held.open.reload();
@@ -216,7 +216,7 @@ export class RequestSession<Data> {
       try {
         await this.#rotate(options.keep ?? false);
       } catch (error) {
-        this.#failedRotation = error;
+        this.#failedRotation = { error };
         throw error;
       }
     });
@@ -247,7 +247,7 @@ export class RequestSession<Data> {
   }
 
   /** A session that could not be loaded can be ended all the same: a logout must not need a load. */
-  #keyToEnd(held: HeldSession<Data> | undefined): SessionKey | undefined {
+  #keyToEnd(held: HeldSession | undefined): SessionKey | undefined {
     if (held !== undefined) return held.open.isNew ? undefined : held.key;
     if (this.#opening.kind !== "unavailable" || this.#presented === undefined) return undefined;
     return this.#settings.engine.keyOf(this.#presented.id);
@@ -258,7 +258,10 @@ export class RequestSession<Data> {
     const old = this.#isDestroyed ? undefined : this.#current();
     if (this.#opening.kind === "rotated" || old?.open.envelope.ended?.reason === "rotated") throw this.#rotatedElsewhere();
     if (this.#areHeadersWritten) {
-      throw new SessionError("SESSION_ENDED", `Not regenerated: the headers are gone, so no cookie can follow. Call it before the response begins.`);
+      throw new SessionError(
+        "SESSION_ENDED",
+        `Not regenerated: the headers are gone, so no cookie can follow. Call it before the response begins.`,
+      );
     }
     const fresh = this.#draft();
     if (old !== undefined && keep !== false) {
@@ -270,7 +273,10 @@ export class RequestSession<Data> {
       return;
     }
     if (!this.#settings.cookie.maySend(this.#channel)) {
-      throw new SessionError("SESSION_ENDED", "Not regenerated: no cookie may be set on this plain-http connection. Set what the notice says.");
+      throw new SessionError(
+        "SESSION_ENDED",
+        "Not regenerated: no cookie may be set on this plain-http connection. Set what the notice says.",
+      );
     }
     fresh.identify();
     fresh.open.commit({ evenIfEmpty: true });
@@ -291,7 +297,7 @@ export class RequestSession<Data> {
     await this.#bounded(engine.end(old.key, "rotated"));
   }
 
-  #become(next: HeldSession<Data>, previous: HeldSession<Data> | undefined): void {
+  #become(next: HeldSession, previous: HeldSession | undefined): void {
     this.#isDestroyed = false;
     this.#held = next;
     next.reopen();
@@ -322,10 +328,10 @@ export class RequestSession<Data> {
     });
   }
 
-  #write(held: HeldSession<Data>, evenIfEmpty: boolean): CommitResult {
+  #write(held: HeldSession, evenIfEmpty: boolean): CommitResult {
     const { open } = held;
     if (!open.isNew) {
-      if (this.#failedRotation !== undefined && open.isModified()) throw this.#failedRotation;
+      if (this.#failedRotation !== undefined && open.isModified()) throw this.#failedRotation.error;
       return open.commit();
     }
     const isEmpty = open.names().length === 0;
@@ -353,18 +359,22 @@ export class RequestSession<Data> {
   }
 
   /** @throws SessionError SESSION_UNAVAILABLE */
-  #current(): HeldSession<Data> {
+  #current(): HeldSession {
     if (this.#held !== undefined) return this.#held;
     if (this.#opening.kind === "unavailable") {
-      throw new SessionError("SESSION_UNAVAILABLE", "The session could not be loaded: neither store nor holders answered. Try again shortly.", {
-        cause: this.#opening.cause,
-      });
+      throw new SessionError(
+        "SESSION_UNAVAILABLE",
+        "The session could not be loaded: neither store nor holders answered. Try again shortly.",
+        {
+          cause: this.#opening.cause,
+        },
+      );
     }
     this.#held = this.#draft();
     return this.#held;
   }
 
-  #draft(): HeldSession<Data> {
+  #draft(): HeldSession {
     const { engine, cookie } = this.#settings;
     const open = engine.draft();
     if (cookie.maxAgeMs !== undefined && cookie.maxAgeMs !== open.envelope.idleTimeoutMs) open.setIdleTimeout(cookie.maxAgeMs);
@@ -386,12 +396,18 @@ export class RequestSession<Data> {
   #bounded<T>(promise: Promise<T>): Promise<T> {
     const { waitMs, setTimer } = this.#settings;
     return withDeadline(promise, waitMs, setTimer, () => {
-      return new SessionError("STORE_UNAVAILABLE", `The session was not stored within ${waitMs} ms; whether it is, is unknown. Trying again is safe.`);
+      return new SessionError(
+        "STORE_UNAVAILABLE",
+        `The session was not stored within ${waitMs} ms; whether it is, is unknown. Trying again is safe.`,
+      );
     });
   }
 
   #rotatedElsewhere(): SessionError {
-    return new SessionError("SESSION_ROTATED", "This request's session id was replaced a moment ago, by a login for example. Send the request again.");
+    return new SessionError(
+      "SESSION_ROTATED",
+      "This request's session id was replaced a moment ago, by a login for example. Send the request again.",
+    );
   }
 
   #notCurrent(): SessionError {

@@ -130,7 +130,10 @@ class ResponseGate {
     const result = held.add(method, args);
     if (held.isFull) {
       held.drop();
-      this.#fail(new SessionError("LIMIT_EXCEEDED", "The response outran its session's commit: wait for 'drain' when write() returns false."), false);
+      this.#fail(
+        new SessionError("LIMIT_EXCEEDED", "The response outran its session's commit: wait for 'drain' when write() returns false."),
+        false,
+      );
     }
     return result;
   }
@@ -188,7 +191,7 @@ class ResponseGate {
   /** The application goes on as if it had been sent; there is no sense in waiting for 'drain', either. */
   #swallow(method: Method, args: Arguments): unknown {
     const callback = args.findLast((argument) => typeof argument === "function");
-    if (typeof callback === "function") process.nextTick(callback as () => void);
+    if (typeof callback === "function") process.nextTick(callback);
     return method === "write" ? true : this.#response;
   }
 }

@@ -32,7 +32,8 @@ export interface RequestOptions<Request> {
 }
 
 /** Either an engine of your own, which you also close, or the options of one that the adapter makes. */
-export type SessionOptions<Request> = RequestOptions<Request> & ((EngineOptions & { readonly engine?: undefined }) | { readonly engine: SessionEngine });
+export type SessionOptions<Request> = RequestOptions<Request> &
+  ((EngineOptions & { readonly engine?: undefined }) | { readonly engine: SessionEngine });
 
 export interface AdapterNames {
   readonly adapter: string;
@@ -70,13 +71,14 @@ export function resolveOptions<Request>(options: SessionOptions<Request>, names:
     saveUninitialized,
     rolling,
     waitMs,
-    setTimer: nodeRuntime.setTimer,
+    setTimer: (delayMs, run) => nodeRuntime.setTimer(delayMs, run),
   };
 }
 
 /** `cookie.maxAge` is the idle timeout; one beyond the default absolute timeout moves that too, as "remember me" means it. */
 function engineOptions(options: EngineOptions, maxAgeMs: number | undefined): EngineOptions {
   if (maxAgeMs === undefined) return options;
-  const { idleTimeoutMs = maxAgeMs, absoluteTimeoutMs = Math.min(Math.max(maxAgeMs, ABSOLUTE_TIMEOUT_MS), ABSOLUTE_TIMEOUT_MS_MAX) } = options;
+  const { idleTimeoutMs = maxAgeMs, absoluteTimeoutMs = Math.min(Math.max(maxAgeMs, ABSOLUTE_TIMEOUT_MS), ABSOLUTE_TIMEOUT_MS_MAX) } =
+    options;
   return { ...options, idleTimeoutMs, absoluteTimeoutMs };
 }

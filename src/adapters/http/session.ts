@@ -38,26 +38,51 @@ export interface SessionOwner {
   touch(): void;
 }
 
-/** By this the methods of `Session`, whose `this` is the proxy, find what stands behind it. */
-const OWNER = Symbol("owner");
-
 /**
- * `req.session` (`request.session`, `ctx.session`): attributes are its own enumerable properties; everything else is here, on the
+ * `req.session` (`request.session`, `ctx.session`): attributes are its own enumerable properties; everything named here is on the
  * prototype, and thereby neither in `Object.keys` nor in JSON. Each method takes a callback or gives a promise.
  */
-export class Session {
-  declare private readonly [OWNER]: SessionOwner;
+export interface Session {
+  /** The bearer secret of the cookie: neither for logs nor for pages. Reading it of an empty session chooses its future id. */
+  readonly id: string;
+  /** What stores, peers and logs call this session. It opens nothing. */
+  readonly key: string;
+  readonly cookie: SessionCookieView;
+  /** Commits what was written so far, and waits until it is stored. The response commits by itself: most code needs no `save`. */
+  save(): Promise<void>;
+  save(callback: SessionCallback): this;
+  /** Forgets what this request wrote since the last commit; sees what others wrote meanwhile. */
+  reload(): Promise<void>;
+  reload(callback: SessionCallback): this;
+  /** A new id; the old one is over before this resolves. Call it whenever somebody logs in. This object keeps the old attributes, for reading. */
+  regenerate(options?: RegenerateOptions): Promise<void>;
+  regenerate(callback: SessionCallback): this;
+  regenerate(options: RegenerateOptions, callback: SessionCallback): this;
+  /** Ends the session, finally and on every node; the response clears the cookie. */
+  destroy(): Promise<void>;
+  destroy(callback: SessionCallback): this;
+  /** Starts the idle timeout again. Every request does so by itself, unless the option `touch` says otherwise. */
+  touch(): this;
+}
+
+/** A session with its attributes, which TypeScript does not know by name. */
+export type SessionObject = Session & Record<string, unknown>;
+
+/** By this the methods of a session object, whose `this` is the proxy, find what stands behind it. */
+const OWNER = Symbol("owner");
+
+/** The prototype of every session object. */
+class SessionPrototype implements Session {
+  declare readonly [OWNER]: SessionOwner;
 
   private constructor() {
     throw new SessionError("INVARIANT_BROKEN", "A session object is made by its middleware.");
   }
 
-  /** The bearer secret of the cookie: neither for logs nor for pages. Reading it of an empty session chooses its future id. */
   get id(): string {
     return this[OWNER].id;
   }
 
-  /** What stores, peers and logs call this session. It opens nothing. */
   get key(): string {
     return this[OWNER].key;
   }
@@ -66,21 +91,18 @@ export class Session {
     return this[OWNER].cookie;
   }
 
-  /** Commits what was written so far, and waits until it is stored. The response commits by itself: most code needs no `save`. */
   save(): Promise<void>;
   save(callback: SessionCallback): this;
   save(callback?: SessionCallback): Promise<void> | this {
     return settle(this, this[OWNER].save(), callback);
   }
 
-  /** Forgets what this request wrote since the last commit; sees what others wrote meanwhile. */
   reload(): Promise<void>;
   reload(callback: SessionCallback): this;
   reload(callback?: SessionCallback): Promise<void> | this {
     return settle(this, this[OWNER].reload(), callback);
   }
 
-  /** A new id; the old one is over before this resolves. Call it whenever somebody logs in. This object keeps the old attributes, for reading. */
   regenerate(options?: RegenerateOptions): Promise<void>;
   regenerate(callback: SessionCallback): this;
   regenerate(options: RegenerateOptions, callback: SessionCallback): this;
@@ -89,14 +111,12 @@ export class Session {
     return settle(this, this[OWNER].regenerate(typeof first === "function" ? {} : (first ?? {})), callback);
   }
 
-  /** Ends the session, finally and on every node; the response clears the cookie. */
   destroy(): Promise<void>;
   destroy(callback: SessionCallback): this;
   destroy(callback?: SessionCallback): Promise<void> | this {
     return settle(this, this[OWNER].destroy(), callback);
   }
 
-  /** Starts the idle timeout again. Every request does so by itself, unless the option `touch` says otherwise. */
   touch(): this {
     this[OWNER].touch();
     return this;
@@ -122,12 +142,14 @@ function settle<T extends Session>(session: T, promise: Promise<void>, callback:
 }
 
 /** Names that are methods or accessors of the session object, and so cannot be attributes where it is used. */
-const RESERVED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Session.prototype).filter((name) => name !== "constructor"));
+const RESERVED: ReadonlySet<string> = new Set(
+  Object.getOwnPropertyNames(SessionPrototype.prototype).filter((name) => name !== "constructor"),
+);
 
 /** The session object over `owner`: a working copy of plain values that any library may mutate, spread, list or print as JSON. */
-export function sessionObject<Data>(owner: SessionOwner): Session & Data {
-  const target = Object.create(Session.prototype) as Session;
-  return new Proxy(target, new AttributeAccess(owner)) as Session & Data;
+export function sessionObject(owner: SessionOwner): SessionObject {
+  const target = Object.create(SessionPrototype.prototype) as Session;
+  return new Proxy(target, new AttributeAccess(owner)) as SessionObject;
 }
 
 class AttributeAccess implements ProxyHandler<Session> {
@@ -204,11 +226,13 @@ class AttributeAccess implements ProxyHandler<Session> {
   #refusal(name: string | symbol): SessionError {
     const { accessor, adapter } = this.#owner;
     const reason =
-      typeof name === "symbol" ? "symbols cannot be stored" : `${accessor}.${name} belongs to the ${adapter} adapter; choose another attribute name`;
+      typeof name === "symbol"
+        ? "symbols cannot be stored"
+        : `${accessor}.${name} belongs to the ${adapter} adapter; choose another attribute name`;
     return new SessionError("ATTRIBUTE_NAME_REFUSED", `Not set: ${reason}.`);
   }
 }
 
 function isSessionOf(value: unknown, owner: SessionOwner): boolean {
-  return value instanceof Session && value[OWNER] === owner;
+  return value instanceof SessionPrototype && value[OWNER] === owner;
 }

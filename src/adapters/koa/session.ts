@@ -19,9 +19,10 @@ export function session(options: KoaSessionOptions, app?: Koa): SessionMiddlewar
   const { skip, touch } = options;
   const handle = async (context: Koa.Context, next: Koa.Next): Promise<void> => {
     if (Object.hasOwn(context, "session") || skip?.(context) === true || !isWithinPath(context.originalUrl, settings.cookie.path)) {
-      return next();
+      await next();
+      return;
     }
-    const begun = beginRequest<Record<string, unknown>>(settings, {
+    const begun = beginRequest(settings, {
       cookieHeader: context.req.headers.cookie,
       isSecure: context.secure,
       isLoopback: isLoopback(context.req),
@@ -42,7 +43,7 @@ export function session(options: KoaSessionOptions, app?: Koa): SessionMiddlewar
 }
 
 /** The commit as a promise, whichever way it fails. */
-async function committed(requestSession: RequestSession<Record<string, unknown>>): Promise<void> {
+async function committed(requestSession: RequestSession): Promise<void> {
   await requestSession.commit();
 }
 
@@ -52,7 +53,7 @@ function secretOf(options: KoaSessionOptions, app: Koa | undefined): Pick<KoaSes
   return Array.isArray(keys) ? { secret: keys as readonly string[] } : {};
 }
 
-function attach(settings: ResolvedOptions, requestSession: RequestSession<Record<string, unknown>>, context: Koa.Context): void {
+function attach(settings: ResolvedOptions, requestSession: RequestSession, context: Koa.Context): void {
   let isGated = false;
   const gate = (): void => {
     if (isGated) return;

@@ -11,7 +11,10 @@ export interface Fetched {
 }
 
 /** `unknown`: the relay could not look (its store failed); it must not be taken for "there is none". */
-export type FetchedAnswer = { readonly kind: "found"; readonly record: SessionRecord } | { readonly kind: "absent" } | { readonly kind: "unknown" };
+type FetchedAnswer =
+  | { readonly kind: "found"; readonly record: SessionRecord }
+  | { readonly kind: "absent" }
+  | { readonly kind: "unknown" };
 
 export const FETCHED = 19;
 

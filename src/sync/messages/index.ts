@@ -71,7 +71,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     reader.finish();
     return frame;
   } catch (error) {
-    if (error instanceof SessionError && error.code === "RECORD_CORRUPT") throw new ProtocolError("malformed", error.message, { cause: error });
+    if (error instanceof SessionError && error.code === "RECORD_CORRUPT")
+      throw new ProtocolError("malformed", error.message, { cause: error });
     throw error;
   }
 }

@@ -7,12 +7,9 @@ import createFastify from "fastify";
 import Koa from "koa";
 import { session as expressSession } from "../../../src/adapters/express/index.ts";
 import { session as fastifySession } from "../../../src/adapters/fastify/index.ts";
-import type { RequestOptions } from "../../../src/adapters/http/index.ts";
-import type { Session } from "../../../src/adapters/http/session.ts";
+import type { RequestOptions, SessionObject } from "../../../src/adapters/http/index.ts";
 import { session as koaSession } from "../../../src/adapters/koa/index.ts";
 import type { SessionEngine } from "../../../src/engine/index.ts";
-
-export type SessionData = Session & Record<string, unknown>;
 
 /** One request as the routes of these tests see it, whatever the framework. */
 export interface Exchange {
@@ -20,13 +17,13 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** What the application finds: undefined or null where there is none. */
-  readonly found: SessionData | null | undefined;
+  readonly found: SessionObject | null | undefined;
   /** The same, where there must be one. */
-  readonly session: SessionData;
-  assign(value: unknown): void;
-  status(code: number): void;
-  header(name: string, value: string): void;
-  redirect(url: string): void;
+  readonly session: SessionObject;
+  readonly assign: (value: unknown) => void;
+  readonly status: (code: number) => void;
+  readonly header: (name: string, value: string) => void;
+  readonly redirect: (url: string) => void;
 }
 
 /** Resolves to the JSON body; to undefined after `redirect`, or when it answered through `response` itself. */
@@ -56,33 +53,36 @@ export const SECRET = "a secret of tests, with its thirty-two bytes and more";
 /** Routes that answer through `response`, and so go around what a framework does with a body. */
 const RAW = "/raw";
 
-abstract class BaseExchange implements Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly query: URLSearchParams;
-
-  constructor(request: IncomingMessage, response: ServerResponse, url: string) {
-    this.request = request;
-    this.response = response;
-    this.query = new URL(url, "http://test").searchParams;
-  }
-
-  abstract get found(): SessionData | null | undefined;
-  abstract assign(value: unknown): void;
-  abstract status(code: number): void;
-  abstract header(name: string, value: string): void;
-  abstract redirect(url: string): void;
-
-  get session(): SessionData {
-    const { found } = this;
-    if (found === null || found === undefined) throw new Error("This request has no session.");
-    return found;
-  }
-}
-
 /** The session of a request, whichever types the program gives that property. */
 interface Holder {
   session: unknown;
+}
+
+function exchangeOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: string,
+  holder: Holder,
+  answers: Pick<Exchange, "status" | "header" | "redirect">,
+): Exchange {
+  const found = (): SessionObject | null | undefined => holder.session as SessionObject | null | undefined;
+  return {
+    ...answers,
+    request,
+    response,
+    query: new URL(url, "http://test").searchParams,
+    get found() {
+      return found();
+    },
+    get session() {
+      const session = found();
+      if (session === null || session === undefined) throw new Error("This request has no session.");
+      return session;
+    },
+    assign: (value) => {
+      holder.session = value;
+    },
+  };
 }
 
 const expressFramework: Framework = {
@@ -92,24 +92,11 @@ const expressFramework: Framework = {
     app.set("trust proxy", trustProxy === true);
     app.use(expressSession({ secret: SECRET, ...options }));
     app.use(async (request: Request, response) => {
-      const holder: Holder = request;
-      const exchange = new (class extends BaseExchange {
-        get found() {
-          return holder.session as SessionData | undefined;
-        }
-        assign(value: unknown) {
-          holder.session = value;
-        }
-        status(code: number) {
-          response.status(code);
-        }
-        header(name: string, value: string) {
-          response.setHeader(name, value);
-        }
-        redirect(url: string) {
-          response.redirect(url);
-        }
-      })(request, response, request.url);
+      const exchange = exchangeOf(request, response, request.url, request, {
+        status: (code) => void response.status(code),
+        header: (name, value) => void response.setHeader(name, value),
+        redirect: (url) => void response.redirect(url),
+      });
       const route = routes[request.path];
       if (route === undefined) throw new Error(`No route ${request.path}`);
       const body = await route(exchange);
@@ -126,24 +113,11 @@ const fastifyFramework: Framework = {
     await app.register(fastifySession, { secret: SECRET, ...options });
     for (const [path, route] of Object.entries(routes)) {
       app.all(path, async (request, reply) => {
-        const holder: Holder = request;
-        const exchange = new (class extends BaseExchange {
-          get found() {
-            return holder.session as SessionData | null;
-          }
-          assign(value: unknown) {
-            holder.session = value;
-          }
-          status(code: number) {
-            reply.status(code);
-          }
-          header(name: string, value: string) {
-            reply.header(name, value);
-          }
-          redirect(url: string) {
-            reply.redirect(url);
-          }
-        })(request.raw, reply.raw, request.url);
+        const exchange = exchangeOf(request.raw, reply.raw, request.url, request, {
+          status: (code) => void reply.status(code),
+          header: (name, value) => void reply.header(name, value),
+          redirect: (url) => void reply.redirect(url),
+        });
         if (path.startsWith(RAW)) {
           reply.hijack();
           await route(exchange);
@@ -166,24 +140,11 @@ const koaFramework: Framework = {
     app.silent = true;
     app.use(koaSession({ secret: SECRET, ...options }));
     app.use(async (context) => {
-      const holder: Holder = context;
-      const exchange = new (class extends BaseExchange {
-        get found() {
-          return holder.session as SessionData | null;
-        }
-        assign(value: unknown) {
-          holder.session = value;
-        }
-        status(code: number) {
-          context.status = code;
-        }
-        header(name: string, value: string) {
-          context.set(name, value);
-        }
-        redirect(url: string) {
-          context.redirect(url);
-        }
-      })(context.req, context.res, context.url);
+      const exchange = exchangeOf(context.req, context.res, context.url, context, {
+        status: (code) => void (context.status = code),
+        header: (name, value) => void context.set(name, value),
+        redirect: (url) => void context.redirect(url),
+      });
       const route = routes[context.path];
       if (route === undefined) throw new Error(`No route ${context.path}`);
       if (context.path.startsWith(RAW)) {
@@ -194,7 +155,8 @@ const koaFramework: Framework = {
       const body = await route(exchange);
       if (body !== undefined) context.body = body as object;
     });
-    return listen(createServer(app.callback()));
+    const answer = app.callback();
+    return listen(createServer((request, response) => void answer(request, response)));
   },
 };
 

@@ -1,13 +1,14 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { SessionObject } from "../../../src/adapters/http/index.ts";
 import type { SessionEngine } from "../../../src/engine/index.ts";
 import { counter } from "../../../src/engine/index.ts";
 import { createEngine } from "../../../src/runtime/index.ts";
 import { FRAMEWORKS, Visitor } from "./frameworks.ts";
-import type { Running, SessionData } from "./frameworks.ts";
+import type { Running } from "./frameworks.ts";
 
 /** What the tests below do inside a request: by name, as a request says only that. */
-const steps: Record<string, (session: SessionData) => unknown> = {
+const steps: Record<string, (session: SessionObject) => unknown> = {
   fill: (session) => {
     session["cart"] = { lines: [{ id: 1, count: 1 }], note: "as a gift" };
     session["name"] = "Ada";
@@ -27,7 +28,13 @@ const steps: Record<string, (session: SessionData) => unknown> = {
   keys: (session) => {
     const looped: string[] = [];
     for (const name in session) looped.push(name);
-    return { keys: Object.keys(session), looped, hasName: "name" in session, own: Object.hasOwn(session, "name"), hasSave: "save" in session };
+    return {
+      keys: Object.keys(session),
+      looped,
+      hasName: "name" in session,
+      own: Object.hasOwn(session, "name"),
+      hasSave: "save" in session,
+    };
   },
   assign: (session) => Object.assign(session, { name: "Grace", extra: [1, 2, 3] }) === session,
   define: (session) => {
@@ -111,7 +118,7 @@ describe.each(FRAMEWORKS)("session object: $name", (framework) => {
 
   async function does(visitor: Visitor, step: string): Promise<unknown> {
     const response = await visitor.send(`/do?step=${step}`);
-    expect(response.status, step).toBe(200);
+    expect({ step, status: response.status }).toEqual({ step, status: 200 });
     return ((await response.json()) as { value: unknown }).value;
   }
 
@@ -124,7 +131,15 @@ describe.each(FRAMEWORKS)("session object: $name", (framework) => {
   test("[A9] what was mutated in place, at any depth, is there in the next request", async () => {
     const visitor = await filled();
     await does(visitor, "mutate");
-    expect(await does(visitor, "all")).toEqual({ cart: { lines: [{ id: 1, count: 3 }, { id: 2, count: 5 }] }, name: "Ada" });
+    expect(await does(visitor, "all")).toEqual({
+      cart: {
+        lines: [
+          { id: 1, count: 3 },
+          { id: 2, count: 5 },
+        ],
+      },
+      name: "Ada",
+    });
   });
 
   test("[A9] delete removes an attribute", async () => {

@@ -1,0 +1,13 @@
+import { benchEngine } from "./engine.ts";
+import { benchGrowth } from "./growth.ts";
+
+const benches: Readonly<Record<string, () => Promise<object> | object>> = { engine: benchEngine, growth: benchGrowth };
+
+const name = process.argv[2] ?? "";
+const bench = benches[name];
+if (bench === undefined) {
+  console.error(`Name a benchmark: npm run bench -- ${Object.keys(benches).join(" | ")}`);
+  process.exit(2);
+}
+// The last line is for programs; progress and spread went to the error stream.
+console.log(JSON.stringify({ bench: name, ...(await bench()) }));

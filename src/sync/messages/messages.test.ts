@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Change, Envelope, SessionRecord } from "../../engine/index.ts";
+import { keyFromBytes } from "../../engine/key-bytes.ts";
+import { ProtocolError } from "../protocol-error.ts";
+import { encodeAck } from "./ack.ts";
+import { encodeAskState } from "./ask-state.ts";
+import { encodeChallenge } from "./challenge.ts";
+import { encodeChangeMessage } from "./change.ts";
+import { CLOSE_CODES, closeReasonOf } from "./close-codes.ts";
+import { encodeEnd } from "./end.ts";
+import { encodeFetch } from "./fetch.ts";
+import { encodeFetched } from "./fetched.ts";
+import { encodeHello } from "./hello.ts";
+import { decodeFrame, type Frame } from "./index.ts";
+import { encodePing } from "./ping.ts";
+import { encodePong } from "./pong.ts";
+import { encodeState } from "./state.ts";
+import { encodeTouch } from "./touch.ts";
+import { encodeUnwatch } from "./unwatch.ts";
+import { encodeWatch } from "./watch.ts";
+import { encodeWelcome } from "./welcome.ts";
+
+const exactly = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+const key = exactly(16).map(keyFromBytes);
+const number = fc.maxSafeNat();
+const instant = fc.nat({ max: 2 ** 31 - 1 });
+const writer = fc.integer({ min: 2 ** 32, max: 2 ** 35 - 1 });
+const epoch = fc.record({ counter: fc.nat(), hash: fc.nat().map((value) => value.toString(16).padStart(16, "0")) });
+const alive: fc.Arbitrary<Envelope> = fc.record({
+  key,
+  createdAtMs: instant,
+  deadlineMs: instant.map((value) => value + 2 ** 31),
+  idleTimeoutMs: instant,
+  idleTimeoutStamp: instant,
+  touchedAtMs: instant,
+  ended: fc.constant(undefined),
+});
+const ended: fc.Arbitrary<Envelope> = fc
+  .tuple(alive, instant)
+  .map(([envelope, atMs]) => ({ ...envelope, ended: { reason: "rotated", atMs } }));
+const record: fc.Arbitrary<SessionRecord> = fc.oneof(
+  fc.record({ envelope: alive, document: fc.record({ epoch, bytes: fc.uint8Array() }) }),
+  fc.record({ envelope: ended, document: fc.constant(undefined) }),
+);
+const change: fc.Arbitrary<Change> = fc
+  .record({
+    epoch,
+    writer,
+    previousStamp: fc.nat(),
+    seen: fc.array(fc.tuple(writer, fc.integer({ min: 1 })), { maxLength: 3 }),
+    update: fc.uint8Array(),
+    dropped: fc.array(fc.record({ containerId: fc.string({ maxLength: 22 }), writer, stamp: fc.integer({ min: 1 }) }), { maxLength: 3 }),
+  })
+  .map((fields) => ({ ...fields, stamp: fields.previousStamp + 1 }));
+
+/** Every message with its encoder: a kind that is forgotten here does not compile. */
+const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame & { kind: Kind }, bytes: Uint8Array]> } = {
+  challenge: coded("challenge", fc.record({ version: number, relayId: exactly(16), relayNonce: exactly(32) }), encodeChallenge),
+  hello: coded(
+    "hello",
+    fc.record({ version: number, domain: fc.string({ maxLength: 128 }), nodeId: exactly(16), nodeNonce: exactly(32), mac: exactly(32) }),
+    encodeHello,
+  ),
+  welcome: coded("welcome", fc.record({ mac: exactly(32) }), encodeWelcome),
+  ping: coded("ping", fc.record({ token: number }), encodePing),
+  pong: coded("pong", fc.record({ token: number }), encodePong),
+  watch: coded("watch", fc.record({ key }), encodeWatch),
+  unwatch: coded("unwatch", fc.record({ key }), encodeUnwatch),
+  fetch: coded("fetch", fc.record({ requestId: number, key }), encodeFetch),
+  fetched: coded(
+    "fetched",
+    fc.record({
+      requestId: number,
+      answer: fc.oneof(
+        fc.record({ kind: fc.constant("found" as const), record }),
+        fc.record({ kind: fc.constant("absent" as const) }),
+        fc.record({ kind: fc.constant("unknown" as const) }),
+      ),
+    }),
+    encodeFetched,
+  ),
+  state: coded("state", fc.record({ round: fc.nat({ max: 255 }), record }), encodeState),
+  change: coded("change", fc.record({ key, change }), encodeChangeMessage),
+  touch: coded("touch", fc.record({ touches: fc.array(fc.tuple(key, number), { maxLength: 8 }) }), encodeTouch),
+  end: coded("end", fc.record({ ackId: number, envelope: ended }), encodeEnd),
+  ack: coded("ack", fc.record({ ackId: number, durable: fc.boolean() }), encodeAck),
+  "ask-state": coded("ask-state", fc.record({ key }), encodeAskState),
+};
+
+function coded<Kind extends Frame["kind"], Fields extends object>(
+  kind: Kind,
+  fields: fc.Arbitrary<Fields>,
+  encode: (fields: Fields) => Uint8Array,
+): fc.Arbitrary<readonly [frame: Frame & { kind: Kind }, bytes: Uint8Array]> {
+  return fields.map((value) => [{ kind, ...value } as unknown as Frame & { kind: Kind }, encode(value)]);
+}
+
+describe.each(Object.entries(MESSAGES))("the message %s", (kind, message) => {
+  it(`[SY2] always reads back as it was written (${kind})`, () => {
+    fc.assert(
+      fc.property(
+        message as fc.Arbitrary<readonly [Frame, Uint8Array]>,
+        ([frame, bytes]) => void expect(decodeFrame(bytes)).toEqual(frame),
+      ),
+    );
+  });
+});
+
+describe("frames from outside", () => {
+  const anyBytes = fc.oneof(
+    ...Object.values(MESSAGES).map((message) => (message as fc.Arbitrary<readonly [Frame, Uint8Array]>).map(([, bytes]) => bytes)),
+  );
+
+  it("[SY2] never lead to anything but a frame or a ProtocolError: changed, cut and extended ones", () => {
+    const damage = fc.array(fc.record({ position: fc.nat(), value: fc.integer({ min: 0, max: 255 }) }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(anyBytes, damage, fc.nat({ max: 30 }), fc.uint8Array({ maxLength: 4 }), (bytes, changes, cut, tail) => {
+        const damaged = new Uint8Array([...bytes.subarray(0, Math.max(0, bytes.length - cut)), ...tail]);
+        for (const { position, value } of changes) if (damaged.length > 0) damaged[position % damaged.length] = value;
+        expectFrameOrProtocolError(damaged);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("[SY2] never lead to anything but a frame or a ProtocolError: any bytes", () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), expectFrameOrProtocolError), { numRuns: 2_000 });
+  });
+
+  it("refuses every proper prefix and every extension of a frame that has no open end", () => {
+    const [bytes] = fc.sample(MESSAGES.hello, { numRuns: 1, seed: 7 }).map(([, encoded]) => encoded);
+    for (let length = 0; length < (bytes?.length ?? 0); length += 1)
+      expect(() => decodeFrame(bytes!.subarray(0, length))).toThrow(ProtocolError);
+    expect(() => decodeFrame(new Uint8Array([...bytes!, 0]))).toThrow(ProtocolError);
+  });
+
+  it("refuses an end that has not ended, and a batch that claims more touches than one may hold", () => {
+    const [state] = fc.sample(alive, { numRuns: 1, seed: 7 });
+    expect(() => decodeFrame(encodeEnd({ ackId: 1, envelope: state! }))).toThrow(/has not ended/);
+    expect(() => decodeFrame(new Uint8Array([22, 0x81, 0x04, ...new Uint8Array(17 * 513)]))).toThrow(ProtocolError);
+  });
+});
+
+describe("close codes", () => {
+  it("are different, and known by their number", () => {
+    const codes = Object.values(CLOSE_CODES);
+    expect(new Set(codes).size).toBe(codes.length);
+    for (const [reason, code] of Object.entries(CLOSE_CODES)) expect(closeReasonOf(code)).toBe(reason);
+    expect(closeReasonOf(1006)).toBeUndefined();
+  });
+});
+
+function expectFrameOrProtocolError(bytes: Uint8Array): void {
+  try {
+    expect(decodeFrame(bytes).kind).toBeTypeOf("string");
+  } catch (error) {
+    expect(error).toBeInstanceOf(ProtocolError);
+    expect((error as ProtocolError).reason).toBe("malformed");
+  }
+}

@@ -1,0 +1,117 @@
+import type { Change, ChangeReceipt, Envelope, Replica, SessionKey, SessionRecord, StateReceipt } from "../../src/engine/index.ts";
+
+const EPOCH = { counter: 0, hash: "0000000000000000" };
+const WRITER = 2 ** 32;
+
+/**
+ * The smallest replica that obeys the port: a session holds a set of numbers (1 to 255) that only grows. A change adds its stamp, and
+ * depends on its previous stamp. It writes down what reaches it, and can be told not to answer.
+ */
+export class SetReplica implements Replica {
+  /** What reached it, in order: `state <key> 1,2`, `change <key> 3`, `touch <key> <ms>`, `end <key>`. */
+  readonly received: string[] = [];
+  /** While true, no call settles. */
+  isHung = false;
+  readonly #sessions = new Map<SessionKey, SessionRecord>();
+
+  /** Holds the session from now on, with what was written to it so far elsewhere or here. */
+  hold(key: SessionKey, ...stamps: number[]): SessionRecord {
+    const merged = merge(this.#sessions.get(key), recordOf(key, stamps));
+    this.#sessions.set(key, merged);
+    return merged;
+  }
+
+  end(key: SessionKey): Envelope {
+    const ended = merge(this.#sessions.get(key), endedRecord(key));
+    this.#sessions.set(key, ended);
+    return ended.envelope;
+  }
+
+  /** The numbers of a session; "ended", or undefined when it is not held. */
+  read(key: SessionKey): number[] | "ended" | undefined {
+    const record = this.#sessions.get(key);
+    return record?.document === undefined ? record && "ended" : [...record.document.bytes];
+  }
+
+  forgetAll(): void {
+    this.#sessions.clear();
+  }
+
+  heldKeys(): Iterable<SessionKey> {
+    return this.#sessions.keys();
+  }
+
+  async record(key: SessionKey): Promise<SessionRecord | undefined> {
+    await this.#answering();
+    return this.#sessions.get(key);
+  }
+
+  async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
+    this.received.push(`state ${key} ${record.document === undefined ? "ended" : [...record.document.bytes].join()}`);
+    await this.#answering();
+    const before = this.#sessions.get(key);
+    const after = merge(before, record);
+    this.#sessions.set(key, after);
+    return { kind: before !== undefined && isSame(before, after) ? "unchanged" : "merged", ahead: !isSame(record, after) };
+  }
+
+  async receiveChange(key: SessionKey, change: Change): Promise<ChangeReceipt> {
+    this.received.push(`change ${key} ${change.stamp}`);
+    await this.#answering();
+    const held = this.read(key);
+    if (held === undefined) return "unknown";
+    if (held === "ended") return "ended";
+    if (held.includes(change.stamp)) return "duplicate";
+    if (change.previousStamp !== 0 && !held.includes(change.previousStamp)) return "state-needed";
+    this.hold(key, change.stamp);
+    return "applied";
+  }
+
+  async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {
+    this.received.push(`touch ${key} ${touchedAtMs}`);
+    await this.#answering();
+  }
+
+  async receiveEnd(key: SessionKey, envelope: Envelope): Promise<void> {
+    this.received.push(`end ${key}`);
+    await this.#answering();
+    this.#sessions.set(key, merge(this.#sessions.get(key), { envelope, document: undefined }));
+  }
+
+  #answering(): Promise<void> {
+    return this.isHung ? new Promise(() => undefined) : Promise.resolve();
+  }
+}
+
+/** 22 characters that make a key, from a short name. */
+export function keyNamed(name: string): SessionKey {
+  return name.padEnd(21, "_") + "A";
+}
+
+export function recordOf(key: SessionKey, stamps: readonly number[]): SessionRecord {
+  const bytes = new Uint8Array([...new Set(stamps)].toSorted((left, right) => left - right));
+  return { envelope: envelopeOf(key), document: { epoch: EPOCH, bytes } };
+}
+
+export function endedRecord(key: SessionKey): SessionRecord & { readonly document: undefined } {
+  return { envelope: { ...envelopeOf(key), ended: { reason: "destroyed", atMs: 2 } }, document: undefined };
+}
+
+/** The commit that adds `stamp` after `previousStamp`. */
+export function changeOf(stamp: number, previousStamp = 0): Change {
+  return { epoch: EPOCH, writer: WRITER, previousStamp, stamp, seen: [], update: new Uint8Array(), dropped: [] };
+}
+
+function envelopeOf(key: SessionKey): Envelope {
+  return { key, createdAtMs: 1, deadlineMs: 1_000, idleTimeoutMs: 100, idleTimeoutStamp: 0, touchedAtMs: 1, ended: undefined };
+}
+
+function merge(left: SessionRecord | undefined, right: SessionRecord): SessionRecord {
+  if (left === undefined || right.document === undefined) return right;
+  if (left.document === undefined) return left;
+  return recordOf(right.envelope.key, [...left.document.bytes, ...right.document.bytes]);
+}
+
+function isSame(left: SessionRecord, right: SessionRecord): boolean {
+  return left.document?.bytes.join() === right.document?.bytes.join();
+}
