@@ -7,8 +7,6 @@ import { keyToBytes } from "./key-bytes.ts";
 import type { Change, Dot, DroppedCells, Epoch, SessionRecord, WriterId } from "./record.ts";
 
 // What src/sync needs to read and write frames around these layouts.
-export { ByteReader } from "./byte-reader.ts";
-export { KEY_BYTES, keyToBytes } from "./key-bytes.ts";
 
 /** First byte of everything encoded here. Readers refuse any other; a new layout takes the next number. */
 const RECORD_CODEC_VERSION = 1;

@@ -18,6 +18,8 @@ const SWEEP_INTERVAL_MS = 1_000;
 /** Sessions looked at in one sweep: a few tenths of a millisecond each thousand. */
 const SWEEP_COUNT = 5_000;
 const DISCARD_COUNT = 1_000;
+/** How long closing waits for a store, at each of its two steps. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 export interface RegistryOptions {
   readonly runtime: Runtime;
@@ -160,13 +162,14 @@ export class Registry {
     return Math.min(goneMs, touchedAtMs + idleTimeoutMs + slackMs);
   }
 
-  /** Stores what is not stored. Resolves when every append has settled. */
+  /** Stores what is not stored. Resolves when every append has settled, or the store took too long. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopSweep();
-    await Promise.allSettled(this.#loading.values());
+    await this.#inTime(Promise.allSettled(this.#loading.values()));
     if (this.#options.store.durable) {
-      await Promise.allSettled([...this.#hot.values()].filter((session) => !session.isStored).map((session) => this.store(session)));
+      const unsaved = [...this.#hot.values()].filter((session) => !session.isStored);
+      await this.#inTime(Promise.allSettled(unsaved.map((session) => this.store(session))));
     }
     this.#hot.clear();
     this.#cold.clear();
@@ -268,6 +271,17 @@ export class Registry {
             cause: error,
           });
     }
+  }
+
+  #inTime(work: Promise<unknown>): Promise<unknown> {
+    const { runtime } = this.#options;
+    return new Promise((resolve) => {
+      const cancel = runtime.setTimer(CLOSE_TIMEOUT_MS, () => resolve(undefined));
+      void work.then(() => {
+        cancel();
+        resolve(undefined);
+      });
+    });
   }
 
   #checkRoom(): void {

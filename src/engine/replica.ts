@@ -168,7 +168,8 @@ class EngineReplica implements Replica {
 
 /** Whether a session says more than a record of it, or says it in another epoch. */
 function isMore(live: LiveSession, record: SessionRecord, theirs: ReadonlyMap<WriterId, Stamp> | undefined): boolean {
-  if (!sameEnvelope(live.envelope, record.envelope)) return true;
+  // Touches travel by themselves: a state that is behind in nothing else is not worth another.
+  if (!sameEnvelope(live.envelope, { ...record.envelope, touchedAtMs: live.envelope.touchedAtMs })) return true;
   if (live.document === undefined || record.document === undefined || theirs === undefined) return false;
   if (compareEpochs(live.document.epoch, record.document.epoch) !== 0) return true;
   return [...live.document.vector].some((dot) => !covers(theirs, dot));

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SESSION_ERROR_CODES, SessionError } from "../../src/engine/errors.ts";
+import { CLOSE_CODES } from "../../src/sync/messages/close-codes.ts";
 
-const sections = readFileSync(join(import.meta.dirname, "../../docs/errors.md"), "utf8")
-  .split(/^## /m)
-  .slice(1);
+const [text = "", closeCodes = ""] = readFileSync(join(import.meta.dirname, "../../docs/errors.md"), "utf8").split(/^## Close codes.*$/m);
+const sections = text.split(/^## /m).slice(1);
 
 test("docs/errors.md has a section for each code, in the order of the code, and no other", () => {
   expect(sections.map((section) => section.split("\n", 1)[0])).toEqual([...SESSION_ERROR_CODES]);
@@ -22,4 +22,10 @@ describe.each(SESSION_ERROR_CODES)("%s", (code) => {
   test("names the HTTP status that it answers with", () => {
     expect(section).toContain(`HTTP status: ${String(new SessionError(code, "").status)}.`);
   });
+});
+
+test("docs/errors.md has a row for each close code, and no other", () => {
+  const rows = [...closeCodes.matchAll(/^\| (\d+) \| (\w+) \|/gm)].map(([, code, name]) => [name, Number(code)]);
+  expect(Object.fromEntries(rows)).toEqual(CLOSE_CODES);
+  expect(rows).toHaveLength(Object.keys(CLOSE_CODES).length);
 });

@@ -133,6 +133,23 @@ describe("two engines on one relay", () => {
     }
   });
 
+  it("[SY5] [RP2] exchange far more than a queue may hold, without giving the connection up", async () => {
+    const node = await startNode();
+    const { port } = relay;
+    await relay.close();
+    // 300 sessions of 120 KB: 36 MB for a queue of 16 MiB.
+    const [left, right] = ["l".repeat(60_000), "r".repeat(60_000)];
+    const keys = Array.from({ length: 300 }, (_, index) => create(node, { index, left, right }));
+    relay = await startRelay({ secret: TEST_SECRET, port });
+    const newcomer = await startNode();
+    for (const [index, key] of keys.entries()) {
+      await eventually(async () => expect(await values(newcomer, key)).toEqual({ index, left, right }));
+    }
+    // One connection each, and nobody had to come back.
+    expect(relay.connectionCount()).toBe(2);
+    expect(relay.counters).toMatchObject({ queueOverflows: 0, refusedGreetings: 0 });
+  });
+
   it("[SY7] never let an id leave the process: a relay sees keys only", async () => {
     const raw = await RawRelay.listen(TEST_SECRET);
     const engine = createEngine({ sync: relays([raw.address], { secret: TEST_SECRET, ackTimeoutMs: 50 }) });

@@ -5,7 +5,7 @@ const WRITER = 2 ** 32;
 
 /**
  * The smallest replica that obeys the port: a session holds a set of numbers (1 to 255) that only grows. A change adds its stamp, and
- * depends on its previous stamp. It writes down what reaches it, and can be told not to answer.
+ * depends on its previous stamp; one of another epoch is joined. It writes down what reaches it, and can be told not to answer.
  */
 export class SetReplica implements Replica {
   /** What reached it, in order: `state <key> 1,2`, `change <key> 3`, `touch <key> <ms>`, `end <key>`. */
@@ -64,7 +64,7 @@ export class SetReplica implements Replica {
     if (held.includes(change.stamp)) return "duplicate";
     if (change.previousStamp !== 0 && !held.includes(change.previousStamp)) return "state-needed";
     this.hold(key, change.stamp);
-    return "applied";
+    return change.epoch.counter === EPOCH.counter ? "applied" : "joined";
   }
 
   async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from "fastify";
 import type { SessionObject } from "../http/index.ts";
 
 /** As for Express: where @fastify/session's types are installed the property has theirs (TS2717), else ours. */
@@ -7,9 +6,6 @@ import type { SessionObject } from "../http/index.ts";
 type PeerSession = import("@fastify/session").FastifySessionObject;
 
 export type RequestSessionObject = [unknown] extends [PeerSession] ? SessionObject : PeerSession;
-
-/** Makes this file name the module that it extends. */
-export type SessionRequest = FastifyRequest;
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -62,7 +62,7 @@ export class HeldResponse {
       const result = call(method, args);
       if (method === "write") isFlowing = result !== false;
     }
-    if (false && isFlowing && !this.hasEnd && !response.destroyed) response.emit("drain");
+    if (this.#isWaitingForDrain && isFlowing && !this.hasEnd && !response.destroyed) response.emit("drain");
   }
 
   /** Forgets everything; the response is as it was before. Callbacks are called all the same: somebody may wait for them. */

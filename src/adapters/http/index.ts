@@ -1,5 +1,5 @@
-export { beginRequest } from "./request-session.ts";
-export type { CookieDecision, IncomingRequest, RequestSession } from "./request-session.ts";
+export { beginRequest } from "./begin-request.ts";
+export type { RequestSession } from "./request-session.ts";
 export { isLoopback, isWithinPath } from "./connection.ts";
 export type { CookieOptions } from "./cookie.ts";
 export { gateResponse } from "./response-gate.ts";

@@ -27,7 +27,7 @@ export interface Exchange {
 }
 
 /** Resolves to the JSON body; to undefined after `redirect`, or when it answered through `response` itself. */
-export type Route = (exchange: Exchange) => unknown;
+type Route = (exchange: Exchange) => unknown;
 export type Routes = Readonly<Record<string, Route>>;
 
 export type TestOptions = Omit<RequestOptions<{ readonly url: string }>, "secret"> & {
