@@ -1,4 +1,12 @@
-import { DEFAULT_LIMITS, Engine, replicaOf, type Runtime, SessionDocument, type SessionEngine, type SessionKey } from "../src/engine/index.ts";
+import {
+  DEFAULT_LIMITS,
+  Engine,
+  replicaOf,
+  type Runtime,
+  SessionDocument,
+  type SessionEngine,
+  type SessionKey,
+} from "../src/engine/index.ts";
 import { nodeRuntime } from "../src/runtime/index.ts";
 import { MemoryStore } from "../src/storage/index.ts";
 import { rounded } from "./measure.ts";
@@ -49,7 +57,13 @@ function edit(index: number): Record<string, unknown> {
   };
 }
 
-const BEGINNING = { user: { id: 48_213, name: "Ann Example" }, locale: "de-DE", theme: "dark", csrfToken: "c7J2mXq1T0v9dKf3Lw8sZb5nRy6hPa4e", ...edit(0) };
+const BEGINNING = {
+  user: { id: 48_213, name: "Ann Example" },
+  locale: "de-DE",
+  theme: "dark",
+  csrfToken: "c7J2mXq1T0v9dKf3Lw8sZb5nRy6hPa4e",
+  ...edit(0),
+};
 
 class Node {
   readonly engine: SessionEngine;

@@ -55,7 +55,11 @@ export function startChild(options: ChildOptions): Promise<Child> {
     const fail = (why: string): void => {
       clearTimeout(timer);
       void stop();
-      reject(new Error(`${name} did not start: ${why}. Its own output, if any, is above; \`node --import tsx ${[file, ...args].join(" ")}\` runs it alone.`));
+      reject(
+        new Error(
+          `${name} did not start: ${why}. Its own output, if any, is above; \`node --import tsx ${[file, ...args].join(" ")}\` runs it alone.`,
+        ),
+      );
     };
     const timer = setTimeout(() => fail(`no sign of life within ${START_MS / 1000} s`), START_MS);
     program.once("error", (error) => fail(error.message));

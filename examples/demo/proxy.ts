@@ -1,4 +1,12 @@
-import { Agent, createServer, type IncomingHttpHeaders, type IncomingMessage, request as send, type Server, type ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as send,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 
 export interface ProxyTarget {
   readonly name: string;
@@ -22,7 +30,17 @@ const FOLLOW_SECONDS = 5;
 const ANSWER_MS = 30_000;
 
 /** For one connection only (RFC 9110 section 7.6.1). */
-const HOP_BY_HOP = ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
 
 /**
  * A reverse proxy in the fewest lines: streams both ways, sends every request once and to one node, and never tries again, so that what fails
@@ -48,11 +66,26 @@ export function createProxy({ nodes, classic }: ProxyTargets): Server {
   });
 }
 
-function pass(request: IncomingMessage, response: ServerResponse, target: ProxyTarget | undefined, agent: Agent, ownCookies: readonly string[]): void {
+function pass(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: ProxyTarget | undefined,
+  agent: Agent,
+  ownCookies: readonly string[],
+): void {
   const address = target?.address();
-  if (target === undefined || address === undefined) return unavailable(response, "No node is running just now; they are being started again.");
+  if (target === undefined || address === undefined)
+    return unavailable(response, "No node is running just now; they are being started again.");
   const { hostname, port } = new URL(address);
-  const onward = send({ agent, hostname, port, method: request.method ?? "GET", path: request.url ?? "/", headers: endToEnd(request.headers), timeout: ANSWER_MS });
+  const onward = send({
+    agent,
+    hostname,
+    port,
+    method: request.method ?? "GET",
+    path: request.url ?? "/",
+    headers: endToEnd(request.headers),
+    timeout: ANSWER_MS,
+  });
   onward.on("timeout", () => onward.destroy(new Error("it did not answer in time")));
   onward.on("response", (answer) => {
     const status = answer.statusCode ?? 502;

@@ -33,7 +33,10 @@ async function listen(server: Server, port: number | undefined, print: (line: st
   } catch (error) {
     const isTaken = error instanceof Error && "code" in error && (error.code === "EADDRINUSE" || error.code === "EACCES");
     if (!isTaken) throw error;
-    if (port !== undefined) throw new Error(`Port ${port} cannot be had: something else is there. Name another one, or --port 0 for a free one.`, { cause: error });
+    if (port !== undefined)
+      throw new Error(`Port ${port} cannot be had: something else is there. Name another one, or --port 0 for a free one.`, {
+        cause: error,
+      });
     print(`Port ${DEFAULT_PORT} is taken; using a free one (--port chooses).`);
     await listenOn(server, 0);
   }

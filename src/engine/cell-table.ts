@@ -28,6 +28,12 @@ export interface StoredRow extends Row {
   item: Item | undefined;
 }
 
+/** A range of Yjs clocks, as in a delete set. */
+export interface ClockRange {
+  readonly clock: number;
+  readonly len: number;
+}
+
 interface PlacedCell {
   readonly cell: Cell;
   readonly row: StoredRow;
@@ -84,13 +90,20 @@ export class CellTable {
   }
 
   /** Takes out every row of a client that lies in one of the ranges of clocks. */
-  removeRanges(client: number, ranges: readonly { readonly clock: number; readonly len: number }[]): void {
-    const ofClient = this.#rows.get(client);
-    if (ofClient === undefined) return;
-    for (const { clock, len } of ranges) {
-      if (len <= ofClient.size) for (let at = clock; at < clock + len; at++) this.remove(client, at);
-      else for (const at of ofClient.keys()) if (at >= clock && at < clock + len) this.remove(client, at);
-    }
+  removeRanges(client: number, ranges: readonly ClockRange[]): void {
+    for (const row of this.#rowsIn(client, ranges)) this.remove(client, row.clock);
+  }
+
+  /** The rows of the root that lie in the given ranges, by client. */
+  deletedRoots(deleted: ReadonlyMap<number, readonly ClockRange[]>): StoredRow[] {
+    const rows = [...deleted].flatMap(([client, ranges]) => this.#rowsIn(client, ranges));
+    return rows.filter((row) => row.containerId === ROOT_CONTAINER);
+  }
+
+  get rowCount(): number {
+    let count = 0;
+    for (const ofClient of this.#rows.values()) count += ofClient.size;
+    return count;
   }
 
   see(dot: readonly [number, Stamp]): void {
@@ -159,6 +172,12 @@ export class CellTable {
   /** What the attributes are now. Cached: costs nothing while nothing changes. */
   root(): ContainerNode {
     return this.#node(ROOT_CONTAINER, this.#container(ROOT_CONTAINER), CellKind.object);
+  }
+
+  #rowsIn(client: number, ranges: readonly ClockRange[]): StoredRow[] {
+    const ofClient = this.#rows.get(client);
+    if (ofClient === undefined) return [];
+    return [...ofClient.values()].filter((row) => ranges.some(({ clock, len }) => row.clock >= clock && row.clock < clock + len));
   }
 
   #place(container: Container, containerId: string, cell: Cell, row: StoredRow): void {

@@ -16,7 +16,7 @@ import {
   type WriterId,
 } from "./record.ts";
 import { encodeCommitRow, type GenesisHeader } from "./row-codec.ts";
-import { readTable, readUpdate, stampOf } from "./update-reader.ts";
+import { readTable, readUpdate, type ReadUpdate, stampOf } from "./update-reader.ts";
 import type { ContainerNode } from "./view.ts";
 
 /** What a document needs from around it. One per engine. */
@@ -96,6 +96,19 @@ export class SessionDocument {
     document.#ownStamp = known[1];
     document.#checkOwnTail();
     return document;
+  }
+
+  /**
+   * What a record from outside has seen, once everything about its bytes was checked, also what only Yjs can tell.
+   * @throws SessionError RECORD_CORRUPT
+   */
+  static check(
+    context: DocumentContext,
+    record: DocumentRecord,
+  ): { readonly vector: ReadonlyMap<WriterId, Stamp>; readonly latestStamp: Stamp } {
+    const { table, header } = readTable(record.bytes, context.limits);
+    new SessionDocument(context, record, table, header).#hydrated();
+    return table;
   }
 
   get epoch(): Epoch {
@@ -207,14 +220,15 @@ export class SessionDocument {
     if (covers(this.#table.vector, dot)) return "duplicate";
     if (!this.isNext(change) || compareEpochs(change.epoch, this.#epoch) !== 0) return "state-needed";
     const ydoc = this.#hydrated();
-    const read = readUpdate(change.update, this.#context.limits, (client) => Y.getState(ydoc.store, client), this.#header);
-    for (const row of read.rows) {
-      if (row.client !== change.writer || stampOf(row) !== change.stamp) throw corrupt("a change holds more than its own commit");
+    const read = this.#read(change.update);
+    const roots = read.rows.filter((row) => row.decoded.row.containerId === ROOT_CONTAINER);
+    if (roots.length !== 1 || read.rows.some((row) => row.client !== change.writer || stampOf(row) !== change.stamp)) {
+      throw corrupt("a change is not one commit of its writer");
     }
     if (change.writer === this.#writer) this.#renew();
-    this.#take(read.rows, read.deleted, change.update);
+    this.#take(read, change.update);
     this.#table.see(dot);
-    return this.#dropPending() ? "state-needed" : "applied";
+    return "applied";
   }
 
   /**
@@ -223,14 +237,17 @@ export class SessionDocument {
    */
   merge(record: DocumentRecord): boolean {
     if (compareEpochs(record.epoch, this.#epoch) !== 0) throw new SessionError("INVARIANT_BROKEN", "Yjs merges within an epoch only.");
-    const ydoc = this.#hydrated();
-    const before = Y.encodeStateVector(ydoc);
-    const read = readUpdate(record.bytes, this.#context.limits, (client) => Y.getState(ydoc.store, client), this.#header);
+    const before = this.encode();
+    const stateBefore = Y.encodeStateVector(this.#hydrated());
+    const read = this.#read(record.bytes);
     if (read.rows.some((row) => row.client === this.#writer)) this.#renew();
-    this.#take(read.rows, read.deleted, record.bytes);
-    this.#dropPending();
-    const after = Y.encodeStateVector(ydoc);
-    return before.length !== after.length || before.some((byte, index) => byte !== after[index]);
+    this.#take(read, record.bytes);
+    if (!this.#isSound()) {
+      this.adopt(before);
+      throw corrupt("its rows do not lie in one list");
+    }
+    const stateAfter = Y.encodeStateVector(this.#hydrated());
+    return stateBefore.length !== stateAfter.length || stateBefore.some((byte, index) => byte !== stateAfter[index]);
   }
 
   /** What the document would be after compaction; for merging across epochs, and for sizes. */
@@ -283,14 +300,39 @@ export class SessionDocument {
     const ydoc = new Y.Doc({ guid: "" });
     ydoc.getArray(ROWS_NAME);
     if (this.#bytes !== undefined) Y.applyUpdate(ydoc, this.#bytes);
-    if (ydoc.store.pendingStructs !== null || ydoc.store.pendingDs !== null) throw corrupt("parts of it are missing");
     ydoc.clientID = this.#writer;
     // A listener that throws would mute the document for ever (yjs#799): this one only remembers.
     ydoc.on("update", (update: Uint8Array) => {
       this.#lastUpdate = update;
     });
     this.#ydoc = ydoc;
-    return ydoc;
+    if (this.#isSound()) return ydoc;
+    this.#ydoc = undefined;
+    throw corrupt("its rows do not lie in one list");
+  }
+
+  /**
+   * Whether Yjs holds what the table holds, and nothing waits for parts that never came. Every check that needs no document is made
+   * before one sees the bytes; this is what remains.
+   */
+  #isSound(): boolean {
+    const { store } = this.#hydrated();
+    const rows = this.#hydrated().getArray(ROWS_NAME);
+    return (
+      store.pendingStructs === null && store.pendingDs === null && rows.length === this.#table.rowCount + Number(this.#header !== undefined)
+    );
+  }
+
+  #read(update: Uint8Array): ReadUpdate {
+    const { store } = this.#hydrated();
+    const read = readUpdate(update, this.#context.limits, (client) => Y.getState(store, client), this.#header);
+    const latest = new Map(read.rows.map((row) => [row.client, stampOf(row)]));
+    for (const row of this.#table.deletedRoots(read.deleted)) {
+      // Only a later commit of its writer replaces the row that tells of his latest one.
+      const seen = this.#table.vector.get(row.client) ?? 0;
+      if (row.stamp > 0 && row.stamp === seen && (latest.get(row.client) ?? 0) <= seen) throw corrupt("it takes away a commit");
+    }
+    return read;
   }
 
   /**
@@ -310,7 +352,7 @@ export class SessionDocument {
     return (vector.get(change.writer) ?? 0) === change.previousStamp && change.seen.every((dot) => covers(vector, dot));
   }
 
-  #take(rows: ReturnType<typeof readUpdate>["rows"], deleted: ReturnType<typeof readUpdate>["deleted"], update: Uint8Array): void {
+  #take({ rows, deleted }: ReadUpdate, update: Uint8Array): void {
     Y.applyUpdate(this.#hydrated(), update);
     this.#lastUpdate = undefined;
     for (const row of rows) {
@@ -319,15 +361,6 @@ export class SessionDocument {
     }
     for (const [client, ranges] of deleted) this.#table.removeRanges(client, ranges);
     this.#changed(update.length);
-  }
-
-  /** Guard: nothing incomplete stays in a document. It cannot happen while changes come in causal order. */
-  #dropPending(): boolean {
-    const store = this.#hydrated().store;
-    if (store.pendingStructs === null && store.pendingDs === null) return false;
-    store.pendingStructs = null;
-    store.pendingDs = null;
-    return true;
   }
 
   #changed(addedBytes: number): void {

@@ -46,16 +46,19 @@ describe("an ended session", () => {
     expect(await node.read(key)).toBe("ended");
   });
 
-  test.each(Array.from({ length: 12 }, (_, turn) => turn))("[E8] it stays ended when it goes cold %i turns before it is ended", async (turns) => {
-    const node = new TestNode(1, { limits: { hotCount: 1 } });
-    const key = node.create({ a: 1 });
-    node.create({ filler: 1 });
-    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
-    await node.engine.end(key, "destroyed");
-    node.create({ filler: 2 });
-    await settle();
-    expect(await node.read(key)).toBe("ended");
-  });
+  test.each(Array.from({ length: 12 }, (_, turn) => turn))(
+    "[E8] it stays ended when it goes cold %i turns before it is ended",
+    async (turns) => {
+      const node = new TestNode(1, { limits: { hotCount: 1 } });
+      const key = node.create({ a: 1 });
+      node.create({ filler: 1 });
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      await node.engine.end(key, "destroyed");
+      node.create({ filler: 2 });
+      await settle();
+      expect(await node.read(key)).toBe("ended");
+    },
+  );
 });
 
 test("[E8] an end of this process and an old copy that arrive in one tick leave it ended", async () => {

@@ -19,9 +19,9 @@ import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 import { verdict, type Verdict } from "./verdict.ts";
 
 /** No session lives longer: it bounds how long an end must be remembered. */
-export const ABSOLUTE_TIMEOUT_MAX_MS = 30 * 24 * 60 * 60 * 1000;
+const ABSOLUTE_TIMEOUT_MAX_MS = 30 * 24 * 60 * 60 * 1000;
 /** Compaction waits for this much quiet after the last change of a session. */
-export const QUIET_MS = 100;
+const QUIET_MS = 100;
 /** Beyond so many processes that wrote one session, an event tells. */
 const WRITER_COUNT_WARNED = 256;
 
@@ -220,7 +220,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     if (change === undefined) this.#sync?.sendState(live.key, live.record());
     else this.#sync?.sendChange(live.key, change);
     this.documentChanged(live);
-    this.#registry.changed(live);
+    void this.#registry.changed(live);
   }
 
   // ReplicaHost
@@ -252,7 +252,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
     live.envelope = { ...live.envelope, ended: live.envelope.ended ?? this.#endNow(reason) };
     live.document = undefined;
-    this.#registry.changed(live);
+    void this.#registry.changed(live);
     const stored = this.#store.durable ? this.#registry.store(live) : Promise.resolve();
     const sent = this.#sync?.sendEnd(live.key, live.envelope) ?? { acks: 0, wanted: 0, durable: this.#store.durable };
     const [delivery] = await Promise.all([sent, stored.catch(() => undefined)]);
@@ -286,7 +286,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
 
   #compact(live: LiveSession, rule: typeof COMPACT_WHEN_QUIET): void {
     if (live.document?.compact(rule) !== true) return;
-    this.#registry.changed(live);
+    void this.#registry.changed(live);
     this.#sync?.sendState(live.key, live.record());
   }
 

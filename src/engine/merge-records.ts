@@ -59,7 +59,7 @@ export function joinChange(document: DocumentRecord, change: Change, context: Me
 /**
  * The join of two sets of cells: one that only one side has is kept if the other side has not seen its dot, dropped if it has.
  */
-export function joinTables(left: CellTable, right: CellTable): CellTable {
+function joinTables(left: CellTable, right: CellTable): CellTable {
   const leftKeys = keysOf(left);
   const rightKeys = keysOf(right);
   const after = copyTable(left, (row, cell) => rightKeys.has(keyOf(row, cell)) || !covers(right.vector, [cell.writer, cell.stamp]));

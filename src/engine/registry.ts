@@ -130,8 +130,10 @@ export class Registry {
     if (session.isHeld) return session;
     const current = this.#hot.get(session.key);
     if (current !== undefined) return current;
-    const own = this.#cold.get(session.key)?.own;
-    if (own !== undefined) session.document?.continueFrom(own);
+    const cold = this.#cold.get(session.key);
+    const resting = cold?.session.deref();
+    if (resting !== undefined && resting !== session) return this.reattach(resting);
+    if (cold !== undefined) session.document?.continueFrom(cold.own);
     session.version++;
     this.#insert(session);
     return session;
@@ -186,7 +188,7 @@ export class Registry {
       ),
       fetching,
     ]);
-    const fromPeers = fetched?.kind === "found" ? fetched.record : undefined;
+    const fromPeers = fetched?.kind === "found" ? this.#checked(fetched.record) : undefined;
     const record = this.#merged(stored.record, fromPeers);
     // While this waited, the session may have come in another way: from a peer, or newly created.
     const hot = this.#hot.get(key);
@@ -196,7 +198,7 @@ export class Registry {
     }
     if (record === undefined) {
       if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
-      if (fetched?.kind === "unavailable") throw unavailable("no relay that could know it answered");
+      if (fetched?.kind === "unavailable" || fetched?.kind === "found") throw unavailable("no relay that could know it answered");
       this.#forget(key, this.#cold.get(key)?.own);
       return undefined;
     }
@@ -207,6 +209,17 @@ export class Registry {
     if (fromPeers !== undefined) session.version++;
     this.#insert(session);
     return session;
+  }
+
+  /** What a peer sent, unless it is broken: then it counts as not sent. */
+  #checked(record: SessionRecord): SessionRecord | undefined {
+    try {
+      if (record.document !== undefined) SessionDocument.check(this.#options.context, record.document);
+      return record;
+    } catch (error) {
+      this.#options.onEvent({ type: "input-refused", key: record.envelope.key, error });
+      return undefined;
+    }
   }
 
   #merged(left: SessionRecord | undefined, right: SessionRecord | undefined): SessionRecord | undefined {

@@ -9,7 +9,6 @@ import { joinChange } from "./merge-records.ts";
 import { type Change, compareEpochs, type SessionKey, type SessionRecord, type Stamp, type WriterId } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import type { ChangeReceipt, Replica, StateReceipt } from "./replication.ts";
-import { readTable } from "./update-reader.ts";
 
 /** What taking in the sessions of others needs of an engine. */
 export interface ReplicaHost {
@@ -52,7 +51,7 @@ class EngineReplica implements Replica {
       const vector = this.#checkedVector(received);
       return await this.#with(key, (live) => {
         if (live !== undefined) return this.#merge(live, received, vector);
-        this.#add(received);
+        void this.#add(received);
         return { kind: "merged", ahead: false };
       });
     } catch (error) {
@@ -146,7 +145,7 @@ class EngineReplica implements Replica {
   /** What the sender of a record has seen. */
   #checkedVector({ envelope, document }: SessionRecord): ReadonlyMap<WriterId, Stamp> | undefined {
     if (document === undefined) return undefined;
-    const { latestStamp, vector } = readTable(document.bytes, this.#host.context.limits).table;
+    const { latestStamp, vector } = SessionDocument.check(this.#host.context, document);
     if (latestStamp > 0 && isHostileStamp(latestStamp, envelope.createdAtMs, envelope.deadlineMs)) {
       throw corrupt("it holds a commit from after its end");
     }

@@ -30,7 +30,7 @@ export class ContainerNode {
 
 /** A plain value stands in its cell; anything that merges inside is a node. */
 export type Entry = ValueEntry | ContainerNode;
-export type ValueEntry = Pick<Cell, "stamp"> & { readonly content: Plain | undefined };
+type ValueEntry = Pick<Cell, "stamp"> & { readonly content: Plain | undefined };
 
 export interface ElementNode {
   readonly id: string;

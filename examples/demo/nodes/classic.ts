@@ -27,7 +27,13 @@ const secret = process.env["SESSION_SECRET"];
 if (secret === undefined) throw new Error("Set SESSION_SECRET to 32 bytes or more (openssl rand -base64 33).");
 const url = await startExpressShop({
   node: { name: "Only node", framework: "Express", pid: process.pid, base: "/classic" },
-  sessions: session({ secret, resave: false, saveUninitialized: false, store: new SlowMemoryStore(), cookie: { path: "/classic", sameSite: "lax" } }),
+  sessions: session({
+    secret,
+    resave: false,
+    saveUninitialized: false,
+    store: new SlowMemoryStore(),
+    cookie: { path: "/classic", sameSite: "lax" },
+  }),
   // The id itself opens the session; a part of its hash opens nothing.
   label: (request) => createHash("sha256").update(request.sessionID).digest("base64url").slice(0, 8),
 });

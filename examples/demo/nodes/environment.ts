@@ -12,7 +12,8 @@ export interface NodeArguments {
 
 export function nodeArguments(): NodeArguments {
   const [name, relay] = process.argv.slice(2);
-  if (name === undefined || relay === undefined) throw new Error("Two arguments are needed: the node's name, and the relay's address as ws://127.0.0.1:7411.");
+  if (name === undefined || relay === undefined)
+    throw new Error("Two arguments are needed: the node's name, and the relay's address as ws://127.0.0.1:7411.");
   return { name, relay };
 }
 

@@ -28,7 +28,7 @@ app.all("/*", async (request, reply) => {
       get session() {
         return request.session as unknown as ShopSession | null;
       },
-      label: () => String(Reflect.get(request.session, "key")).slice(0, 8),
+      label: () => request.session.key.slice(0, 8),
     },
   );
   return reply.status(answer.status).headers(answer.headers).send(answer.body);

@@ -191,7 +191,8 @@ class RaceCourse {
       return waiting >= expected;
     });
     // Requests that did not overlap race nobody, and would make any library look good.
-    if (waiting < expected) throw new Error(`Only ${waiting} of ${expected} requests overlapped within ${ARRIVAL_MS} ms; try again on a quieter machine.`);
+    if (waiting < expected)
+      throw new Error(`Only ${waiting} of ${expected} requests overlapped within ${ARRIVAL_MS} ms; try again on a quieter machine.`);
   }
 
   /** Asks every node until all count `wanted`, or the time to agree is over; then once more, after all that was on its way has arrived. */

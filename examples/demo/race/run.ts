@@ -24,7 +24,7 @@ export async function runRaces(framework: RaceFramework, print: (line: string) =
     const peers = await startPeers(running);
     const results = { ours: new Map<RaceName, number>(), expressSession: new Map<RaceName, number>() };
     print("");
-    for (const line of tableHead()) print(line);
+    tableHead().forEach(print);
     for (const race of RACES) {
       const own = await race.run(ours);
       const peer = await race.run(peers(race.name));
@@ -35,7 +35,9 @@ export async function runRaces(framework: RaceFramework, print: (line: string) =
     const lost = RACES.filter((race) => results.ours.get(race.name) !== race.wanted);
     print("");
     print(lost.length === 0 ? "Ours lost nothing." : `Ours failed: ${lost.map((race) => race.title).join("; ")}.`);
-    print("express-session as its documentation recommends it (resave: false), on a store with 2 ms latency; the two rows of requests that");
+    print(
+      "express-session as its documentation recommends it (resave: false), on a store with 2 ms latency; the two rows of requests that",
+    );
     print(`only read with its default (resave: true), the redirects on a store that takes ${SLOW_STORE_MS} ms to write.`);
     print(JSON.stringify({ ours: inOrder(results.ours), expressSession: inOrder(results.expressSession) }));
     return lost.length === 0;

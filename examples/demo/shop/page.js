@@ -1,27 +1,30 @@
+// @ts-check
 // The page works without this, for the left shop. With it, forms answer in place, both panels follow what other tabs do, and what was sent
 // is counted against what was kept.
 
 const POLL_MS = 1000;
 const REQUEST_MS = 10_000;
 const BURST = 10;
-const PRODUCTS = Array.from(document.querySelectorAll(".product input[name=product]"), (input) => input.value);
-const status = document.querySelector("#status");
 
 /** One shop of the two. */
 class Panel {
   /** @param {HTMLElement} element */
   constructor(element) {
     this.element = element;
-    this.base = element.dataset.base;
+    this.base = element.dataset["base"] ?? "";
     /** Requests that change something and are not answered yet. */
     this.pending = 0;
     /** Goes up with every change, so that an answer from before it is not shown after it. */
     this.generation = 0;
-    /** Lines that this tab added and the shop said yes to. */
+    /** @type {Set<string>} Lines that this tab added and the shop said yes to. */
     this.sent = new Set();
   }
 
-  /** Sends one change; resolves to whether the shop said yes. @param {string} action @param {URLSearchParams} form */
+  /**
+   * Sends one change. Resolves to whether the shop said yes.
+   * @param {string} action
+   * @param {URLSearchParams} form
+   */
   async send(action, form) {
     this.pending += 1;
     this.generation += 1;
@@ -29,9 +32,7 @@ class Panel {
       const response = await ask(action, { method: "POST", body: form });
       const text = await response.text();
       if (!response.ok) return false;
-      if (action.endsWith("/add")) this.sent.add(form.get("line"));
-      if (action.endsWith("/remove")) this.sent.delete(form.get("line"));
-      if (action.endsWith("/empty") || action.endsWith("/logout")) this.sent.clear();
+      this.note(action, form.get("line") ?? "");
       if (this.pending === 1) this.show(text);
       return true;
     } catch {
@@ -40,6 +41,17 @@ class Panel {
       this.pending -= 1;
       this.generation += 1;
     }
+  }
+
+  /**
+   * Keeps count of what must be in the cart from now on.
+   * @param {string} action
+   * @param {string} line
+   */
+  note(action, line) {
+    if (action.endsWith("/add")) this.sent.add(line);
+    if (action.endsWith("/remove")) this.sent.delete(line);
+    if (action.endsWith("/empty") || action.endsWith("/logout")) this.sent.clear();
   }
 
   /** Shows what the shop holds now, unless this tab is just changing it. */
@@ -60,9 +72,9 @@ class Panel {
     const template = document.createElement("template");
     template.innerHTML = text;
     const before = this.user;
-    for (const part of template.content.querySelectorAll("[data-part]")) {
-      const current = this.element.querySelector(`[data-part=${part.dataset.part}]`);
-      if (part.matches("ul") && current.matches("ul")) this.mergeLines(current, part);
+    for (const part of htmlElements(template.content.children)) {
+      const current = find(`[data-part="${part.dataset["part"]}"]`, HTMLElement, this.element);
+      if (part.matches("ul") && current.matches("ul")) mergeLines(current, part);
       else replace(current, part);
     }
     // Logged out, here or in another tab: the cart went with the session, so nothing of it is missing.
@@ -70,128 +82,173 @@ class Panel {
     this.count();
   }
 
-  /** Line by line, so that one that somebody is typing in stays. @param {Element} current @param {Element} next */
-  mergeLines(current, next) {
-    const old = new Map(Array.from(current.children, (line) => [line.dataset.line, line]));
-    for (const [index, line] of Array.from(next.children).entries()) {
-      let kept = old.get(line.dataset.line);
-      old.delete(line.dataset.line);
-      if (kept === undefined) {
-        line.classList.add("new");
-        kept = line;
-      } else {
-        kept = replace(kept, line);
-      }
-      if (current.children[index] !== kept) current.insertBefore(kept, current.children[index] ?? null);
-    }
-    for (const gone of old.values()) gone.remove();
-  }
-
   get user() {
-    return this.element.querySelector("[data-user]")?.dataset.user ?? "";
+    return find("[data-part=account]", HTMLElement, this.element).dataset["user"] ?? "";
   }
 
   count() {
-    const held = new Set(Array.from(this.element.querySelectorAll("[data-line]"), (line) => line.dataset.line));
-    const kept = Array.from(this.sent).filter((line) => held.has(line)).length;
+    const held = new Set(htmlElements(this.element.querySelectorAll("[data-line]")).map(lineOf));
+    const kept = [...this.sent].filter((line) => held.has(line)).length;
     const lost = this.sent.size - kept;
-    const score = this.element.querySelector("[data-score]");
+    const counts = { sent: this.sent.size, kept, lost };
+    for (const [name, count] of Object.entries(counts)) find(`[data-${name}]`, HTMLElement, this.element).textContent = String(count);
+    const score = find(".score", HTMLElement, this.element);
     score.classList.toggle("lossy", lost > 0);
-    score.querySelector("[data-sent]").textContent = String(this.sent.size);
-    score.querySelector("[data-kept]").textContent = String(kept);
-    score.querySelector("[data-lost]").textContent = String(lost);
-    score.querySelector(".kept").style.width = `${(100 * kept) / Math.max(1, this.sent.size)}%`;
-    score.querySelector(".lost").style.width = `${(100 * lost) / Math.max(1, this.sent.size)}%`;
+    score.classList.toggle("whole", lost === 0 && kept > 0);
+    for (const bar of [".kept", ".lost"]) {
+      const share = (bar === ".kept" ? kept : lost) / Math.max(1, this.sent.size);
+      find(bar, HTMLElement, this.element).style.width = `${100 * share}%`;
+    }
   }
 }
 
-/** The element that stands there afterwards. @param {Element} current @param {Element} next */
+/**
+ * Line by line, so that one that somebody is typing in stays.
+ * @param {HTMLElement} current
+ * @param {HTMLElement} next
+ */
+function mergeLines(current, next) {
+  const old = new Map(htmlElements(current.children).map((line) => [lineOf(line), line]));
+  for (const [index, line] of htmlElements(next.children).entries()) {
+    const known = old.get(lineOf(line));
+    old.delete(lineOf(line));
+    if (known === undefined) line.classList.add("new");
+    const shown = known === undefined ? line : replace(known, line);
+    const there = current.children[index] ?? null;
+    if (there !== shown) current.insertBefore(shown, there);
+  }
+  for (const gone of old.values()) gone.remove();
+}
+
+/**
+ * The element that stands there afterwards.
+ * @param {HTMLElement} current
+ * @param {HTMLElement} next
+ */
 function replace(current, next) {
-  const { activeElement } = document;
-  const isTyping = activeElement instanceof HTMLInputElement && current.contains(activeElement) && activeElement.value !== activeElement.defaultValue;
-  const isSame = current.isEqualNode(next) || withoutMark(current) === next.outerHTML;
-  if (isTyping || isSame) return current;
-  const focus = current.contains(activeElement) ? pathOf(activeElement, current) : undefined;
+  const focused = document.activeElement;
+  const holdsFocus = focused !== null && current.contains(focused);
+  const isTyping = holdsFocus && focused instanceof HTMLInputElement && focused.value !== focused.defaultValue;
+  // The mark of a new line is this page's own.
+  next.classList.toggle("new", current.classList.contains("new"));
+  if (next.classList.length === 0 && !current.hasAttribute("class")) next.removeAttribute("class");
+  if (isTyping || current.isEqualNode(next)) return current;
+  const path = holdsFocus ? pathOf(focused, current) : [];
   current.replaceWith(next);
-  if (focus !== undefined) elementAt(focus, next)?.focus({ preventScroll: true });
+  /** @type {Element | undefined} */
+  let control = holdsFocus ? next : undefined;
+  for (const index of path) control = control?.children[index];
+  if (control instanceof HTMLElement) control.focus({ preventScroll: true });
   return next;
 }
 
-function withoutMark(element) {
-  const copy = element.cloneNode(true);
-  copy.classList.remove("new");
-  if (copy.classList.length === 0) copy.removeAttribute("class");
-  return copy.outerHTML;
-}
-
-/** Which child of which child: the same control in a new copy of its part. */
+/**
+ * Which child of which child: the same control in a new copy of its part.
+ * @param {Element} element
+ * @param {Element} root
+ */
 function pathOf(element, root) {
+  /** @type {number[]} */
   const path = [];
-  for (let each = element; each !== root; each = each.parentElement) path.unshift(Array.from(each.parentElement.children).indexOf(each));
+  let each = element;
+  while (each !== root && each.parentElement !== null) {
+    path.unshift([...each.parentElement.children].indexOf(each));
+    each = each.parentElement;
+  }
   return path;
 }
 
-function elementAt(path, root) {
-  return path.reduce((element, index) => element?.children[index], root);
-}
-
+/**
+ * @param {string} url
+ * @param {RequestInit} init
+ */
 function ask(url, init) {
   return fetch(url, { ...init, headers: { "x-panel": "1" }, cache: "no-store", signal: AbortSignal.timeout(REQUEST_MS) });
 }
 
-const panels = Array.from(document.querySelectorAll(".panel"), (element) => new Panel(element));
-
-function newLine(product) {
-  return new URLSearchParams({ product, line: crypto.randomUUID() });
+/**
+ * @template {Element} T
+ * @param {string} selector
+ * @param {new () => T} type
+ * @param {ParentNode} root
+ */
+function find(selector, type, root = document) {
+  const element = root.querySelector(selector);
+  if (!(element instanceof type)) throw new Error(`The page has no ${selector}.`);
+  return element;
 }
 
-/** The same requests to both shops, all at once. */
-async function addToBoth(products) {
-  const forms = products.map(newLine);
+/** @param {Iterable<Element>} elements */
+function htmlElements(elements) {
+  return [...elements].filter((element) => element instanceof HTMLElement);
+}
+
+/** @param {HTMLElement} line */
+function lineOf(line) {
+  return line.dataset["line"] ?? "";
+}
+
+/** @param {string} text */
+function say(text) {
+  find("#status", HTMLElement).textContent = text;
+}
+
+const panels = htmlElements(document.querySelectorAll(".panel")).map((element) => new Panel(element));
+const products = [...document.querySelectorAll(".product input")].map((input) => (input instanceof HTMLInputElement ? input.value : ""));
+
+/**
+ * The same requests to both shops, all at once. Resolves to how many of them were refused.
+ * @param {readonly string[]} wanted
+ */
+async function addToBoth(wanted) {
+  const forms = wanted.map((product) => new URLSearchParams({ product, line: crypto.randomUUID() }));
   const answers = await Promise.all(panels.flatMap((panel) => forms.map((form) => panel.send(`${panel.base}/add`, form))));
   await Promise.all(panels.map((panel) => panel.refresh()));
-  return answers.filter((answer) => !answer).length;
+  return answers.filter((isDone) => !isDone).length;
 }
 
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  event.preventDefault();
-  const data = new URLSearchParams(new FormData(form));
-  if (form.matches("[data-both]")) {
-    void addToBoth([data.get("product")]).then((refused) => say(refused === 0 ? "Added." : "Not added: a shop did not answer. Try again."));
-    return;
-  }
+async function burst() {
+  const button = find("#burst", HTMLButtonElement);
+  button.disabled = true;
+  say(`Sending ${BURST} requests to each shop.`);
+  const wanted = Array.from({ length: BURST }, (_, index) => products[index % products.length] ?? "");
+  const refused = await addToBoth(wanted);
+  button.disabled = false;
+  say(refused === 0 ? `All ${2 * BURST} requests were answered with yes.` : `${refused} of ${2 * BURST} requests were refused.`);
+}
+
+/** @param {HTMLFormElement} form */
+async function submit(form) {
+  const data = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (typeof value === "string") data.set(name, value);
   // What is sent no longer counts as being typed: the answer may replace it.
   for (const input of form.querySelectorAll("input")) input.defaultValue = input.value;
-  const action = form.getAttribute("action");
-  const panel = panels.find(({ element }) => element.contains(form));
-  void panel.send(action, data).then((isDone) => say(isDone ? "" : "That did not work. Try again."));
-});
-
-document.addEventListener("change", (event) => {
-  const form = event.target.closest("form[data-on-change]");
-  if (form !== null && event.target.checkValidity()) form.requestSubmit();
-});
-
-document.querySelector("#burst").addEventListener("click", async (event) => {
-  const button = event.currentTarget;
-  button.disabled = true;
-  say("Sending 10 requests to each shop.");
-  const refused = await addToBoth(Array.from({ length: BURST }, (_, index) => PRODUCTS[index % PRODUCTS.length]));
-  button.disabled = false;
-  say(refused === 0 ? "All 20 requests were answered with yes." : `${refused} of 20 requests were refused.`);
-});
-
-function say(text) {
-  status.textContent = text;
+  if (form.matches("[data-both]")) {
+    const refused = await addToBoth([data.get("product") ?? ""]);
+    return say(refused === 0 ? "Added." : "Not added everywhere: a shop did not answer. Try again.");
+  }
+  const isDone = await panels.find(({ element }) => element.contains(form))?.send(form.getAttribute("action") ?? "", data);
+  return say(isDone === true ? "" : "That did not work. Try again.");
 }
 
-setInterval(() => {
-  if (document.visibilityState === "visible") for (const panel of panels) void panel.refresh();
-}, POLL_MS);
-document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") for (const panel of panels) void panel.refresh();
+function refreshAll() {
+  if (document.visibilityState !== "visible") return;
+  for (const panel of panels) void panel.refresh();
+}
+
+find("#burst", HTMLButtonElement).addEventListener("click", () => void burst());
+document.addEventListener("submit", (event) => {
+  if (!(event.target instanceof HTMLFormElement)) return;
+  event.preventDefault();
+  void submit(event.target);
 });
+document.addEventListener("change", (event) => {
+  if (!(event.target instanceof HTMLInputElement) || !event.target.checkValidity()) return;
+  const { form } = event.target;
+  if (form?.matches("[data-on-change]") === true) form.requestSubmit();
+});
+document.addEventListener("visibilitychange", refreshAll);
+setInterval(refreshAll, POLL_MS);
 
 // The page itself counted a visit on the left; this is the one on the right.
-void panels[1].send("/classic/visit", new URLSearchParams());
+void panels[1]?.send("/classic/visit", new URLSearchParams());

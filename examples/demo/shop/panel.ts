@@ -62,7 +62,14 @@ function linePart(node: ShopNode, line: CartLine): Html {
     <div class="what">
       <span>${product.name}</span>
       <form method="post" action="${node.base}/note" data-on-change>
-        ${hidden}<input name="note" value="${line.note}" maxlength="80" placeholder="Add a note" aria-label="Note for ${product.name}" autocomplete="off" />
+        ${hidden}<input
+          name="note"
+          value="${line.note}"
+          maxlength="80"
+          placeholder="Add a note"
+          aria-label="Note for ${product.name}"
+          autocomplete="off"
+        />
       </form>
     </div>
     <form class="quantity" method="post" action="${node.base}/quantity" data-on-change>
@@ -70,7 +77,9 @@ function linePart(node: ShopNode, line: CartLine): Html {
     </form>
     <span class="price">${price(product.cents * line.quantity)}</span>
     <form method="post" action="${node.base}/remove">
-      ${hidden}<button class="icon" aria-label="Remove ${product.name}"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8m0-8-8 8" /></svg></button>
+      ${hidden}<button class="icon" aria-label="Remove ${product.name}">
+        <svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8m0-8-8 8" /></svg>
+      </button>
     </form>
   </li>`;
 }

@@ -63,7 +63,11 @@ const LINE_COUNT_MAX = 200;
 const NOTE_LENGTH_MAX = 80;
 const NAME_LENGTH_MAX = 40;
 const QUANTITY_MAX = 99;
-const NOT_FOUND: ShopAnswer = { status: 404, headers: { "content-type": "text/plain; charset=utf-8" }, body: "Nothing here. The shop is at /.\n" };
+const NOT_FOUND: ShopAnswer = {
+  status: 404,
+  headers: { "content-type": "text/plain; charset=utf-8" },
+  body: "Nothing here. The shop is at /.\n",
+};
 
 /** The shop: what its requests do to a session. Ordinary code, without a thought about parallel requests. */
 export class Shop {
@@ -159,7 +163,8 @@ async function logIn(visitor: Visitor, old: ShopSession, name: string): Promise<
 }
 
 function viewOf({ session, label }: Visitor): CartView {
-  const exists = session !== null && session !== undefined && (session.cart !== undefined || session.visits !== undefined || session.user !== undefined);
+  const exists =
+    session !== null && session !== undefined && (session.cart !== undefined || session.visits !== undefined || session.user !== undefined);
   if (!exists) return { label: "", user: "", visits: 0, lines: [] };
   return { label: label(), user: session.user?.name ?? "", visits: session.visits ?? 0, lines: session.cart ?? [] };
 }
@@ -171,7 +176,9 @@ function quantityOf(text: string | null, current: number): number {
 
 function textOf(text: string | null, lengthMax: number): string {
   // By code points: half of a surrogate pair could not be stored.
-  return [...(text ?? "").trim()].slice(0, lengthMax).join("");
+  return Array.from((text ?? "").trim())
+    .slice(0, lengthMax)
+    .join("");
 }
 
 function settled(start: (done: (error?: unknown) => void) => unknown): Promise<void> {

@@ -16,7 +16,7 @@ export interface AttributeType<T> {
 export type AttributeTypes = Readonly<Record<string, AttributeType<unknown>>>;
 
 /** A mixture of two identities would be worse than a lost field: these are units unless declared otherwise. */
-export const DEFAULT_UNITS: readonly string[] = ["user", "passport", "auth", "account", "identity"];
+const DEFAULT_UNITS: readonly string[] = ["user", "passport", "auth", "account", "identity"];
 
 const DECLARED_KINDS: ReadonlySet<MergeKind> = new Set(["counter", "register"]);
 

@@ -1,0 +1,249 @@
+import fc from "fast-check";
+import * as Y from "yjs";
+import { describe, expect, test } from "vitest";
+import { SessionDocument } from "../../src/engine/document.ts";
+import { SessionError } from "../../src/engine/errors.ts";
+import { joinChange, mergeDocuments } from "../../src/engine/merge-records.ts";
+import type { Change, DocumentRecord } from "../../src/engine/record.ts";
+import { plainOf } from "../../src/engine/view.ts";
+import { type TestReplica, TestWorld } from "../support/replica.ts";
+import { doWild, type WildEdit, wildEdit } from "./model/wild-edit.ts";
+
+/** A broken wire, or somebody who plays with the bytes: `at` and `with` are taken modulo what there is. */
+interface Mutation {
+  readonly kind: "set" | "flip" | "insert" | "remove" | "repeat" | "cut";
+  readonly at: number;
+  readonly with: number;
+}
+
+const mutation: fc.Arbitrary<Mutation> = fc.record({
+  kind: fc.constantFrom("set", "set", "flip", "flip", "insert", "remove", "repeat", "cut"),
+  at: fc.nat(2_000),
+  with: fc.nat(255),
+});
+const mutations = fc.array(mutation, { minLength: 1, maxLength: 3 });
+const commits = fc.array(fc.array(wildEdit, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 });
+
+function mutated(bytes: Uint8Array, todo: readonly Mutation[]): Uint8Array {
+  let copy = [...bytes];
+  for (const { kind, at, with: byte } of todo) {
+    const index = at % Math.max(1, copy.length);
+    if (kind === "set") copy[index] = byte;
+    else if (kind === "flip") copy[index] = (copy[index] ?? 0) ^ (1 << (byte % 8));
+    else if (kind === "insert") copy.splice(index, 0, byte);
+    else if (kind === "remove") copy.splice(index, 1);
+    else if (kind === "repeat") copy.splice(index, 0, ...copy.slice(index, index + 1 + (byte % 16)));
+    else copy = copy.slice(0, index);
+  }
+  return Uint8Array.from(copy);
+}
+
+function written(replica: TestReplica, todo: readonly (readonly WildEdit[])[]): TestReplica {
+  for (const edits of todo) replica.edit((data) => edits.forEach((one) => doWild(data, one)));
+  return replica;
+}
+
+/** The result, or undefined when the input was refused as it should be; any other error is the test's. */
+function unlessCorrupt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof SessionError && error.code === "RECORD_CORRUPT") return undefined;
+    throw error;
+  }
+}
+
+/** Whatever was accepted must be a session like any other: it reads, is written on, stored, compacted and merged. */
+function expectSound(replica: TestReplica): void {
+  replica.check();
+  plainOf(replica.document.root());
+  replica.edit((data) => (data["probe"] = "written"));
+  expect(replica.plain()).toMatchObject({ probe: "written" });
+  replica.check();
+  replica.compact();
+  replica.check();
+  expect(replica.plain()).toMatchObject({ probe: "written" });
+}
+
+function expectUnpolluted(): void {
+  expect(Object.keys(Object.prototype)).toEqual([]);
+}
+
+describe("bytes that somebody broke", () => {
+  test("[D15] [D16] a document is always either refused, or a session like any other", () => {
+    fc.assert(
+      fc.property(commits, fc.boolean(), mutations, (todo, compact, broken) => {
+        const replica = written(new TestWorld().replica(), todo);
+        if (compact) replica.compact();
+        const { epoch, bytes } = replica.document.encode();
+        const document: DocumentRecord = { epoch, bytes: mutated(bytes, broken) };
+        unlessCorrupt(() => {
+          replica.restartFrom({ ...replica.record(), document });
+          expectSound(replica);
+        });
+        expectUnpolluted();
+      }),
+    );
+  });
+
+  test("[D15] [D16] a state of the same epoch is always either refused, and nothing changed, or taken in whole", () => {
+    fc.assert(
+      fc.property(commits, commits, mutations, (ours, theirs, broken) => {
+        const left = written(new TestWorld().replica(), ours);
+        const right = left.world.replica();
+        right.take(left.record());
+        written(right, theirs);
+        const { epoch, bytes } = right.document.encode();
+        const before = left.record();
+        const digest = left.digest();
+        const taken = unlessCorrupt(() => {
+          left.document.merge({ epoch, bytes: mutated(bytes, broken) });
+          return true;
+        });
+        if (taken === undefined) {
+          expect(left.record()).toEqual(before);
+          expect(left.digest()).toBe(digest);
+        }
+        left.check();
+        expectSound(left);
+      }),
+    );
+  });
+
+  test("[D15] [D16] a change is always either refused, and nothing changed, or applied whole", () => {
+    fc.assert(
+      fc.property(commits, fc.array(wildEdit, { minLength: 1, maxLength: 3 }), fc.boolean(), mutations, (todo, edits, late, broken) => {
+        const left = written(new TestWorld().replica(), todo);
+        const right = left.world.replica();
+        right.take(left.record());
+        const change = right.edit((data) => edits.forEach((one) => doWild(data, one)));
+        if (change === undefined) return;
+        if (late) left.compact();
+        const before = left.record();
+        const digest = left.digest();
+        const receipt = unlessCorrupt(() => left.apply({ ...change, update: mutated(change.update, broken) }));
+        if (receipt !== "applied" && receipt !== "joined") {
+          expect(left.record()).toEqual(before);
+          expect(left.digest()).toBe(digest);
+        }
+        left.check();
+        expectSound(left);
+      }),
+    );
+  });
+
+  test("[D16] merging a broken record, or joining a broken late change, is always refused or gives a sound record", () => {
+    fc.assert(
+      fc.property(commits, commits, mutations, (ours, theirs, broken) => {
+        const left = written(new TestWorld().replica(), ours);
+        const right = left.world.replica();
+        right.take(left.record());
+        written(right, theirs);
+        left.compact();
+        const { epoch, bytes } = right.document.encode();
+        const merged = unlessCorrupt(() => mergeDocuments(left.document.encode(), { epoch, bytes: mutated(bytes, broken) }, left.context));
+        if (merged === undefined) return;
+        left.document.adopt(merged);
+        expectSound(left);
+      }),
+    );
+  });
+});
+
+describe("bytes that somebody made", () => {
+  const WRITER = 2 ** 32 + 2 ** 30;
+
+  function victim(): { replica: TestReplica; honest: (change: Partial<Change>) => Change } {
+    const replica = new TestWorld().replica();
+    replica.edit((data) => Object.assign(data, { a: 1, o: { x: 1 }, l: [1, 2] }));
+    const { epoch } = replica.document;
+    return {
+      replica,
+      honest: (change) => ({
+        epoch,
+        writer: WRITER,
+        previousStamp: 0,
+        stamp: replica.document.latestStamp + 1,
+        seen: [],
+        update: new Uint8Array([0, 0]),
+        dropped: [],
+        ...change,
+      }),
+    };
+  }
+
+  function updateBy(client: number, fill: (doc: Y.Doc) => void): Uint8Array {
+    const doc = new Y.Doc({ guid: "" });
+    doc.clientID = client;
+    fill(doc);
+    return Y.encodeStateAsUpdate(doc);
+  }
+
+  const deleteSet = (client: number, clock: number, length: number): Uint8Array => {
+    return Uint8Array.from([0, 1, ...varuint(client), 1, ...varuint(clock), ...varuint(length)]);
+  };
+
+  test.each([
+    ["nothing", (): Uint8Array => new Uint8Array([0, 0])],
+    ["no bytes", (): Uint8Array => new Uint8Array()],
+    ["a count of 32 million structs", (): Uint8Array => Uint8Array.from([1, ...varuint(32_000_000), ...varuint(WRITER), 0])],
+    ["a deletion of future clocks", (): Uint8Array => deleteSet(WRITER, 1, 2 ** 50)],
+    ["a deletion of an unknown client", (): Uint8Array => deleteSet(WRITER + 1, 0, 5)],
+    ["a browser's client id", (): Uint8Array => updateBy(77, (doc) => doc.getArray("s").push([new Uint8Array([4, 1])]))],
+    ["a shared type of another name", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("t").push([new Uint8Array([4, 1])]))],
+    ["a map", (): Uint8Array => updateBy(WRITER, (doc) => doc.getMap("s").set("role", "admin"))],
+    ["text", (): Uint8Array => updateBy(WRITER, (doc) => doc.getText("s").insert(0, "hello"))],
+    ["a nested type", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([new Y.Map()]))],
+    ["a subdocument", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([new Y.Doc()]))],
+    ["JSON for a row", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([{ a: 1 }]))],
+    ["an empty row", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([new Uint8Array()]))],
+    ["format V2", (): Uint8Array => {
+      const doc = new Y.Doc();
+      doc.clientID = WRITER;
+      doc.getArray("s").push([new Uint8Array([4, 1])]);
+      return Y.encodeStateAsUpdateV2(doc);
+    }],
+  ])("[D16] a change whose update is %s is refused, and nothing changed", (_what, makeUpdate) => {
+    const { replica, honest } = victim();
+    const before = replica.record();
+    const digest = replica.digest();
+    const receipt = unlessCorrupt(() => replica.apply(honest({ update: makeUpdate() })));
+    expect(receipt === undefined || receipt === "state-needed").toBe(true);
+    expect(replica.record()).toEqual(before);
+    expect(replica.digest()).toBe(digest);
+    expectSound(replica);
+  });
+
+  test("[D16] a change that deletes what only its own writer may replace does not take a writer out of the vector", () => {
+    const { replica, honest } = victim();
+    const other = replica.world.replica();
+    other.take(replica.record());
+    const change = other.edit((data) => (data["b"] = 1));
+    if (change === undefined) throw new Error("nothing was written");
+    const doc = new Y.Doc({ guid: "" });
+    Y.applyUpdate(doc, change.update);
+    // All that the first writer ever wrote is deleted beside an honest row.
+    const update = Uint8Array.from([...change.update.slice(0, -1), 1, ...varuint(replica.document.writer), 1, 0, 1]);
+    unlessCorrupt(() => replica.apply(honest({ ...change, update })));
+    replica.check();
+    expectSound(replica);
+  });
+
+  test("[D16] a joined late change that drops cells of containers that do not exist is harmless", () => {
+    const { replica, honest } = victim();
+    const { context, document } = replica;
+    const joined = unlessCorrupt(() =>
+      joinChange(document.encode(), honest({ dropped: [{ containerId: "ffffffffffffffff", writer: WRITER, stamp: 1 }] }), context),
+    );
+    if (joined !== undefined) SessionDocument.load(context, joined);
+    expectSound(replica);
+  });
+});
+
+function varuint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  bytes.push(rest);
+  return bytes;
+}
