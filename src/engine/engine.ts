@@ -13,7 +13,7 @@ import type { ReplicaHost } from "./replica.ts";
 import type { Delivery, Replication } from "./replication.ts";
 import type { Runtime } from "./runtime.ts";
 import type { OpenResult, OpenSession, SessionEngine } from "./session-engine.ts";
-import { issueSessionId, sessionKey } from "./session-id.ts";
+import { bornAtMs, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 import { verdict, type Verdict } from "./verdict.ts";
@@ -116,6 +116,10 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     return sessionKey(id, this.#runtime);
   }
 
+  isPastLife(id: string): boolean {
+    return this.#clock.nowMs() >= (bornAtMs(id) ?? Infinity) + this.#absoluteTimeoutMs;
+  }
+
   draft(): OpenSession {
     return new RequestSession(this, undefined);
   }
@@ -168,10 +172,11 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     return verdict(envelope, this.#clock.nowMs());
   }
 
-  newEnvelope(key: SessionKey, idleTimeoutMs: number = this.#idleTimeoutMs): Envelope {
+  newEnvelope(key: SessionKey, idleTimeoutMs: number = this.#idleTimeoutMs, bornAt?: number): Envelope {
     const nowMs = this.#clock.nowMs();
-    const deadlineMs = nowMs + this.#absoluteTimeoutMs;
-    return { key, createdAtMs: nowMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp: 0, touchedAtMs: nowMs, ended: undefined };
+    const createdAtMs = bornAt ?? nowMs;
+    const deadlineMs = createdAtMs + this.#absoluteTimeoutMs;
+    return { key, createdAtMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp: 0, touchedAtMs: nowMs, ended: undefined };
   }
 
   newDocument(): SessionDocument {

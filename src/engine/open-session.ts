@@ -9,6 +9,7 @@ import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { Change, SessionKey } from "./record.ts";
 import type { CommitResult, OpenSession } from "./session-engine.ts";
+import { bornAtMs } from "./session-id.ts";
 import type { Verdict } from "./verdict.ts";
 import { ContainerNode } from "./view.ts";
 import { WorkingCopy, type WorkingDifference } from "./working-copy.ts";
@@ -26,7 +27,7 @@ export interface SessionHost {
   nowMs(): number;
   keyOf(id: string): SessionKey;
   verdictOf(envelope: Envelope): Verdict;
-  newEnvelope(key: SessionKey, idleTimeoutMs?: number): Envelope;
+  newEnvelope(key: SessionKey, idleTimeoutMs?: number, bornAtMs?: number): Envelope;
   newDocument(): SessionDocument;
   /** Takes in a new session. */
   add(envelope: Envelope, document: SessionDocument): LiveSession;
@@ -47,6 +48,7 @@ export class RequestSession implements OpenSession {
   #live: LiveSession | undefined;
   #working: WorkingCopy;
   #draftKey: SessionKey | undefined;
+  #bornAtMs: number | undefined;
   #idleTimeoutMs: number | undefined;
 
   constructor(engine: SessionHost, live: LiveSession | undefined) {
@@ -90,6 +92,8 @@ export class RequestSession implements OpenSession {
   identify(id: string): void {
     if (this.key !== undefined) throw new SessionError("INVARIANT_BROKEN", "A session is identified once; use regenerate() for a new id.");
     this.#draftKey = this.#engine.keyOf(id);
+    // So that whoever sees the id knows when its session ends at the latest.
+    this.#bornAtMs = bornAtMs(id);
   }
 
   verdict(): Verdict {
@@ -148,7 +152,7 @@ export class RequestSession implements OpenSession {
     const key = this.#draftKey;
     if (key === undefined) throw new SessionError("INVARIANT_BROKEN", "A draft is identified before it is committed.");
     const document = this.#engine.newDocument();
-    const envelope = this.#engine.newEnvelope(key, this.#idleTimeoutMs);
+    const envelope = this.#engine.newEnvelope(key, this.#idleTimeoutMs, this.#bornAtMs);
     const written = this.#difference(envelope, document);
     if (written.difference.rows.length === 0 && !evenIfEmpty) return "unchanged";
     const live = this.#engine.add(envelope, document);

@@ -321,35 +321,31 @@ export class Registry {
   /** Evicts what nobody will ask for again; writes nothing about it (an idle session is not ended by the passing of time). */
   #sweepOnce(): void {
     const nowMs = this.#options.clock.nowMs();
-    this.#hotSweep ??= this.#hot.entries();
-    for (let seen = 0; seen < SWEEP_COUNT; seen++) {
-      const next = this.#hotSweep.next();
-      if (next.done === true) {
-        this.#hotSweep = undefined;
-        break;
-      }
-      const [key, session] = next.value;
+    this.#hotSweep = sweep(this.#hotSweep ?? this.#hot.entries(), (key, session) => {
       if (this.discardAtMs(session.envelope) <= nowMs && verdict(session.envelope, nowMs) !== "alive") {
         this.#forget(key, session.document?.own);
         session.isHeld = false;
       } else if (!session.isStored && this.#options.store.durable) {
         this.store(session).catch(() => undefined);
       }
-    }
-    this.#coldSweep ??= this.#cold.entries();
-    for (let seen = 0; seen < SWEEP_COUNT; seen++) {
-      const next = this.#coldSweep.next();
-      if (next.done === true) {
-        this.#coldSweep = undefined;
-        break;
-      }
-      const [key, cold] = next.value;
+    });
+    this.#coldSweep = sweep(this.#coldSweep ?? this.#cold.entries(), (key, cold) => {
       if (cold.discardAtMs <= nowMs) this.#forget(key, cold.own);
-    }
+    });
     this.#options.store
       .discardExpired(nowMs, DISCARD_COUNT)
       .catch((error: unknown) => this.#options.onEvent({ type: "store-failed", error }));
   }
+}
+
+/** A bounded part of a sweep. Gives what the next part goes on with; undefined at the end. */
+function sweep<T>(entries: Iterator<[SessionKey, T]>, visit: (key: SessionKey, value: T) => void): Iterator<[SessionKey, T]> | undefined {
+  for (let seen = 0; seen < SWEEP_COUNT; seen++) {
+    const next = entries.next();
+    if (next.done === true) return undefined;
+    visit(...next.value);
+  }
+  return entries;
 }
 
 function unavailable(why: string, cause?: unknown): SessionError {

@@ -18,6 +18,9 @@ export interface SessionEngine {
   /** What everybody but the browser calls the session that has this id. Costs one SHA-256. */
   keyOf(id: string): SessionKey;
 
+  /** Whether an id is dead by its age: its session, if it had one, is past its absolute timeout. Asks nobody. */
+  isPastLife(id: string): boolean;
+
   /** An empty session that does not exist anywhere yet: it begins to exist with its first commit, after `identify`. */
   draft(): OpenSession;
   /** The session if it is held in memory and alive: no wait. Undefined means: ask `open`. */

@@ -18,7 +18,7 @@ type Step =
 
 const at = fc.nat(NODE_COUNT - 1);
 const choice = fc.nat(20);
-const quietKinds = fc.constantFrom("write" as const, "write" as const, "hold" as const, "release" as const, "touch" as const, "crowd" as const, "save" as const);
+const quietKinds = fc.constantFrom("write" as const, "hold" as const, "hold" as const, "release" as const, "release" as const, "touch" as const, "crowd" as const, "save" as const);
 
 function stepsOf(kinds: fc.Arbitrary<"write" | "hold" | "release" | "touch" | "end" | "read" | "crowd" | "save">): fc.Arbitrary<Step[]> {
   return fc.array(
@@ -28,7 +28,7 @@ function stepsOf(kinds: fc.Arbitrary<"write" | "hold" | "release" | "touch" | "e
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("old-state" as const), at, choice }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("wait" as const), at, choice }) },
     ),
-    { maxLength: 25, size: "max" },
+    { minLength: 10, maxLength: 40, size: "max" },
   );
 }
 
@@ -40,8 +40,6 @@ class Cluster {
   readonly #saved: SessionRecord[] = [];
   /** Nodes that were told, by anybody, that the session is over. */
   readonly knowsEnd = new Set<number>();
-  /** Whether a request was told that the session is over. */
-  wasTold = false;
   #written = 0;
 
   constructor(skewsMs: readonly number[]) {
@@ -64,7 +62,7 @@ class Cluster {
     switch (step.kind) {
       case "write":
       case "hold": {
-        const session = node.engine.openHot(this.key);
+        const session = await this.#openQuietly(node);
         if (session === undefined) return;
         const value = ++this.#written;
         session.set("x", value);
@@ -79,7 +77,7 @@ class Cluster {
         return settle();
       }
       case "touch":
-        node.engine.openHot(this.key)?.touch();
+        (await this.#openQuietly(node))?.touch();
         return;
       case "end":
         await node.engine.end(this.key, "destroyed");
@@ -88,10 +86,7 @@ class Cluster {
       case "read": {
         const before = (await node.replica.record(this.key))?.envelope;
         const result = await node.engine.open(this.key);
-        if (result.kind === "ended") {
-          this.wasTold = true;
-          this.knowsEnd.add(step.at);
-        }
+        if (result.kind === "ended") this.knowsEnd.add(step.at);
         if (before !== undefined) expect(result.kind).toBe(verdict(before, node.runtime.nowMs()) === "alive" ? "alive" : "ended");
         return settle();
       }
@@ -127,6 +122,12 @@ class Cluster {
     for (let round = 0; round < NODE_COUNT; round++) {
       for (const left of this.nodes) for (const right of this.nodes) if (left !== right) await exchange(left, right, this.key);
     }
+  }
+
+  /** Brings it in from the cold without a request that could be told that it is over. */
+  async #openQuietly(node: TestNode): Promise<OpenSession | undefined> {
+    await node.replica.record(this.key);
+    return node.engine.openHot(this.key);
   }
 
   /** Whoever holds an end now knows of it from now on. */

@@ -229,6 +229,65 @@ describe("bytes that somebody made", () => {
     expectSound(replica);
   });
 
+  /** A row of the root that gives `name` the kind `kind`, naming the container `id`. */
+  const namingRow = (stamp: number, name: string, kind: number, id: string): Uint8Array =>
+    Uint8Array.from([4, ...varuint(stamp), kind, name.length, ...Buffer.from(name), ...Buffer.from(id, "hex")]);
+
+  test.each([
+    ["an object's container as an array", 3],
+    ["an object's container as a counter", 4],
+  ])("[D16] a cell that names %s is refused, or harmless", (_what, kind) => {
+    const { replica, honest } = victim();
+    const [object] = [...replica.document.root().entries].flatMap(([name, entry]) => (name === "o" && "id" in entry ? [entry.id] : []));
+    const stamp = replica.document.latestStamp + 1;
+    const update = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(stamp, "evil", kind, object ?? "")]));
+    unlessCorrupt(() => replica.apply(honest({ stamp, update })));
+    expectSound(replica);
+    replica.reloadFrom(replica.record());
+    expect(replica.plain()).toMatchObject({ a: 1 });
+  });
+
+  test("[D16] containers that name each other in a circle are refused, or harmless", () => {
+    const { replica, honest } = victim();
+    const stamp = replica.document.latestStamp + 1;
+    const [left, right] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"];
+    const inner = (id: string, child: string): Uint8Array =>
+      Uint8Array.from([0, ...varuint(stamp), ...Buffer.from(id, "hex"), 2, 1, 120, ...Buffer.from(child, "hex")]);
+    const update = updateBy(WRITER, (doc) =>
+      doc.getArray("s").push([namingRow(stamp, "loop", 2, left), inner(left, right), inner(right, left)]),
+    );
+    unlessCorrupt(() => replica.apply(honest({ stamp, update })));
+    expectSound(replica);
+  });
+
+  test("[D16] a container that is named at two places is refused, or harmless", () => {
+    const { replica, honest } = victim();
+    const stamp = replica.document.latestStamp + 1;
+    const id = "aaaaaaaaaaaaaaaa";
+    const row = [4, ...varuint(stamp), 2, 1, 120, ...Buffer.from(id, "hex"), 2, 1, 121, ...Buffer.from(id, "hex")];
+    const inner = Uint8Array.from([0, ...varuint(stamp), ...Buffer.from(id, "hex"), 1, 1, 122, 0]);
+    const update = updateBy(WRITER, (doc) => doc.getArray("s").push([Uint8Array.from(row), inner]));
+    unlessCorrupt(() => replica.apply(honest({ stamp, update })));
+    expectSound(replica);
+    const before = replica.digest();
+    replica.reloadFrom(replica.record());
+    expect(replica.digest()).toBe(before);
+  });
+
+  test.each(["__proto__", "constructor", "prototype"])("[D16] [V2] a property named %s is refused, at the root and inside", (name) => {
+    const { replica, honest } = victim();
+    const stamp = replica.document.latestStamp + 1;
+    for (const row of [
+      [4, ...varuint(stamp), 1, name.length, ...Buffer.from(name), 0],
+      [0, ...varuint(stamp), ...Buffer.from("aaaaaaaaaaaaaaaa", "hex"), 1, name.length, ...Buffer.from(name), 0],
+    ]) {
+      const update = updateBy(WRITER, (doc) => doc.getArray("s").push([Uint8Array.from(row)]));
+      expect(unlessCorrupt(() => replica.apply(honest({ stamp, update })))).toBeUndefined();
+    }
+    expect(replica.plain()).toEqual({ a: 1, o: { x: 1 }, l: [1, 2] });
+    expectUnpolluted();
+  });
+
   test("[D16] a joined late change that drops cells of containers that do not exist is harmless", () => {
     const { replica, honest } = victim();
     const { context, document } = replica;

@@ -12,4 +12,5 @@ const url = await startExpressShop({
   label: (request) => String(Reflect.get(request.session, "key")).slice(0, 8),
 });
 onStop(() => engine.close());
+await engine.ready;
 console.log(`${name} listening on ${url}`);

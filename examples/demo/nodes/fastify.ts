@@ -35,4 +35,5 @@ app.all("/*", async (request, reply) => {
 });
 const url = await app.listen({ host: "127.0.0.1", port: 0 });
 onStop(() => app.close().then(() => engine.close()));
+await engine.ready;
 console.log(`${name} listening on ${url}`);

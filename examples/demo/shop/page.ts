@@ -118,7 +118,7 @@ function productCard(product: Product): Html {
 
 /** What this tab sent and was told is done, against what the cart holds. Counted by the script. */
 function score(): Html {
-  return html`<div class="score" data-score>
+  return html`<div class="score">
     <div class="bar" aria-hidden="true"><span class="kept"></span><span class="lost"></span></div>
     <p>
       <span>Sent <b data-sent>0</b></span> <span>Kept <b data-kept>0</b></span> <span class="loss">Lost <b data-lost>0</b></span>

@@ -36,6 +36,7 @@ export function beginRequest(settings: AdapterSettings, incoming: IncomingReques
     const key = settings.engine.keyOf(cookie.id);
     const hot = settings.engine.openHot(key);
     if (hot === undefined) {
+      if (settings.engine.isPastLife(cookie.id)) return new RequestSession(settings, channel, cookie, false, NO_SESSION);
       return openCold(settings, key, cookie.id).then((opening) => new RequestSession(settings, channel, cookie, incoming.isUse, opening));
     }
     return new RequestSession(settings, channel, cookie, incoming.isUse, { kind: "alive", open: hot, id: cookie.id });
