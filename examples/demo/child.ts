@@ -33,7 +33,8 @@ export function startChild(options: ChildOptions): Promise<Child> {
   const { name, file, args = [], environment = {} } = options;
   const program = fork(file, [...args], {
     cwd: ROOT,
-    env: { ...process.env, ...environment },
+    // Not production, whatever the terminal says: there, a cookie over plain http is never set.
+    env: { ...process.env, NODE_ENV: "development", ...environment },
     execArgv: [...process.execArgv, "--import", new URL("end-with-parent.ts", import.meta.url).href],
     // A process group of its own: Ctrl-C in a terminal reaches this process only, which then stops the others in order.
     detached: true,

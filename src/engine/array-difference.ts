@@ -89,30 +89,22 @@ function matchByKey(sides: ArraySides, source: number[], target: Int32Array, rep
   };
   matchInOrder(oldNumbers, newNumbers, match);
 
-  // Rule 3, the n-th leftover of a key with the n-th: the places of the old ones as one linked list per key.
-  const first = new Int32Array(numbers.size).fill(-1);
-  const next = new Int32Array(oldFree.length).fill(-1);
+  // Rule 3, the n-th leftover of a key with the n-th.
+  const leftovers = new Array<number[] | undefined>(numbers.size);
   for (let place = oldFree.length - 1; place >= 0; place -= 1) {
-    if (target[oldFree[place] as number] !== -1) continue;
-    const key = oldNumbers[place] as number;
-    next[place] = first[key] as number;
-    first[key] = place;
+    if (target[oldFree[place] as number] === -1) (leftovers[oldNumbers[place] as number] ??= []).push(place);
   }
   for (let newPlace = 0; newPlace < newFree.length; newPlace += 1) {
-    const key = newNumbers[newPlace] as number;
-    if (key === -1 || source[newFree[newPlace] as number] !== -1) continue;
-    const oldPlace = first[key] as number;
-    if (oldPlace === -1) continue;
-    first[key] = next[oldPlace] as number;
-    match(oldPlace, newPlace);
+    if (source[newFree[newPlace] as number] !== -1) continue;
+    const oldPlace = leftovers[newNumbers[newPlace] as number]?.pop();
+    if (oldPlace !== undefined) match(oldPlace, newPlace);
   }
 }
 
 function numberOf(numbers: Map<string | number, number>, key: string | number): number {
-  const known = numbers.get(key);
-  if (known !== undefined) return known;
-  numbers.set(key, numbers.size);
-  return numbers.size - 1;
+  const number = numbers.get(key) ?? numbers.size;
+  numbers.set(key, number);
+  return number;
 }
 
 /** The complement of a longest increasing subsequence. Rule 4 adds elements between those that stay, and changes nothing here. */
@@ -129,8 +121,9 @@ function movedOf(source: readonly number[]): Set<number> {
   }
   if (ascending) return new Set();
   const moved = new Set(continued);
-  for (const place of increasingSubsequence(continued.map((newIndex) => source[newIndex] as number)))
+  for (const place of increasingSubsequence(continued.map((newIndex) => source[newIndex] as number))) {
     moved.delete(continued[place] as number);
+  }
   return moved;
 }
 

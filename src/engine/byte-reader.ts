@@ -1,5 +1,6 @@
 import { createDecoder, readUint8Array, readVarUint, type Decoder } from "lib0/decoding";
-import { SessionError } from "./errors.ts";
+import { decodeUtf8 } from "lib0/string";
+import { corrupt } from "./errors.ts";
 import { KEY_BYTES, keyFromBytes } from "./key-bytes.ts";
 import type { SessionKey } from "./record.ts";
 
@@ -62,7 +63,7 @@ export class ByteReader {
   text(maxBytes: number): string {
     const bytes = this.view(this.varUint(maxBytes));
     try {
-      return UTF8.decode(bytes);
+      return decodeUtf8(bytes);
     } catch (cause) {
       throw corrupt("a text is not UTF-8", cause);
     }
@@ -88,12 +89,4 @@ export class ByteReader {
   finish(): void {
     if (this.remaining > 0) throw corrupt("bytes follow its end");
   }
-}
-
-// `fatal` refuses what would silently become U+FFFD; `ignoreBOM` keeps a leading U+FEFF, so that text in is text out.
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** `what` names the rule that was broken, never the bytes. */
-export function corrupt(what: string, cause?: unknown): SessionError {
-  return new SessionError("RECORD_CORRUPT", `encoded session data is broken (${what}); drop this copy and fetch another`, { cause });
 }

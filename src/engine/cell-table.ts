@@ -5,6 +5,8 @@ import {
   compareCells,
   type ContainerKind,
   isContainerKind,
+  type Layout,
+  layoutOf,
   namedContainer,
   positionProperty,
   raise,
@@ -41,12 +43,16 @@ interface PlacedCell {
   next: PlacedCell | undefined;
 }
 
-interface Container {
-  readonly slots: Map<string, PlacedCell>;
-  readonly rows: Set<StoredRow>;
-  /** Where it is named. Ids are unique to their place, so there is one: containers form a tree, whatever the bytes say. */
+/** What the id of a container stands for: both are hashed into it, so they never change. */
+interface Place {
+  layout: Layout | undefined;
   parentId: string | undefined;
   parentProperty: string;
+}
+
+interface Container extends Place {
+  readonly slots: Map<string, PlacedCell>;
+  readonly rows: Set<StoredRow>;
   node: ContainerNode | undefined;
 }
 
@@ -71,6 +77,7 @@ export class CellTable {
     ofClient.set(clock, stored);
     if (stamp > 0) this.see([client, stamp]);
     const container = this.#container(row.containerId);
+    container.layout = layout;
     container.rows.add(stored);
     for (const cell of row.cells) this.#place(container, row.containerId, cell, stored);
     this.#invalidate(container);
@@ -104,6 +111,34 @@ export class CellTable {
     let count = 0;
     for (const ofClient of this.#rows.values()) count += ofClient.size;
     return count;
+  }
+
+  /**
+   * Whether rows, together with those that are in, use a container in two ways: with two layouts, or named at two places. Honest ones
+   * never do: ids are hashes of the place and the kind.
+   */
+  conflictsWith(rows: Iterable<Row>): boolean {
+    const places = new Map<string, Place>();
+    const differs = (id: string, layout: Layout, parentId?: string, parentProperty = ""): boolean => {
+      const place = places.get(id) ?? { ...(this.#containers.get(id) ?? NOWHERE) };
+      if ((place.layout ?? layout) !== layout) return true;
+      place.layout = layout;
+      if (parentId !== undefined) {
+        if (place.parentId !== undefined && (place.parentId !== parentId || place.parentProperty !== parentProperty)) return true;
+        place.parentId = parentId;
+        place.parentProperty = parentProperty;
+      }
+      places.set(id, place);
+      return false;
+    };
+    for (const { containerId, layout, cells } of rows) {
+      if (differs(containerId, layout)) return true;
+      for (const cell of cells) {
+        const child = namedContainer(cell);
+        if (child !== undefined && differs(child, layoutOf(cell.kind as ContainerKind), containerId, cell.property)) return true;
+      }
+    }
+    return false;
   }
 
   see(dot: readonly [number, Stamp]): void {
@@ -197,6 +232,7 @@ export class CellTable {
     const child = namedContainer(cell);
     if (child !== undefined) {
       const named = this.#container(child);
+      named.layout = layoutOf(cell.kind as ContainerKind);
       named.parentId = containerId;
       named.parentProperty = cell.property;
     }
@@ -205,7 +241,7 @@ export class CellTable {
   #container(id: string): Container {
     let container = this.#containers.get(id);
     if (container === undefined) {
-      container = { slots: new Map(), rows: new Set(), parentId: undefined, parentProperty: "", node: undefined };
+      container = { slots: new Map(), rows: new Set(), layout: undefined, parentId: undefined, parentProperty: "", node: undefined };
       this.#containers.set(id, container);
     }
     return container;
@@ -276,6 +312,8 @@ export class CellTable {
     return this.#node(childId, child, cell.kind);
   }
 }
+
+const NOWHERE: Place = { layout: undefined, parentId: undefined, parentProperty: "" };
 
 function unplace(container: Container, property: string, row: StoredRow): void {
   const top = container.slots.get(property);

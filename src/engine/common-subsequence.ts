@@ -1,13 +1,13 @@
 /**
- * Insertions and deletions up to which a longest common subsequence is looked for. Bounds the time (two arrays of 30,000
- * stay far below 100 ms) and the memory of the trace (1 MiB).
+ * Pairs of equal keys up to which a longest common subsequence is looked for: all of two arrays without repetitions, and any two
+ * of 256 elements. Bounds the time (to a few milliseconds) and the memory (1 MiB).
  */
-const EDIT_DISTANCE_MAX = 512;
+const PAIRS_MAX = 0x10000;
 
 /**
- * Reports a common subsequence of two sequences of small non-negative integers (-1 matches nothing): a longest one, found by
- * Myers' greedy algorithm (An O(ND) Difference Algorithm, 1986) after the common ends and what occurs on one side only are set
- * aside. When the two are further apart than `EDIT_DISTANCE_MAX`, only the common ends.
+ * Reports a common subsequence of two sequences of small non-negative integers (-1 matches nothing): the common ends, and between
+ * them a longest one (Hunt and Szymanski, A Fast Algorithm for Computing Longest Common Subsequences, 1977), or none when more
+ * than `PAIRS_MAX` pairs of places hold the same integer.
  */
 export function matchInOrder(left: Int32Array, right: Int32Array, match: (leftIndex: number, rightIndex: number) => void): void {
   let start = 0;
@@ -22,15 +22,27 @@ export function matchInOrder(left: Int32Array, right: Int32Array, match: (leftIn
     rightEnd -= 1;
     match(leftEnd, rightEnd);
   }
-  if (start === leftEnd || start === rightEnd) return;
-  const leftPlaces = placesOfShared(left, start, leftEnd, right, start, rightEnd);
-  const rightPlaces = placesOfShared(right, start, rightEnd, left, start, leftEnd);
-  const leftKeys = Int32Array.from(leftPlaces, (place) => left[place] as number);
-  const rightKeys = Int32Array.from(rightPlaces, (place) => right[place] as number);
-  matchByMyers(leftKeys, rightKeys, (leftIndex, rightIndex) => match(leftPlaces[leftIndex] as number, rightPlaces[rightIndex] as number));
+  const placesOfKey = new Map<number, number[]>();
+  for (let place = rightEnd - 1; place >= start; place -= 1) {
+    const key = right[place] as number;
+    const places = placesOfKey.get(key);
+    if (places !== undefined) places.push(place);
+    else if (key !== -1) placesOfKey.set(key, [place]);
+  }
+  // All pairs: by their left place, those with the same one backwards, so that an increasing subsequence takes each place once.
+  const leftPlaces: number[] = [];
+  const rightPlaces: number[] = [];
+  for (let place = start; place < leftEnd; place += 1) {
+    for (const other of placesOfKey.get(left[place] as number) ?? []) {
+      leftPlaces.push(place);
+      rightPlaces.push(other);
+    }
+    if (leftPlaces.length > PAIRS_MAX) return;
+  }
+  for (const pair of increasingSubsequence(rightPlaces)) match(leftPlaces[pair] as number, rightPlaces[pair] as number);
 }
 
-/** Indexes of a longest strictly increasing subsequence of distinct integers, ascending. Patience sorting, O(n log n). */
+/** Indexes of a longest strictly increasing subsequence, ascending. Patience sorting, O(n log n). */
 export function increasingSubsequence(sequence: readonly number[]): number[] {
   /** `tails[n]`: index of the smallest last element of an increasing subsequence of n + 1 elements. */
   const tails: number[] = [];
@@ -54,79 +66,4 @@ export function increasingSubsequence(sequence: readonly number[]): number[] {
     index = previous[index] as number;
   }
   return result;
-}
-
-/** Places of [start, end) whose key occurs in the other range too. */
-function placesOfShared(
-  keys: Int32Array,
-  start: number,
-  end: number,
-  others: Int32Array,
-  othersStart: number,
-  othersEnd: number,
-): number[] {
-  const known = new Set<number>();
-  for (let place = othersStart; place < othersEnd; place += 1) known.add(others[place] as number);
-  known.delete(-1);
-  const places: number[] = [];
-  for (let place = start; place < end; place += 1) if (known.has(keys[place] as number)) places.push(place);
-  return places;
-}
-
-function matchByMyers(left: Int32Array, right: Int32Array, match: (leftIndex: number, rightIndex: number) => void): void {
-  const distanceMax = Math.min(EDIT_DISTANCE_MAX, left.length + right.length);
-  /** `furthest[diagonal + offset]`: how far into `left` the best path on that diagonal (left - right index) got. */
-  const offset = distanceMax + 1;
-  const furthest = new Int32Array(2 * distanceMax + 3);
-  /** For every distance what `furthest` held before it, diagonals -distance … distance. */
-  const trace: Int32Array[] = [];
-  for (let distance = 0; distance <= distanceMax; distance += 1) {
-    trace.push(furthest.slice(offset - distance - 1, offset + distance + 2));
-    for (let diagonal = -distance; diagonal <= distance; diagonal += 2) {
-      const down = goesDown(furthest, offset, diagonal, distance);
-      let leftIndex = down ? (furthest[offset + diagonal + 1] as number) : (furthest[offset + diagonal - 1] as number) + 1;
-      let rightIndex = leftIndex - diagonal;
-      while (leftIndex < left.length && rightIndex < right.length && left[leftIndex] === right[rightIndex]) {
-        leftIndex += 1;
-        rightIndex += 1;
-      }
-      furthest[offset + diagonal] = leftIndex;
-      if (leftIndex >= left.length && rightIndex >= right.length) {
-        walkBack(trace, left.length, right.length, match);
-        return;
-      }
-    }
-  }
-}
-
-/** Whether the path to this diagonal comes from the one above (an insertion) rather than from the one below (a deletion). */
-function goesDown(furthest: Int32Array, offset: number, diagonal: number, distance: number): boolean {
-  if (diagonal === -distance) return true;
-  if (diagonal === distance) return false;
-  return (furthest[offset + diagonal - 1] as number) < (furthest[offset + diagonal + 1] as number);
-}
-
-function walkBack(
-  trace: readonly Int32Array[],
-  leftEnd: number,
-  rightEnd: number,
-  match: (leftIndex: number, rightIndex: number) => void,
-): void {
-  let leftIndex = leftEnd;
-  let rightIndex = rightEnd;
-  for (let distance = trace.length - 1; distance >= 0; distance -= 1) {
-    const furthest = trace[distance] as Int32Array;
-    const offset = distance + 1;
-    const diagonal = leftIndex - rightIndex;
-    const down = goesDown(furthest, offset, diagonal, distance);
-    const before = down ? (furthest[offset + diagonal + 1] as number) : (furthest[offset + diagonal - 1] as number);
-    const snakeStart = distance === 0 ? 0 : down ? before : before + 1;
-    while (leftIndex > snakeStart) {
-      leftIndex -= 1;
-      rightIndex -= 1;
-      match(leftIndex, rightIndex);
-    }
-    leftIndex = before;
-    rightIndex = before - (down ? diagonal + 1 : diagonal - 1);
-  }
 }

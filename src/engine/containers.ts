@@ -1,4 +1,5 @@
 import { generateKeyBetween } from "fractional-indexing";
+import { encodeUtf8 } from "lib0/string";
 import type { ContainerKind } from "./cells.ts";
 import type { Stamp, WriterId } from "./record.ts";
 
@@ -10,10 +11,8 @@ export const CONTAINER_ID_BYTES = 8;
 /** Element ids are 8 base62 digits, the last of which is not "0": they end a position key, and such a key may not end in "0". */
 export const ELEMENT_ID_LENGTH = 8;
 
-const utf8 = new TextEncoder();
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const BASE62_VALUE = new Map(Array.from(BASE62, (digit, value) => [digit, value]));
 
 export function toHex(bytes: Uint8Array): string {
   let text = "";
@@ -21,11 +20,7 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-export function fromHex(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length >> 1);
-  for (let index = 0; index < bytes.length; index++) bytes[index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16);
-  return bytes;
-}
+export { fromHexString as fromHex } from "lib0/buffer";
 
 /**
  * The id of the first container at a place: whoever creates one there at the same time creates this one, and both contents
@@ -43,18 +38,18 @@ export function freshContainerId(sha256: Sha256, writer: WriterId, stamp: Stamp,
 
 /** The id of an element of a newly created array: the same default array made twice is one. */
 export function derivedElementId(sha256: Sha256, containerId: string, valueKey: string, occurrence: number): string {
-  return elementId(sha256(utf8.encode(`e\0${containerId}\0${occurrence}\0${valueKey}`)));
+  return elementId(sha256(encodeUtf8(`e\0${containerId}\0${occurrence}\0${valueKey}`)));
 }
 
 /** The id of an element inserted into an existing array. `index` counts within the commit. */
 export function freshElementId(sha256: Sha256, writer: WriterId, stamp: Stamp, index: number): string {
-  return elementId(sha256(utf8.encode(`i\0${writer}\0${stamp}\0${index}`)));
+  return elementId(sha256(encodeUtf8(`i\0${writer}\0${stamp}\0${index}`)));
 }
 
 /** An element id as a number below 62^8 < 2^48. */
 export function elementNumber(id: string): number {
   let number = 0;
-  for (const digit of id) number = number * 62 + (BASE62_VALUE.get(digit) ?? 0);
+  for (const digit of id) number = number * 62 + BASE62.indexOf(digit);
   return number;
 }
 
@@ -105,7 +100,7 @@ export function nextPosition(position: string | null): string {
 }
 
 function shortHash(sha256: Sha256, text: string): string {
-  return toHex(sha256(utf8.encode(text)).subarray(0, CONTAINER_ID_BYTES));
+  return toHex(sha256(encodeUtf8(text)).subarray(0, CONTAINER_ID_BYTES));
 }
 
 function elementId(hash: Uint8Array): string {

@@ -3,7 +3,7 @@ import { CellTable, type StoredRow } from "./cell-table.ts";
 import { covers, Layout, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
 import { canonicalRows, emptyGenesis, type Genesis, genesisOf, ROWS_NAME } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
-import { SessionError } from "./errors.ts";
+import { corrupt, SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import {
   type Change,
@@ -16,7 +16,7 @@ import {
   type WriterId,
 } from "./record.ts";
 import { encodeCommitRow, type GenesisHeader } from "./row-codec.ts";
-import { readTable, readUpdate, type ReadUpdate, stampOf } from "./update-reader.ts";
+import { checkPlaces, readTable, readUpdate, type ReadUpdate, stampOf } from "./update-reader.ts";
 import type { ContainerNode } from "./view.ts";
 
 /** What a document needs from around it. One per engine. */
@@ -326,6 +326,7 @@ export class SessionDocument {
   #read(update: Uint8Array): ReadUpdate {
     const { store } = this.#hydrated();
     const read = readUpdate(update, this.#context.limits, (client) => Y.getState(store, client), this.#header);
+    checkPlaces(this.#table, read.rows);
     const latest = new Map(read.rows.map((row) => [row.client, stampOf(row)]));
     for (const row of this.#table.deletedRoots(read.deleted)) {
       // Only a later commit of its writer replaces the row that tells of his latest one.
@@ -453,8 +454,4 @@ function droppedCells(rows: Iterable<StoredRow>): DroppedCells[] {
     }
   }
   return dropped;
-}
-
-function corrupt(what: string): SessionError {
-  return new SessionError("RECORD_CORRUPT", `A session document is broken: ${what}; fetch the session from another holder.`);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { exchange, TestNode } from "../../test/support/engine-network.ts";
+import { attributesOf, exchange, TestNode } from "../../test/support/engine-network.ts";
 import { ManualRuntime, settle } from "../../test/support/manual-runtime.ts";
 import type { FetchAnswer } from "./replication.ts";
 
@@ -114,6 +114,168 @@ describe("going cold", () => {
     const touchedAtMs = session.envelope.touchedAtMs;
     await settle();
     expect((await node.open(key)).envelope.touchedAtMs).toBe(touchedAtMs);
+  });
+});
+
+describe("touches", () => {
+  test("[E4] one dated more than ε ahead is refused and told, one within ε is taken", async () => {
+    const node = new TestNode(1, { epsilonMs: 2_000 });
+    const key = node.create({ a: 1 });
+    const nowMs = node.runtime.nowMs();
+    await node.replica.receiveTouch(key, nowMs + 2_001);
+    expect((await node.record(key)).envelope.touchedAtMs).toBe(nowMs);
+    expect(node.events).toEqual([{ type: "clock-fault", key, aheadMs: 2_001 }]);
+    await node.replica.receiveTouch(key, nowMs + 2_000);
+    expect((await node.record(key)).envelope.touchedAtMs).toBe(nowMs + 2_000);
+  });
+
+  test("[E4] one inside a state from ahead is refused, too, and the rest of the state is taken", async () => {
+    const [node, fast] = [new TestNode(1), new TestNode(2)];
+    const key = fast.create({ a: 1 });
+    await node.replica.receiveState(key, await fast.record(key));
+    fast.runtime.stepTo(fast.runtime.nowMs() + 10_000);
+    const session = await fast.open(key);
+    session.touch();
+    session.set("b", 2);
+    session.commit();
+    await node.replica.receiveState(key, await fast.record(key));
+    expect(await node.read(key)).toEqual({ a: 1, b: 2 });
+    expect((await node.record(key)).envelope.touchedAtMs).toBe(node.runtime.nowMs());
+    expect(node.events.some(({ type }) => type === "clock-fault")).toBe(true);
+  });
+
+  test("[E3] an older one changes nothing, and the clock set back moves nothing back", async () => {
+    const node = new TestNode(1);
+    const key = node.create({ a: 1 });
+    const nowMs = node.runtime.nowMs();
+    await node.replica.receiveTouch(key, nowMs - 5_000);
+    node.runtime.stepTo(nowMs - 60_000);
+    (await node.open(key)).touch();
+    expect((await node.record(key)).envelope.touchedAtMs).toBe(nowMs);
+  });
+
+  test("[E5] they keep a session alive up to its deadline, and not beyond", async () => {
+    const node = new TestNode(1, { idleTimeoutMs: 10_000, absoluteTimeoutMs: 35_000 });
+    const key = node.create({ a: 1 });
+    for (let use = 0; use < 4; use++) {
+      node.runtime.advance(8_000);
+      (await node.open(key)).touch();
+    }
+    node.runtime.advance(2_999);
+    expect(await node.read(key)).toEqual({ a: 1 });
+    node.runtime.advance(1);
+    expect(await node.read(key)).toBe("ended");
+  });
+
+  test("[E7] a session's own idle timeout travels, and the later setting counts", async () => {
+    const [node, other] = [new TestNode(1), new TestNode(2)];
+    const key = node.create({ a: 1 });
+    await other.replica.receiveState(key, await node.record(key));
+    const session = await node.open(key);
+    session.setIdleTimeout(5_000);
+    expect(session.commit()).toBe("committed");
+    await exchange(node, other, key);
+    const later = await other.open(key);
+    later.setIdleTimeout(7_000);
+    later.commit();
+    await exchange(node, other, key);
+    for (const each of [node, other]) expect((await each.record(key)).envelope.idleTimeoutMs).toBe(7_000);
+  });
+});
+
+describe("a request", () => {
+  test("[W2] that changed nothing writes nothing, sends nothing and stores nothing", async () => {
+    const node = new TestNode(1);
+    const key = node.create({ a: { b: [1] } });
+    const before = await node.record(key);
+    const sent = node.link.outbox.length;
+    const session = await node.open(key);
+    (session.get("a") as { b: number[] }).b.push(2);
+    (session.get("a") as { b: number[] }).b.pop();
+    session.set("a", session.get("a"));
+    session.set("c", 1);
+    session.delete("c");
+    session.delete("never");
+    expect(session.isModified()).toBe(false);
+    expect(session.commit()).toBe("unchanged");
+    expect(await node.record(key)).toEqual(before);
+    expect(node.link.outbox.length).toBe(sent);
+  });
+
+  test("[W1] that forgets its edits sees what the session holds now", async () => {
+    const node = new TestNode(1);
+    const key = node.create({ a: 1 });
+    const session = await node.open(key);
+    session.set("a", 2);
+    await node.write(key, { b: 1 });
+    session.reload();
+    expect(attributesOf(session)).toEqual({ a: 1, b: 1 });
+    expect(session.commit()).toBe("unchanged");
+  });
+
+  test("[E8] whose session ended meanwhile is discarded with an event, and nothing is sent", async () => {
+    const node = new TestNode(1);
+    const key = node.create({ a: 1 });
+    const slow = await node.open(key);
+    await node.engine.end(key, "destroyed");
+    const sent = node.link.outbox.length;
+    slow.set("a", 2);
+    slow.touch();
+    expect(slow.verdict()).toBe("ended");
+    expect(slow.commit()).toBe("discarded");
+    expect(node.events).toEqual([{ type: "commit-discarded", key }]);
+    expect(node.link.outbox.length).toBe(sent);
+    expect(await node.read(key)).toBe("ended");
+  });
+
+  test("[V5] no event or error holds the id, and no error the key", async () => {
+    const node = new TestNode(1);
+    const id = node.engine.issueId();
+    const session = node.engine.draft();
+    session.identify(id);
+    session.set("a", 1);
+    session.commit();
+    const key = session.key ?? "";
+    const again = node.engine.draft();
+    again.identify(id);
+    again.set("a", 1);
+    let told = "";
+    try {
+      again.commit();
+    } catch (error) {
+      told = String(error);
+    }
+    expect(told).toContain("never used");
+    expect(told).not.toContain(id);
+    expect(told).not.toContain(key);
+  });
+});
+
+describe("compaction", () => {
+  test("[D14] comes once a session was quiet for 100 ms, and is told to others", async () => {
+    const [node, other] = [new TestNode(1), new TestNode(2)];
+    const key = node.create({ a: 0 });
+    await other.replica.receiveState(key, await node.record(key));
+    // Two that alternate: their deletions lie apart, and do not fold.
+    for (let index = 1; index < 300; index++) {
+      const [author, reader] = index % 2 === 0 ? [node, other] : [other, node];
+      await author.write(key, { [`n${index % 3}`]: "x".repeat(20 + index) });
+      const sent = author.link.outbox.at(-1);
+      if (sent?.kind !== "change") throw new Error("no change was sent");
+      expect(await reader.replica.receiveChange(key, sent.change)).toBe("applied");
+      for (const each of [node, other]) each.runtime.advance(50);
+    }
+    const before = (await node.record(key)).document;
+    expect(before?.epoch.counter).toBe(0);
+    node.runtime.advance(250);
+
+    const after = (await node.record(key)).document;
+    expect(after?.epoch.counter).toBe(1);
+    expect(after?.bytes.length).toBeLessThan(before?.bytes.length ?? 0);
+    const told = node.link.outbox.at(-1);
+    if (told?.kind !== "state") throw new Error("nothing was told");
+    expect(await other.replica.receiveState(key, told.record)).toEqual({ kind: "merged", ahead: false });
+    expect(await other.record(key)).toEqual(await node.record(key));
   });
 });
 

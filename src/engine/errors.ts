@@ -37,6 +37,11 @@ export class SessionError extends Error {
   }
 }
 
+/** For encoded data that nobody can have written. `what` names the rule that was broken, never the bytes. */
+export function corrupt(what: string, cause?: unknown): SessionError {
+  return new SessionError("RECORD_CORRUPT", `encoded session data is broken (${what}); drop this copy and fetch another`, { cause });
+}
+
 function statusOf(code: SessionErrorCode): number {
   if (code === "SESSION_ROTATED" || code === "SESSION_ENDED") return 409;
   if (code === "SESSION_UNAVAILABLE" || code === "STORE_UNAVAILABLE" || code === "TOO_MANY_SESSIONS") return 503;

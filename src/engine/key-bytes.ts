@@ -4,10 +4,12 @@ import { SessionError } from "./errors.ts";
 /** A session key on the wire and on disk: the 16 bytes that its 22 characters stand for. */
 export const KEY_BYTES = 16;
 
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/** The digits of base64url (RFC 4648 section 5), by their value. */
+export const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const KEY_CHARACTERS = 22;
-const NOT_IN_ALPHABET = 0xff;
-const VALUES = sextetTable();
+const NOT_A_DIGIT = 0xff;
+/** Only where keys are taken apart: a bundle without `keyToBytes` can leave it out. */
+const VALUES = /* @__PURE__ */ sextetTable();
 
 /**
  * The 16 bytes of a key (base64url without padding, RFC 4648 section 5).
@@ -19,8 +21,8 @@ export function keyToBytes(key: SessionKey): Uint8Array {
   let pendingBits = 0;
   let position = 0;
   for (let index = 0; index < key.length && key.length === KEY_CHARACTERS; index += 1) {
-    const sextet = VALUES[key.charCodeAt(index)] ?? NOT_IN_ALPHABET;
-    if (sextet === NOT_IN_ALPHABET) throw notAKey();
+    const sextet = VALUES[key.charCodeAt(index)] ?? NOT_A_DIGIT;
+    if (sextet === NOT_A_DIGIT) throw notAKey();
     pending = (pending << 6) | sextet;
     pendingBits += 6;
     if (pendingBits >= 8) {
@@ -45,16 +47,16 @@ export function keyFromBytes(bytes: Uint8Array): SessionKey {
     pendingBits += 8;
     while (pendingBits >= 6) {
       pendingBits -= 6;
-      key += ALPHABET.charAt((pending >> pendingBits) & 0x3f);
+      key += BASE64URL.charAt((pending >> pendingBits) & 0x3f);
     }
     pending &= (1 << pendingBits) - 1;
   }
-  return key + ALPHABET.charAt((pending << (6 - pendingBits)) & 0x3f);
+  return key + BASE64URL.charAt((pending << (6 - pendingBits)) & 0x3f);
 }
 
 function sextetTable(): Uint8Array {
-  const table = new Uint8Array(256).fill(NOT_IN_ALPHABET);
-  for (let value = 0; value < ALPHABET.length; value += 1) table[ALPHABET.charCodeAt(value)] = value;
+  const table = new Uint8Array(256).fill(NOT_A_DIGIT);
+  for (let value = 0; value < BASE64URL.length; value += 1) table[BASE64URL.charCodeAt(value)] = value;
   return table;
 }
 

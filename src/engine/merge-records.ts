@@ -4,9 +4,10 @@ import { type Cell, covers, type Row } from "./cells.ts";
 import { canonicalRows, genesisOf } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
 import { joinEnvelopes } from "./envelope.ts";
+import { SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import { type Change, compareEpochs, type DocumentRecord, type SessionRecord } from "./record.ts";
-import { readTable, readUpdate } from "./update-reader.ts";
+import { checkPlaces, readTable, readUpdate } from "./update-reader.ts";
 
 /** What merging needs from around it. */
 export interface MergeContext {
@@ -47,6 +48,7 @@ export function joinChange(document: DocumentRecord, change: Change, context: Me
   );
   // The clock of the update belongs to the other epoch: whatever it starts with is its beginning here.
   const read = readUpdate(change.update, context.limits, (client) => (client === change.writer ? firstClock(change) : Infinity));
+  checkPlaces(after, read.rows);
   for (const { decoded, client, clock } of read.rows) {
     if (client === change.writer && decoded.type === "commit" && decoded.stamp === change.stamp) {
       after.add(decoded.row, client, clock, change.stamp);
@@ -60,6 +62,9 @@ export function joinChange(document: DocumentRecord, change: Change, context: Me
  * The join of two sets of cells: one that only one side has is kept if the other side has not seen its dot, dropped if it has.
  */
 function joinTables(left: CellTable, right: CellTable): CellTable {
+  if (left.conflictsWith(right.countingRows())) {
+    throw new SessionError("RECORD_CORRUPT", "Two copies of a session use a container in two ways; neither was changed.");
+  }
   const leftKeys = keysOf(left);
   const rightKeys = keysOf(right);
   const after = copyTable(left, (row, cell) => rightKeys.has(keyOf(row, cell)) || !covers(right.vector, [cell.writer, cell.stamp]));

@@ -186,7 +186,9 @@ export class RequestSession implements OpenSession {
     });
     const { sessionBytes } = this.#engine.limits;
     const estimate = difference.valueBytes + (difference.cellCount + difference.rows.length) * CELL_BYTES;
-    if (difference.rows.length > 0 && document.sizeAfter(difference.rows, stamp, estimate, sessionBytes) > sessionBytes) {
+    const sizeAfter = difference.rows.length === 0 ? 0 : document.sizeAfter(difference.rows, stamp, estimate, sessionBytes);
+    // What grew too large by a merge may always be made smaller.
+    if (sizeAfter > sessionBytes && sizeAfter > document.genesis().bytes.length) {
       throw new SessionError(
         "LIMIT_EXCEEDED",
         `The session would be larger than limits.sessionBytes (${sessionBytes}); remove what is not needed, or raise the limit.`,

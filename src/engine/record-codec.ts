@@ -1,8 +1,8 @@
 import { createEncoder, toUint8Array, writeUint8, writeUint8Array, writeVarString, writeVarUint, writeVarUint8Array } from "lib0/encoding";
 import type { Encoder } from "lib0/encoding";
-import { ByteReader, corrupt } from "./byte-reader.ts";
+import { ByteReader } from "./byte-reader.ts";
 import type { EndReason, Envelope } from "./envelope.ts";
-import { SessionError } from "./errors.ts";
+import { corrupt, SessionError } from "./errors.ts";
 import { keyToBytes } from "./key-bytes.ts";
 import type { Change, Dot, DroppedCells, Epoch, SessionRecord, WriterId } from "./record.ts";
 

@@ -235,11 +235,12 @@ export class Registry {
     this.#hot.set(session.key, session);
     this.#latest = session;
     if (isNew) this.#options.onHold(session.key);
-    if (this.#hot.size > this.#options.limits.hotCount) this.#cool();
+    this.#cool();
   }
 
   /** Sends the least recently used session to rest. It stays hot until it is stored: nothing unsaved is evicted. */
   #cool(): void {
+    if (this.#hot.size <= this.#options.limits.hotCount) return;
     for (const session of this.#hot.values()) {
       if (session.storing !== undefined) continue;
       if (session.storedTouchMs !== session.envelope.touchedAtMs) session.version++;
@@ -258,6 +259,7 @@ export class Registry {
     session.isHeld = false;
     const own = session.document?.own ?? [this.#options.context.writer(), 0];
     this.#cold.set(session.key, { own, discardAtMs: this.discardAtMs(session.envelope), session: new WeakRef(session) });
+    this.#cool();
   }
 
   /**
@@ -320,6 +322,7 @@ export class Registry {
 
   /** Evicts what nobody will ask for again; writes nothing about it (an idle session is not ended by the passing of time). */
   #sweepOnce(): void {
+    this.#cool();
     const nowMs = this.#options.clock.nowMs();
     this.#hotSweep = sweep(this.#hotSweep ?? this.#hot.entries(), (key, session) => {
       if (this.discardAtMs(session.envelope) <= nowMs && verdict(session.envelope, nowMs) !== "alive") {

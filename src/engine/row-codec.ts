@@ -11,7 +11,7 @@ import {
   nextPosition,
   toHex,
 } from "./containers.ts";
-import { SessionError } from "./errors.ts";
+import { corrupt, SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Dot, Stamp, WriterId } from "./record.ts";
 import { readText, writeText } from "./text-codec.ts";
@@ -122,9 +122,7 @@ export function decodeRow(bytes: Uint8Array, writer: WriterId, header: GenesisHe
     return readRow(decoding.createDecoder(bytes), writer, header, limits);
   } catch (error) {
     if (error instanceof SessionError && error.code === "RECORD_CORRUPT") throw error;
-    throw new SessionError("RECORD_CORRUPT", "A row of a session document cannot be read; fetch the session from another holder.", {
-      cause: error,
-    });
+    throw corrupt("a row cannot be read", error);
   }
 }
 
@@ -270,8 +268,4 @@ function isContainer(kind: number): boolean {
 
 function remaining(decoder: decoding.Decoder): number {
   return decoder.arr.length - decoder.pos;
-}
-
-function corrupt(what: string): SessionError {
-  return new SessionError("RECORD_CORRUPT", `A session document is broken (${what}); fetch the session from another holder.`);
 }

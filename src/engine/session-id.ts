@@ -1,16 +1,15 @@
+import { encodeUtf8 } from "lib0/string";
 import { SessionError } from "./errors.ts";
-import { KEY_BYTES, keyFromBytes } from "./key-bytes.ts";
+import { BASE64URL, KEY_BYTES, keyFromBytes } from "./key-bytes.ts";
 import type { SessionKey } from "./record.ts";
 import type { Runtime } from "./runtime.ts";
-import { encodeUtf8 } from "./text-codec.ts";
 
 const RANDOM_BYTES = 32;
 const BIRTH_BYTES = 6;
 /** 51 characters of base64url; the last one carries four bits of the birth time and two that are zero. */
-const ISSUED = /^[A-Za-z0-9_-]{50}[AEIMQUYcgkosw048]$/;
+const ISSUED = /^[\w-]{50}[AEIMQUYcgkosw048]$/;
 /** Bits 252 … 305 of an id: the end of the random part (4 bits), the birth time (48), padding (2). */
 const BIRTH_START = 42;
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /**
  * A new id: base64url without padding (RFC 4648 section 5) of `[32 random bytes][u48 birth, big-endian milliseconds]`, 51
@@ -18,16 +17,15 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
  */
 export function issueSessionId(nowMs: number, runtime: Runtime): string {
   if (!Number.isSafeInteger(nowMs) || nowMs < 0 || nowMs >= 2 ** 48) {
-    throw new SessionError("INVARIANT_BROKEN", "a birth time is whole milliseconds since the epoch; check the clock of this machine");
+    throw new SessionError("INVARIANT_BROKEN", "a birth time is whole milliseconds since the epoch; check the clock");
   }
   const random = runtime.randomBytes(RANDOM_BYTES);
-  if (random.length !== RANDOM_BYTES)
-    throw new SessionError("INVARIANT_BROKEN", "Runtime.randomBytes gave another number of bytes than asked");
+  if (random.length !== RANDOM_BYTES) {
+    throw new SessionError("INVARIANT_BROKEN", "Runtime.randomBytes gave too few or too many bytes");
+  }
   const bytes = new Uint8Array(RANDOM_BYTES + BIRTH_BYTES);
   bytes.set(random);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(RANDOM_BYTES, Math.floor(nowMs / 2 ** 32));
-  view.setUint32(RANDOM_BYTES + 2, nowMs % 2 ** 32);
+  for (let at = bytes.length - 1, rest = nowMs; at >= RANDOM_BYTES; at -= 1, rest = Math.floor(rest / 256)) bytes[at] = rest % 256;
   return keyFromBytes(bytes);
 }
 
@@ -38,9 +36,9 @@ export function issueSessionId(nowMs: number, runtime: Runtime): string {
 export function bornAtMs(id: string): number | undefined {
   if (!ISSUED.test(id)) return undefined;
   // 54 bits do not fit a safe integer: the four that belong to the random part go first.
-  let bits = ALPHABET.indexOf(id.charAt(BIRTH_START)) & 0b11;
-  for (let index = BIRTH_START + 1; index < id.length - 1; index += 1) bits = bits * 64 + ALPHABET.indexOf(id.charAt(index));
-  return bits * 16 + (ALPHABET.indexOf(id.charAt(id.length - 1)) >> 2);
+  let bits = BASE64URL.indexOf(id.charAt(BIRTH_START)) & 0b11;
+  for (const digit of id.slice(BIRTH_START + 1, -1)) bits = bits * 64 + BASE64URL.indexOf(digit);
+  return bits * 16 + (BASE64URL.indexOf(id.slice(-1)) >> 2);
 }
 
 /** What everybody but the browser calls the session: base64url of the first 16 bytes of SHA-256("sid\0" + id), 22 characters. */

@@ -1,7 +1,7 @@
 import * as Y from "yjs";
 import { CellTable, type ClockRange } from "./cell-table.ts";
 import { GENESIS_CLIENT, ROWS_NAME } from "./compaction.ts";
-import { SessionError } from "./errors.ts";
+import { corrupt } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Stamp } from "./record.ts";
 import { type DecodedRow, decodeRow, type GenesisHeader } from "./row-codec.ts";
@@ -42,7 +42,7 @@ export function readUpdate(
   try {
     decoded = Y.decodeUpdate(update);
   } catch (cause) {
-    throw new SessionError("RECORD_CORRUPT", "These bytes are no session document; fetch the session from another holder.", { cause });
+    throw corrupt("it is no Yjs update", cause);
   }
   const deleted = decoded.ds.clients;
   const ends = new Map<number, number>();
@@ -107,8 +107,14 @@ export function readTable(bytes: Uint8Array, limits: Limits): { table: CellTable
     table.removalFloor = read.header.removalFloor;
     for (const dot of read.header.vector) table.see(dot);
   }
+  checkPlaces(table, read.rows);
   for (const row of read.rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));
   return { table, header: read.header };
+}
+
+/** @throws SessionError RECORD_CORRUPT when rows use containers in another way than the table, or each other, do */
+export function checkPlaces(table: CellTable, rows: readonly ReadRow[]): void {
+  if (table.conflictsWith(rows.map((row) => row.decoded.row))) throw corrupt("a container is used in two ways");
 }
 
 export function stampOf(row: ReadRow): Stamp {
@@ -117,8 +123,4 @@ export function stampOf(row: ReadRow): Stamp {
 
 function isDeleted(ranges: readonly ClockRange[] | undefined, clock: number): boolean {
   return ranges?.some((range) => clock >= range.clock && clock < range.clock + range.len) ?? false;
-}
-
-function corrupt(what: string): SessionError {
-  return new SessionError("RECORD_CORRUPT", `A session document is broken (${what}); fetch the session from another holder.`);
 }

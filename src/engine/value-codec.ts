@@ -1,45 +1,32 @@
-import { readFloat64, readUint8Array, readVarInt, type Decoder } from "lib0/decoding";
-import { write, writeFloat64, writeUint8Array, writeVarInt, writeVarUint, type Encoder } from "lib0/encoding";
-import { corrupt } from "./byte-reader.ts";
+import { readFloat64, readUint8Array, type Decoder } from "lib0/decoding";
+import { createEncoder, length, write, writeFloat64, writeUint8Array, writeVarString, writeVarUint, type Encoder } from "lib0/encoding";
+import { corrupt } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import {
-  encodeUtf8,
-  readLength,
-  readText,
-  readUnsigned,
-  readUtf8,
-  SHORT_TEXT_BYTES_MAX,
-  writeShortAscii,
-  writeText,
-} from "./text-codec.ts";
-import { nameFault, utf8Length, type Plain } from "./values.ts";
+import { readLength, readText, readUnsigned, readUtf8, writeShortAscii, writeText } from "./text-codec.ts";
+import { nameFault, type Plain } from "./values.ts";
 
 export { valueKey } from "./value-key.ts";
 
 /*
  * A value is a tag byte and what the tag says. Small integers, short strings and small containers fit into the tag, so that a
- * value never takes more than 2.25 times its JSON (`1e21`), and usually takes less than that. `name` is [varuint bytes][UTF-8].
+ * value never takes more than three times its JSON (`0.5`), and usually takes less than that. `text` is [varuint bytes][UTF-8].
  *
  *   00 … 5f   the integer 0 … 95
  *   60 … bf   a string of 0 … 95 bytes: [UTF-8]
- *   c0 … cf   an object of 0 … 15 properties: ([name] [value])*
+ *   c0 … cf   an object of 0 … 15 properties: ([text] [value])*
  *   d0 … df   an array of 0 … 15 elements: [value]*
  *   e0 e1 e2  null, false, true
- *   e3        a safe integer n ≥ 96: [varuint n - 96]
- *   e4        a safe integer n < 0: [varuint -1 - n]
+ *   e3 e4     a safe integer n ≥ 0, n < 0: [varuint n, or -n]
  *   e5        any other number: [float64, big-endian], finite and not -0
- *   e6        a number of hundredths, as prices are: [varint n * 100]; read as that integer / 100, and written so only where
- *             this gives n exactly
- *   e7        a string: [varuint bytes] [UTF-8]
- *   e8 e9     an object, an array: [varuint count], then as above
- *   ea        a Date: [varint milliseconds since the epoch]
- *   eb ec     a BigInt n ≥ 0, n < 0: [varuint bytes] [n, or -1 - n, big-endian]
- *   ed        bytes: [varuint count] [bytes]
- *   ee        a Map: [varuint count] ([value] [value])*
- *   ef        a Set: [varuint count] [value]*
- *   f0 … ff   refused; a later kind takes the next one
+ *   e6        a string: [text]
+ *   e7 e8     an object, an array: [varuint count], then as above
+ *   e9        a Date: [float64, big-endian, milliseconds since the epoch]
+ *   ea eb     a BigInt n ≥ 0, n < 0: [text, the hexadecimal digits of n, or -n]
+ *   ec        bytes: [varuint count] [bytes]
+ *   ed        a Map: [varuint count] ([value] [value])*
+ *   ee        a Set: [varuint count] [value]*
+ *   ef … ff   refused; a later kind takes the next one
  */
-const SMALL_INTEGER_END = 0x60;
 const SHORT_STRING = 0x60;
 const SMALL_OBJECT = 0xc0;
 const SMALL_ARRAY = 0xd0;
@@ -50,33 +37,37 @@ const TRUE = 0xe2;
 const POSITIVE = 0xe3;
 const NEGATIVE = 0xe4;
 const FLOAT = 0xe5;
-const HUNDREDTHS = 0xe6;
-const STRING = 0xe7;
-const OBJECT = 0xe8;
-const ARRAY = 0xe9;
-const DATE = 0xea;
-const POSITIVE_BIGINT = 0xeb;
-const NEGATIVE_BIGINT = 0xec;
-const BYTES = 0xed;
-const MAP = 0xee;
-const SET = 0xef;
-
-/** Beyond, the varint is no shorter than a float64. */
-const HUNDREDTHS_MAX = 2 ** 47;
-/** ECMA-262, time values and time range. */
-const TIME_MAX_MS = 8.64e15;
+const STRING = 0xe6;
+const OBJECT = 0xe7;
+const ARRAY = 0xe8;
+const DATE = 0xe9;
+const POSITIVE_BIGINT = 0xea;
+const NEGATIVE_BIGINT = 0xeb;
+const BYTES = 0xec;
+const MAP = 0xed;
+const SET = 0xee;
 
 /** `value` is canonical (`normaliseValue`); nothing is checked here. The order of properties and entries is kept. */
 export function writeValue(encoder: Encoder, value: Plain): void {
   switch (typeof value) {
     case "string":
-      return writeString(encoder, value);
+      if (writeShortAscii(encoder, value, SHORT_STRING)) return;
+      write(encoder, STRING);
+      return writeVarString(encoder, value);
     case "number":
-      return writeNumber(encoder, value);
+      if (!Number.isSafeInteger(value)) {
+        write(encoder, FLOAT);
+        return void writeFloat64(encoder, value);
+      }
+      if (value >= 0 && value < SHORT_STRING) return write(encoder, value);
+      write(encoder, value < 0 ? NEGATIVE : POSITIVE);
+      return writeVarUint(encoder, Math.abs(value));
     case "boolean":
       return write(encoder, value ? TRUE : FALSE);
     case "bigint":
-      return writeBigInt(encoder, value);
+      // Hexadecimal is linear in the size, decimal is not.
+      write(encoder, value < 0n ? NEGATIVE_BIGINT : POSITIVE_BIGINT);
+      return writeText(encoder, (value < 0n ? -value : value).toString(16));
     default:
       return value === null ? write(encoder, NULL) : writeObject(encoder, value);
   }
@@ -92,68 +83,27 @@ export function readValue(decoder: Decoder, limits: Limits): Plain {
   return read(decoder, limits, limits.depth);
 }
 
-/** How many bytes `writeValue` writes. Writes nothing. */
+/** How many bytes `writeValue` writes. Costs as much as writing. */
 export function encodedValueBytes(value: Plain): number {
-  switch (typeof value) {
-    case "string": {
-      const byteCount = utf8Length(value);
-      return byteCount <= SHORT_TEXT_BYTES_MAX ? 1 + byteCount : 1 + varUintBytes(byteCount) + byteCount;
-    }
-    case "number":
-      return numberBytes(value);
-    case "bigint": {
-      const byteCount = magnitudeHex(value).length / 2;
-      return 1 + varUintBytes(byteCount) + byteCount;
-    }
-    case "boolean":
-      return 1;
-    default:
-      return value === null ? 1 : objectBytes(value);
-  }
+  scratch.cpos = 0;
+  scratch.bufs = [];
+  writeValue(scratch, value);
+  const byteCount = length(scratch);
+  // The memory of a huge value is not kept.
+  if (byteCount > SCRATCH_BYTES_MAX) scratch = createEncoder();
+  return byteCount;
 }
 
-type ObjectValue = Exclude<Plain, null | boolean | number | string | bigint>;
+const SCRATCH_BYTES_MAX = 0x10000;
+let scratch = createEncoder();
 
-function writeString(encoder: Encoder, text: string): void {
-  if (writeShortAscii(encoder, text, SHORT_STRING)) return;
-  const bytes = encodeUtf8(text);
-  if (bytes.length <= SHORT_TEXT_BYTES_MAX) write(encoder, SHORT_STRING + bytes.length);
-  else {
-    write(encoder, STRING);
-    writeVarUint(encoder, bytes.length);
-  }
-  writeUint8Array(encoder, bytes);
-}
-
-function writeNumber(encoder: Encoder, value: number): void {
-  if (Number.isSafeInteger(value)) {
-    if (value >= 0 && value < SMALL_INTEGER_END) return write(encoder, value);
-    write(encoder, value < 0 ? NEGATIVE : POSITIVE);
-    return writeVarUint(encoder, value < 0 ? -1 - value : value - SMALL_INTEGER_END);
-  }
-  const hundredths = asHundredths(value);
-  if (hundredths !== undefined) {
-    write(encoder, HUNDREDTHS);
-    return writeVarInt(encoder, hundredths);
-  }
-  write(encoder, FLOAT);
-  return writeFloat64(encoder, value);
-}
-
-function writeBigInt(encoder: Encoder, value: bigint): void {
-  const hex = magnitudeHex(value);
-  write(encoder, value < 0n ? NEGATIVE_BIGINT : POSITIVE_BIGINT);
-  writeVarUint(encoder, hex.length / 2);
-  for (let index = 0; index < hex.length; index += 2) write(encoder, Number.parseInt(hex.slice(index, index + 2), 16));
-}
-
-function writeObject(encoder: Encoder, value: ObjectValue): void {
+function writeObject(encoder: Encoder, value: Exclude<Plain, null | boolean | number | string | bigint>): void {
   if (Array.isArray(value)) {
     writeCount(encoder, value.length, SMALL_ARRAY, ARRAY);
     for (const element of value) writeValue(encoder, element);
   } else if (value instanceof Date) {
     write(encoder, DATE);
-    writeVarInt(encoder, value.getTime());
+    writeFloat64(encoder, value.getTime());
   } else if (value instanceof Uint8Array) {
     write(encoder, BYTES);
     writeVarUint(encoder, value.length);
@@ -201,31 +151,43 @@ function read(decoder: Decoder, limits: Limits, depthLeft: number): Plain {
     case TRUE:
       return true;
     case POSITIVE:
-      return safeInteger(readUnsigned(decoder) + SMALL_INTEGER_END);
+      return readUnsigned(decoder);
     case NEGATIVE:
-      return safeInteger(-1 - readUnsigned(decoder));
+      return 0 - readUnsigned(decoder);
     case FLOAT:
       return readFloat(decoder);
-    case HUNDREDTHS:
-      return readSigned(decoder, HUNDREDTHS_MAX) / 100;
     case STRING:
-      return readUtf8(decoder, readLength(decoder, 1));
+      return readText(decoder);
     case OBJECT:
       return readProperties(decoder, readLength(decoder, 2), limits, depthLeft);
     case ARRAY:
       return readElements(decoder, readLength(decoder, 1), limits, depthLeft);
-    case DATE:
-      return new Date(readSigned(decoder, TIME_MAX_MS));
+    case DATE: {
+      const date = new Date(readFloat(decoder));
+      if (Number.isNaN(date.getTime())) throw corrupt("a number is out of its range");
+      return date;
+    }
     case POSITIVE_BIGINT:
       return readMagnitude(decoder);
     case NEGATIVE_BIGINT:
-      return -1n - readMagnitude(decoder);
+      return -readMagnitude(decoder);
     case BYTES:
       return readUint8Array(decoder, readLength(decoder, 1)).slice();
-    case MAP:
-      return readMap(decoder, limits, depthLeft);
-    case SET:
-      return readSet(decoder, limits, depthLeft);
+    case MAP: {
+      // Each entry is read as two elements.
+      const count = readLength(decoder, 2);
+      const parts = readElements(decoder, 2 * count, limits, depthLeft);
+      const map = new Map<Plain, Plain>();
+      for (let at = 0; at < parts.length; at += 2) map.set(parts[at] as Plain, parts[at + 1] as Plain);
+      if (map.size !== count) throw corrupt("a key occurs twice");
+      return map;
+    }
+    case SET: {
+      const elements = readElements(decoder, readLength(decoder, 1), limits, depthLeft);
+      const set = new Set(elements);
+      if (set.size !== elements.length) throw corrupt("an element occurs twice");
+      return set;
+    }
     default:
       throw corrupt("a value is of an unknown kind");
   }
@@ -236,137 +198,31 @@ function readProperties(decoder: Decoder, count: number, limits: Limits, depthLe
   const object: { [name: string]: Plain } = {};
   for (let left = count; left > 0; left -= 1) {
     const name = readText(decoder);
-    if (nameFault(name, limits) !== undefined) throw corrupt("a property has a refused name");
-    if (Object.hasOwn(object, name)) throw corrupt("a property occurs twice");
+    if (nameFault(name, limits) !== undefined || Object.hasOwn(object, name)) throw corrupt("a property has a refused name");
     object[name] = read(decoder, limits, depthLeft - 1);
   }
   return object;
 }
 
-function readElements(decoder: Decoder, count: number, limits: Limits, depthLeft: number): Plain {
+function readElements(decoder: Decoder, count: number, limits: Limits, depthLeft: number): Plain[] {
   checkDepth(depthLeft);
   const array: Plain[] = [];
   for (let left = count; left > 0; left -= 1) array.push(read(decoder, limits, depthLeft - 1));
   return array;
 }
 
-function readMap(decoder: Decoder, limits: Limits, depthLeft: number): Plain {
-  checkDepth(depthLeft);
-  const count = readLength(decoder, 2);
-  const map = new Map<Plain, Plain>();
-  for (let left = count; left > 0; left -= 1) {
-    const key = read(decoder, limits, depthLeft - 1);
-    map.set(key, read(decoder, limits, depthLeft - 1));
-  }
-  if (map.size !== count) throw corrupt("a key occurs twice");
-  return map;
-}
-
-function readSet(decoder: Decoder, limits: Limits, depthLeft: number): Plain {
-  checkDepth(depthLeft);
-  const count = readLength(decoder, 1);
-  const set = new Set<Plain>();
-  for (let left = count; left > 0; left -= 1) set.add(read(decoder, limits, depthLeft - 1));
-  if (set.size !== count) throw corrupt("an element occurs twice");
-  return set;
-}
-
-function readFloat(decoder: Decoder): number {
-  if (decoder.arr.length - decoder.pos < 8) throw corrupt("a number is cut off");
-  const value = readFloat64(decoder);
-  if (!Number.isFinite(value) || Object.is(value, -0)) throw corrupt("a number is out of its range");
-  return value;
-}
-
-function readSigned(decoder: Decoder, max: number): number {
-  if (decoder.pos >= decoder.arr.length) throw corrupt("a number is missing");
-  let value: number;
-  try {
-    value = readVarInt(decoder);
-  } catch (cause) {
-    throw corrupt("a number is cut off or too large", cause);
-  }
-  if (!(Math.abs(value) <= max)) throw corrupt("a number is out of its range");
-  // lib0 can spell -0, which no value is; adding 0 makes it 0.
-  return value + 0;
-}
-
-function readMagnitude(decoder: Decoder): bigint {
-  const bytes = readUint8Array(decoder, readLength(decoder, 1));
-  let hex = "0x0";
-  for (const byte of bytes) hex += (byte < 16 ? "0" : "") + byte.toString(16);
-  return BigInt(hex);
-}
-
-function safeInteger(value: number): number {
-  if (!Number.isSafeInteger(value)) throw corrupt("a number is out of its range");
-  return value;
-}
-
 function checkDepth(depthLeft: number): void {
   if (depthLeft <= 0) throw corrupt("a value is nested too deeply");
 }
 
-/** Whole bytes of `n`, or of `-1 - n` where n is negative, in hexadecimal: linear in the size, as decimal digits are not. */
-function magnitudeHex(value: bigint): string {
-  const magnitude = value < 0n ? -1n - value : value;
-  const hex = magnitude.toString(16);
-  return hex.length % 2 === 0 ? hex : `0${hex}`;
+function readFloat(decoder: Decoder): number {
+  const value = decoder.arr.length - decoder.pos < 8 ? Number.NaN : readFloat64(decoder);
+  if (!Number.isFinite(value) || Object.is(value, -0)) throw corrupt("a number is cut off or out of its range");
+  return value;
 }
 
-function asHundredths(value: number): number | undefined {
-  const hundredths = Math.round(value * 100);
-  return Math.abs(hundredths) <= HUNDREDTHS_MAX && hundredths / 100 === value ? hundredths : undefined;
-}
-
-function numberBytes(value: number): number {
-  if (Number.isSafeInteger(value)) {
-    if (value >= 0 && value < SMALL_INTEGER_END) return 1;
-    return 1 + varUintBytes(value < 0 ? -1 - value : value - SMALL_INTEGER_END);
-  }
-  const hundredths = asHundredths(value);
-  return hundredths === undefined ? 9 : 1 + varIntBytes(hundredths);
-}
-
-function objectBytes(value: ObjectValue): number {
-  if (value instanceof Date) return 1 + varIntBytes(value.getTime());
-  if (value instanceof Uint8Array) return 1 + varUintBytes(value.length) + value.length;
-  if (Array.isArray(value)) {
-    let byteCount = countBytes(value.length);
-    for (const element of value) byteCount += encodedValueBytes(element);
-    return byteCount;
-  }
-  if (value instanceof Map) {
-    let byteCount = 1 + varUintBytes(value.size);
-    for (const [key, content] of value) byteCount += encodedValueBytes(key) + encodedValueBytes(content);
-    return byteCount;
-  }
-  if (value instanceof Set) {
-    let byteCount = 1 + varUintBytes(value.size);
-    for (const element of value) byteCount += encodedValueBytes(element);
-    return byteCount;
-  }
-  const names = Object.keys(value);
-  let byteCount = countBytes(names.length);
-  for (const name of names) {
-    const nameBytes = utf8Length(name);
-    byteCount += varUintBytes(nameBytes) + nameBytes + encodedValueBytes(value[name] as Plain);
-  }
-  return byteCount;
-}
-
-function countBytes(count: number): number {
-  return count < SMALL_COUNT_END ? 1 : 1 + varUintBytes(count);
-}
-
-function varUintBytes(value: number): number {
-  let byteCount = 1;
-  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) byteCount += 1;
-  return byteCount;
-}
-
-/** lib0's varint keeps the sign in the first byte, which has six bits left. */
-function varIntBytes(value: number): number {
-  const rest = Math.floor(Math.abs(value) / 0x40);
-  return rest === 0 ? 1 : 1 + varUintBytes(rest);
+function readMagnitude(decoder: Decoder): bigint {
+  const digits = readText(decoder);
+  if (!/^[\da-f]+$/.test(digits)) throw corrupt("a number has other digits than hexadecimal ones");
+  return BigInt(`0x${digits}`);
 }

@@ -1,9 +1,9 @@
 import type { Plain } from "./values.ts";
 
 /**
- * The canonical string of a canonical value: equal exactly for values that `equalValues` calls equal. Properties are sorted by
- * name, entries of Maps and elements of Sets by their own keys; every part is self-delimiting, so nothing can be mistaken for
- * something else. Costs about as much as `JSON.stringify`.
+ * The canonical string of a canonical value: equal exactly for values that `equalValues` calls equal. What has no order of its
+ * own (properties, entries of Maps, elements of Sets) is sorted by its own keys; every part is self-delimiting, so nothing can be
+ * mistaken for something else. Ids of elements are derived from it: the same on every replica.
  */
 export function valueKey(value: Plain): string {
   switch (typeof value) {
@@ -22,35 +22,19 @@ export function valueKey(value: Plain): string {
 }
 
 function objectKey(value: Exclude<Plain, null | boolean | number | string | bigint>): string {
-  if (Array.isArray(value)) {
-    let key = "[";
-    for (const element of value) key += valueKey(element);
-    return `${key}]`;
-  }
   if (value instanceof Date) return `d${value.getTime()};`;
   if (value instanceof Uint8Array) return `b${value.length}:${latin1(value)}`;
-  if (value instanceof Map) {
-    const entries: string[] = [];
-    for (const [key, content] of value) entries.push(valueKey(key) + valueKey(content));
-    return `M${entries.sort().join("")}}`;
-  }
-  if (value instanceof Set) {
-    const elements: string[] = [];
-    for (const element of value) elements.push(valueKey(element));
-    return `S${elements.sort().join("")}}`;
-  }
-  let key = "{";
-  for (const name of Object.keys(value).sort()) key += `${name.length}:${name}${valueKey(value[name] as Plain)}`;
+  if (value instanceof Map) return `M${Array.from(value, valueKey).sort().join("")}}`;
+  if (value instanceof Set) return `S${Array.from(value, valueKey).sort().join("")}}`;
+  const isArray = Array.isArray(value);
+  let key = isArray ? "[" : "{";
+  if (isArray) for (const element of value) key += valueKey(element);
+  else for (const name of Object.keys(value).sort()) key += valueKey(name) + valueKey(value[name] as Plain);
   return `${key}}`;
 }
 
-/** Arguments that one call can take safely. */
-const CHUNK = 4096;
-
 function latin1(bytes: Uint8Array): string {
   let text = "";
-  for (let start = 0; start < bytes.length; start += CHUNK) {
-    text += String.fromCharCode(...bytes.subarray(start, start + CHUNK));
-  }
+  for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }

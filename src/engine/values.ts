@@ -1,3 +1,4 @@
+import { encodeUtf8 } from "lib0/string";
 import { SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import { valueKey } from "./value-key.ts";
@@ -39,80 +40,56 @@ export function normaliseValue(
   limits: Limits,
   onCopy?: (original: object, copy: object) => void,
 ): Plain | undefined {
-  switch (typeof value) {
-    case "string":
-      return isWellFormed(value) ? value : refuse(path, "is a string with a lone surrogate; repair it with toWellFormed()");
-    case "number":
-      return canonicalNumber(value);
-    case "boolean":
-    case "bigint":
-    case "undefined":
-      return value;
-    default: {
-      if (value === null) return null;
-      const trail: Trail = { path, limits, containers: [], steps: [], valueCount: 0, onCopy };
-      try {
-        return normalise(value, trail);
-      } catch (cause) {
-        if (cause instanceof SessionError) throw cause;
-        throw new SessionError("VALUE_REFUSED", `${trailPath(trail)} cannot be read: its accessor, proxy or toJSON threw`, { cause });
-      }
-    }
+  if (typeof value !== "object" || value === null) return normaliseScalar(value, path);
+  const trail: Trail = { path, limits, containers: [], steps: [], valueCount: 0, onCopy };
+  try {
+    return normaliseObject(value, trail, true);
+  } catch (cause) {
+    if (cause instanceof SessionError) throw cause;
+    throw new SessionError("VALUE_REFUSED", `${pathOf(trail)} cannot be read: its accessor, proxy or toJSON threw`, { cause });
   }
 }
 
 /** True for `{}`, `Object.create(null)` and the ordinary objects of other realms (a vm context, a test runner's sandbox). */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || isRootPrototype(prototype);
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  if (prototype === Object.prototype || prototype === null) return true;
+  // No class has the root of its realm's prototypes for its own prototype.
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");
 }
 
 /** Deep equality, insensitive to the order of properties and of entries in Maps and Sets. Both sides canonical. */
 export function equalValues(left: Plain, right: Plain): boolean {
   if (left === right) return true;
   if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
-  if (Array.isArray(left)) {
-    if (!Array.isArray(right) || left.length !== right.length) return false;
-    for (let index = 0; index < left.length; index += 1) {
-      if (!equalValues(left[index] as Plain, right[index] as Plain)) return false;
+  if (Array.isArray(left) && Array.isArray(right)) return equalLists(left, right);
+  if (isPlainObject(left) && isPlainObject(right)) {
+    const names = Object.keys(left);
+    if (names.length !== Object.keys(right).length) return false;
+    for (const name of names) {
+      if (!Object.hasOwn(right, name) || !equalValues(left[name] as Plain, right[name] as Plain)) return false;
     }
     return true;
   }
-  if (Array.isArray(right)) return false;
-  const prototype: unknown = Object.getPrototypeOf(left);
-  if (prototype !== Object.prototype && prototype !== null) {
-    if (left instanceof Date) return right instanceof Date && left.getTime() === right.getTime();
-    if (left instanceof Uint8Array) return right instanceof Uint8Array && equalBytes(left, right);
-    if (left instanceof Map) return right instanceof Map && equalMaps(left, right);
-    if (left instanceof Set) return right instanceof Set && equalSets(left, right);
-  }
-  return isObject(right) && equalObjects(left as { [name: string]: Plain }, right);
+  if (left instanceof Uint8Array && right instanceof Uint8Array) return equalLists(left, right);
+  // Copies have the same order. In any other, entries that are objects can only be found by their canonical form.
+  if (left instanceof Map && right instanceof Map && equalLists([...left], [...right])) return true;
+  if (left instanceof Set && right instanceof Set && equalLists([...left], [...right])) return true;
+  return valueKey(left) === valueKey(right);
 }
 
 /** A deep copy that shares nothing with `value`, which is canonical already: nothing is checked. */
 export function cloneValue<T extends Plain>(value: T): T;
 export function cloneValue(value: Plain): Plain {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) {
-    const copy: Plain[] = [];
-    for (const element of value) copy.push(cloneValue(element));
-    return copy;
-  }
-  if (isObject(value)) {
-    const copy: { [name: string]: Plain } = {};
-    for (const name of Object.keys(value)) copy[name] = cloneValue(value[name] as Plain);
-    return copy;
-  }
-  if (value instanceof Date) return new Date(value.getTime());
+  if (Array.isArray(value)) return value.map((element) => cloneValue(element));
+  if (value instanceof Date) return new Date(value);
   if (value instanceof Uint8Array) return new Uint8Array(value);
-  if (value instanceof Map) {
-    const copy = new Map<Plain, Plain>();
-    for (const [key, entry] of value) copy.set(cloneValue(key), cloneValue(entry));
-    return copy;
-  }
-  const copy = new Set<Plain>();
-  for (const element of value) copy.add(cloneValue(element));
+  if (value instanceof Map) return new Map(Array.from(value, ([key, content]) => [cloneValue(key), cloneValue(content)]));
+  if (value instanceof Set) return new Set(cloneValue([...value]));
+  const copy: { [name: string]: Plain } = {};
+  for (const name of Object.keys(value)) copy[name] = cloneValue(value[name] as Plain);
   return copy;
 }
 
@@ -134,19 +111,17 @@ export function nameFault(name: string, limits: Limits): string | undefined {
   return isWellFormed(name) ? undefined : "has a name with a lone surrogate; repair it with toWellFormed()";
 }
 
+function equalLists(left: ArrayLike<Plain>, right: ArrayLike<Plain>): boolean {
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index += 1) {
+    if (!equalValues(left[index] as Plain, right[index] as Plain)) return false;
+  }
+  return true;
+}
+
 /** Bytes of `text` in UTF-8. A lone surrogate counts as three, as its replacement character would. */
 export function utf8Length(text: string): number {
-  let byteCount = text.length;
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index);
-    if (unit < 0x80) continue;
-    if (unit < 0x800) byteCount += 1;
-    else if (unit >= 0xd800 && unit < 0xdc00 && isLowSurrogate(text.charCodeAt(index + 1))) {
-      byteCount += 2;
-      index += 1;
-    } else byteCount += 2;
-  }
-  return byteCount;
+  return encodeUtf8(text).length;
 }
 
 /** False for a string with a lone surrogate: UTF-8 cannot carry it. Constant time for Latin-1 strings in V8. */
@@ -155,7 +130,7 @@ export function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed();
 }
 
-/** Where a walk through a value is: `steps[i]` leads out of `containers[i]`, and is undefined as long as that is only entered. */
+/** Where a walk through a value is: `steps[i]` leads out of `containers[i]`; undefined where that is only entered. */
 interface Trail {
   readonly path: string;
   readonly limits: Limits;
@@ -165,68 +140,68 @@ interface Trail {
   readonly onCopy: ((original: object, copy: object) => void) | undefined;
 }
 
-function normalise(value: unknown, trail: Trail): Plain | undefined {
+function normalise(value: unknown, trail: Trail, callToJson = true): Plain | undefined {
+  return typeof value === "object" && value !== null ? normaliseObject(value, trail, callToJson) : normaliseScalar(value, trail);
+}
+
+function normaliseScalar(value: unknown, at: Trail | string): Plain | undefined {
   switch (typeof value) {
     case "string":
-      return isWellFormed(value) ? value : refuse(trailPath(trail), "is a string with a lone surrogate; repair it with toWellFormed()");
+      return isWellFormed(value) ? value : refuse(at, "is a string with a lone surrogate; repair it with toWellFormed()");
     case "number":
-      return canonicalNumber(value);
+      // Adding 0 turns -0 into 0.
+      return Number.isFinite(value) ? value + 0 : null;
     case "boolean":
     case "bigint":
     case "undefined":
       return value;
-    case "object":
-      return value === null ? null : normaliseObject(value, trail, true);
     default:
-      return refuse(trailPath(trail), `is a ${typeof value}, which cannot be stored; store plain data`);
+      return value === null ? null : refuse(at, `is a ${typeof value}; store plain data`);
   }
 }
 
+/** @param callToJson false for what a `toJSON` gave: as in JSON, a method of that name on the result is not called again */
 function normaliseObject(value: object, trail: Trail, callToJson: boolean): Plain | undefined {
-  const tag = typedArrayTag(value);
-  if (tag === "Uint8Array") return new Uint8Array(value as Uint8Array);
-  if (tag === undefined && Object.prototype.toString.call(value) === "[object Date]") {
+  // In any realm. What only says to be of a class fails when it is read as an instance of it.
+  const tag = Object.prototype.toString.call(value);
+  if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) return new Uint8Array(value as Uint8Array);
+  if (tag === "[object Date]") {
     const timeMs = Date.prototype.getTime.call(value);
     return Number.isNaN(timeMs) ? null : new Date(timeMs);
   }
-  if (callToJson) {
-    const toJson: unknown = (value as { toJSON?: unknown }).toJSON;
-    if (typeof toJson === "function") return normaliseJson(toJson.call(value, String(trail.steps.at(-1) ?? "")), trail);
-  }
+  const toJson = callToJson && (value as { toJSON?: unknown }).toJSON;
+  if (typeof toJson === "function") return normalise(toJson.call(value, String(trail.steps.at(-1) ?? "")), trail, false);
 
-  enter(value, trail);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  let copy: Plain;
-  // Array.prototype is itself an array, in every realm; the prototype of a subclass is not.
-  if (Array.isArray(value)) copy = Array.isArray(prototype) ? normaliseArray(value, trail) : refuseInstance(trail);
-  else if (isPlainObject(value)) copy = normaliseProperties(value, trail);
-  else if (isBuiltIn(value, prototype, "[object Map]")) copy = normaliseMap(value as Map<unknown, unknown>, trail);
-  else if (isBuiltIn(value, prototype, "[object Set]")) copy = normaliseSet(value as Set<unknown>, trail);
-  else copy = refuseInstance(trail);
-  trail.onCopy?.(value, copy as object);
-  trail.containers.pop();
-  trail.steps.pop();
+  const { containers, steps, limits } = trail;
+  if (containers.includes(value)) refuse(trail, "contains itself; store ids instead of references");
+  if (containers.length >= limits.depth) refuse(trail, `is nested deeper than ${limits.depth} levels; flatten it or raise limits.depth`);
+  containers.push(value);
+  steps.push(undefined);
+  const copy = copyContainer(value, tag, trail);
+  trail.onCopy?.(value, copy);
+  containers.pop();
+  steps.pop();
   return copy;
 }
 
-/** The result of `toJSON`, as JSON does it: a method of that name on the result is not called again. */
-function normaliseJson(result: unknown, trail: Trail): Plain | undefined {
-  return typeof result === "object" && result !== null ? normaliseObject(result, trail, false) : normalise(result, trail);
-}
-
-function normaliseArray(value: readonly unknown[], trail: Trail): Plain[] {
-  const count = value.length;
-  countValues(trail, count);
-  const copy: Plain[] = [];
-  const level = trail.steps.length - 1;
-  for (let index = 0; index < count; index += 1) {
-    trail.steps[level] = index;
-    copy.push(normalise(value[index], trail) ?? null);
+function copyContainer(value: object, tag: string, trail: Trail): Plain & object {
+  if (isPlainObject(value)) return copyProperties(value, trail);
+  // The prototype of a built-in class is itself an ordinary object, or an empty array; that of a subclass is neither.
+  if (isPlainObject(Object.getPrototypeOf(value))) {
+    if (Array.isArray(value)) return copyEach(value, trail, null);
+    if (tag === "[object Set]") return new Set(copyEach([...Set.prototype.values.call(value)], trail, null, "values"));
+    if (tag === "[object Map]") {
+      const keys = copyEach([...Map.prototype.keys.call(value)], trail, null, "keys");
+      const contents = copyEach([...Map.prototype.values.call(value)], trail, undefined, "values");
+      const copy = new Map<Plain, Plain>();
+      for (const [index, content] of contents.entries()) if (content !== undefined) copy.set(keys[index] as Plain, content);
+      return copy;
+    }
   }
-  return copy;
+  return refuse(trail, "is an instance of a class; store plain data or give it a toJSON method");
 }
 
-function normaliseProperties(value: Record<string, unknown>, trail: Trail): Plain {
+function copyProperties(value: Record<string, unknown>, trail: Trail): { [name: string]: Plain } {
   const names = Object.keys(value);
   countValues(trail, names.length);
   const copy: { [name: string]: Plain } = {};
@@ -236,149 +211,50 @@ function normaliseProperties(value: Record<string, unknown>, trail: Trail): Plai
     const property = normalise(value[name], trail);
     if (property === undefined) continue;
     const fault = nameFault(name, trail.limits);
-    if (fault !== undefined) refuse(trailPath(trail), fault);
+    if (fault !== undefined) refuse(trail, fault);
     copy[name] = property;
   }
   return copy;
 }
 
-function normaliseMap(value: Map<unknown, unknown>, trail: Trail): Plain {
-  const entries = [...Map.prototype.entries.call(value)];
-  countValues(trail, entries.length * 2);
-  const copy = new Map<Plain, Plain>();
+/** @param absent stands for an undefined element @param iterator how the path names an element of a Map or Set: `.values()[3]` */
+function copyEach<T extends null | undefined>(elements: unknown[], trail: Trail, absent: T, iterator?: "keys" | "values"): (Plain | T)[] {
+  const count = elements.length;
+  countValues(trail, count);
+  const copies: (Plain | T)[] = [];
   const level = trail.steps.length - 1;
-  for (const [index, entry] of entries.entries()) {
-    trail.steps[level] = `.keys()[${index}]`;
-    const key = normalise(entry[0], trail) ?? null;
-    trail.steps[level] = `.values()[${index}]`;
-    const content = normalise(entry[1], trail);
-    if (content !== undefined) copy.set(key, content);
+  for (let index = 0; index < count; index += 1) {
+    trail.steps[level] = iterator === undefined ? index : `${iterator}()[${index}]`;
+    const copy = normalise(elements[index], trail);
+    copies.push(copy === undefined ? absent : copy);
   }
-  return copy;
-}
-
-function normaliseSet(value: Set<unknown>, trail: Trail): Plain {
-  const elements = [...Set.prototype.values.call(value)];
-  countValues(trail, elements.length);
-  const copy = new Set<Plain>();
-  const level = trail.steps.length - 1;
-  for (const [index, element] of elements.entries()) {
-    trail.steps[level] = `.values()[${index}]`;
-    copy.add(normalise(element, trail) ?? null);
-  }
-  return copy;
-}
-
-function enter(container: object, trail: Trail): void {
-  if (trail.containers.includes(container)) refuse(trailPath(trail), "contains itself; store ids instead of references");
-  if (trail.containers.length >= trail.limits.depth) {
-    refuse(trailPath(trail), `is nested deeper than ${trail.limits.depth} levels; flatten it or raise limits.depth`);
-  }
-  trail.containers.push(container);
-  trail.steps.push(undefined);
+  return copies;
 }
 
 /** Every value takes a byte at least: what cannot fit is refused before a huge (sparse, or much shared) structure is copied. */
 function countValues(trail: Trail, count: number): void {
+  const { path, limits } = trail;
   trail.valueCount += count;
-  if (trail.valueCount <= trail.limits.valueBytes) return;
+  if (trail.valueCount <= limits.valueBytes) return;
   throw new SessionError(
     "LIMIT_EXCEEDED",
-    `${trailPath(trail)} makes ${trail.path} hold more than limits.valueBytes (${trail.limits.valueBytes}); store less, or raise it`,
+    `${pathOf(trail)} makes ${path} larger than limits.valueBytes (${limits.valueBytes}); store less, or raise it`,
   );
 }
 
-function canonicalNumber(value: number): number | null {
-  // Adding 0 turns -0 into 0.
-  return Number.isFinite(value) ? value + 0 : null;
+function refuse(at: Trail | string, reason: string): never {
+  throw new SessionError("VALUE_REFUSED", `${typeof at === "string" ? at : pathOf(at)} ${reason}`);
 }
 
-const typedArrayTagProperty = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
-
-/** `Uint8Array` for that and for Node's Buffer, in any realm; cannot be faked. Undefined for what is no typed array. */
-function typedArrayTag(value: object): unknown {
-  return ArrayBuffer.isView(value) ? typedArrayTagProperty?.get?.call(value) : undefined;
-}
-
-/** An instance of the class itself, in any realm, not of a subclass. A fake one fails when it is iterated. */
-function isBuiltIn(value: object, prototype: unknown, tag: string): boolean {
-  return Object.prototype.toString.call(value) === tag && isRootPrototype(Object.getPrototypeOf(prototype));
-}
-
-/** `Object.prototype` of this or another realm. */
-function isRootPrototype(prototype: unknown): boolean {
-  if (prototype === Object.prototype) return true;
-  return (
-    typeof prototype === "object" &&
-    prototype !== null &&
-    Object.getPrototypeOf(prototype) === null &&
-    Object.hasOwn(prototype, "isPrototypeOf")
-  );
-}
-
-function isLowSurrogate(unit: number): boolean {
-  return unit >= 0xdc00 && unit < 0xe000;
-}
-
-/** Within canonical values. */
-function isObject(value: Plain): value is { [name: string]: Plain } {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-function equalObjects(left: { [name: string]: Plain }, right: { [name: string]: Plain }): boolean {
-  const names = Object.keys(left);
-  if (names.length !== Object.keys(right).length) return false;
-  for (const name of names) {
-    if (!Object.hasOwn(right, name) || !equalValues(left[name] as Plain, right[name] as Plain)) return false;
-  }
-  return true;
-}
-
-function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false;
-  return true;
-}
-
-function equalMaps(left: Map<Plain, Plain>, right: Map<Plain, Plain>): boolean {
-  if (left.size !== right.size) return false;
-  for (const [key, value] of left) {
-    // Keys that are objects have no identity across copies: only the canonical forms can be compared.
-    if (typeof key === "object" && key !== null) return valueKey(left) === valueKey(right);
-    const other = right.get(key);
-    if (other === undefined || !equalValues(value, other)) return false;
-  }
-  return true;
-}
-
-function equalSets(left: Set<Plain>, right: Set<Plain>): boolean {
-  if (left.size !== right.size) return false;
-  for (const element of left) {
-    if (typeof element === "object" && element !== null) return valueKey(left) === valueKey(right);
-    if (!right.has(element)) return false;
-  }
-  return true;
-}
-
-function refuse(path: string, reason: string): never {
-  throw new SessionError("VALUE_REFUSED", `${path} ${reason}`);
-}
-
-function refuseInstance(trail: Trail): never {
-  return refuse(trailPath(trail), "is an instance of a class, which cannot be stored; store plain data or give it a toJSON method");
-}
-
-function trailPath(trail: Trail): string {
-  let path = trail.path;
-  for (const step of trail.steps) {
+/** As JavaScript would say it: `cart.lines[3]["unit price"]`. */
+function pathOf({ path, steps }: Trail): string {
+  let text = path;
+  for (const step of steps) {
     if (step === undefined) break;
-    if (typeof step === "number") path += `[${step}]`;
-    else if (/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step)) path += `.${step}`;
-    else if (/^\.(?:keys|values)\(\)\[\d+\]$/.test(step)) path += step;
-    else path += `[${quoted(step)}]`;
+    if (typeof step === "number") text += `[${step}]`;
+    else text += /^([a-z_$][\w$]*|(keys|values)\(\)\[\d+\])$/i.test(step) ? `.${step}` : `[${quoted(step)}]`;
   }
-  return path;
+  return text;
 }
 
 function quoted(name: string): string {

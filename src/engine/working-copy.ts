@@ -190,6 +190,9 @@ export class WorkingCopy {
   #checkedSize(name: string, plain: Plain | undefined): number {
     const bytes = plain === undefined ? 0 : encodedValueBytes(plain);
     if (bytes <= this.#limits.valueBytes) return bytes;
+    // What grew too large by a merge may always be made smaller.
+    const before = this.#base.entries.get(name);
+    if (before !== undefined && bytes <= encodedValueBytes(plainOf(before))) return bytes;
     throw new SessionError(
       "LIMIT_EXCEEDED",
       `${name} is larger than limits.valueBytes (${this.#limits.valueBytes}); store a reference to it instead, or raise the limit.`,

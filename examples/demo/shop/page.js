@@ -2,7 +2,8 @@
 // The page works without this, for the left shop. With it, forms answer in place, both panels follow what other tabs do, and what was sent
 // is counted against what was kept.
 
-const POLL_MS = 1000;
+/** Drawn anew each time, or two tabs in step would meet one node each for ever, as the nodes take turns. */
+const POLL_MS = { least: 500, most: 1500 };
 const REQUEST_MS = 10_000;
 const BURST = 10;
 
@@ -236,6 +237,14 @@ function refreshAll() {
   for (const panel of panels) void panel.refresh();
 }
 
+function keepRefreshing() {
+  const delayMs = POLL_MS.least + Math.random() * (POLL_MS.most - POLL_MS.least);
+  setTimeout(() => {
+    refreshAll();
+    keepRefreshing();
+  }, delayMs);
+}
+
 find("#burst", HTMLButtonElement).addEventListener("click", () => void burst());
 document.addEventListener("submit", (event) => {
   if (!(event.target instanceof HTMLFormElement)) return;
@@ -248,7 +257,7 @@ document.addEventListener("change", (event) => {
   if (form?.matches("[data-on-change]") === true) form.requestSubmit();
 });
 document.addEventListener("visibilitychange", refreshAll);
-setInterval(refreshAll, POLL_MS);
+keepRefreshing();
 
 // The page itself counted a visit on the left; this is the one on the right.
 void panels[1]?.send("/classic/visit", new URLSearchParams());

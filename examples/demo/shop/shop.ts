@@ -84,7 +84,8 @@ export class Shop {
     if (request.method !== "POST" || session === null || session === undefined) return NOT_FOUND;
     const isKnown = await change(request.path, request.form, visitor, session);
     if (!isKnown) return NOT_FOUND;
-    return request.wantsPanel ? this.#panel(visitor) : { status: 303, headers: { location: `${this.#node.base}/` }, body: "" };
+    if (request.wantsPanel) return this.#panel(visitor);
+    return { status: 303, headers: { ...this.#headers, location: `${this.#node.base}/` }, body: "" };
   }
 
   #show(path: string, visitor: Visitor): ShopAnswer {
