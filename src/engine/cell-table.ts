@@ -44,13 +44,16 @@ interface PlacedCell {
 }
 
 /** What the id of a container stands for: both are hashed into it, so they never change. */
-interface Place {
-  layout: Layout | undefined;
-  parentId: string | undefined;
-  parentProperty: string;
+export interface Place {
+  readonly layout: Layout | undefined;
+  readonly parentId: string | undefined;
+  readonly parentProperty: string;
 }
 
 interface Container extends Place {
+  layout: Layout | undefined;
+  parentId: string | undefined;
+  parentProperty: string;
   readonly slots: Map<string, PlacedCell>;
   readonly rows: Set<StoredRow>;
   node: ContainerNode | undefined;
@@ -96,49 +99,14 @@ export class CellTable {
     this.#invalidate(container);
   }
 
-  /** Takes out every row of a client that lies in one of the ranges of clocks. */
-  removeRanges(client: number, ranges: readonly ClockRange[]): void {
-    for (const row of this.#rowsIn(client, ranges)) this.remove(client, row.clock);
+  /** All rows that are in, by Yjs client and clock. */
+  get rows(): ReadonlyMap<number, ReadonlyMap<number, StoredRow>> {
+    return this.#rows;
   }
 
-  /** The rows of the root that lie in the given ranges, by client. */
-  deletedRoots(deleted: ReadonlyMap<number, readonly ClockRange[]>): StoredRow[] {
-    const rows = [...deleted].flatMap(([client, ranges]) => this.#rowsIn(client, ranges));
-    return rows.filter((row) => row.containerId === ROOT_CONTAINER);
-  }
-
-  get rowCount(): number {
-    let count = 0;
-    for (const ofClient of this.#rows.values()) count += ofClient.size;
-    return count;
-  }
-
-  /**
-   * Whether rows, together with those that are in, use a container in two ways: with two layouts, or named at two places. Honest ones
-   * never do: ids are hashes of the place and the kind.
-   */
-  conflictsWith(rows: Iterable<Row>): boolean {
-    const places = new Map<string, Place>();
-    const differs = (id: string, layout: Layout, parentId?: string, parentProperty = ""): boolean => {
-      const place = places.get(id) ?? { ...(this.#containers.get(id) ?? NOWHERE) };
-      if ((place.layout ?? layout) !== layout) return true;
-      place.layout = layout;
-      if (parentId !== undefined) {
-        if (place.parentId !== undefined && (place.parentId !== parentId || place.parentProperty !== parentProperty)) return true;
-        place.parentId = parentId;
-        place.parentProperty = parentProperty;
-      }
-      places.set(id, place);
-      return false;
-    };
-    for (const { containerId, layout, cells } of rows) {
-      if (differs(containerId, layout)) return true;
-      for (const cell of cells) {
-        const child = namedContainer(cell);
-        if (child !== undefined && differs(child, layoutOf(cell.kind as ContainerKind), containerId, cell.property)) return true;
-      }
-    }
-    return false;
+  /** What is known of the place that a container's id stands for. */
+  placeOf(containerId: string): Place | undefined {
+    return this.#containers.get(containerId);
   }
 
   see(dot: readonly [number, Stamp]): void {
@@ -207,12 +175,6 @@ export class CellTable {
   /** What the attributes are now. Cached: costs nothing while nothing changes. */
   root(): ContainerNode {
     return this.#node(ROOT_CONTAINER, this.#container(ROOT_CONTAINER), CellKind.object);
-  }
-
-  #rowsIn(client: number, ranges: readonly ClockRange[]): StoredRow[] {
-    const ofClient = this.#rows.get(client);
-    if (ofClient === undefined) return [];
-    return [...ofClient.values()].filter((row) => ranges.some(({ clock, len }) => row.clock >= clock && row.clock < clock + len));
   }
 
   #place(container: Container, containerId: string, cell: Cell, row: StoredRow): void {
@@ -312,8 +274,6 @@ export class CellTable {
     return this.#node(childId, child, cell.kind);
   }
 }
-
-const NOWHERE: Place = { layout: undefined, parentId: undefined, parentProperty: "" };
 
 function unplace(container: Container, property: string, row: StoredRow): void {
   const top = container.slots.get(property);

@@ -53,6 +53,19 @@ export function canonicalRows(table: CellTable): Uint8Array[] {
   ];
 }
 
+/** Equal exactly when two documents say the same and have seen the same, in whatever epoch. */
+export function digestOf(table: CellTable, sha256: Sha256): Uint8Array {
+  const rows = canonicalRows(table);
+  const joined = new Uint8Array(rows.reduce((length, row) => length + row.length + 4, 0));
+  let at = 0;
+  for (const row of rows) {
+    new DataView(joined.buffer).setUint32(at, row.length);
+    joined.set(row, at + 4);
+    at += row.length + 4;
+  }
+  return sha256(joined);
+}
+
 /** Containers that can be reached from the root, parents first and by name, with the cells that are worth keeping. */
 function reachableRows(table: CellTable): { rows: Row[]; removalFloor: Stamp } {
   const cellsOf = new Map<string, Cell[]>();

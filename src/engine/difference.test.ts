@@ -26,7 +26,7 @@ const object = (data: Data, name: string): Lines => data[name] as Lines;
 const list = (data: Data, name: string): unknown[] => data[name] as unknown[];
 
 describe("set or removed a property", () => {
-  test("[W3] in place, that property only", () => {
+  test("[W1] in place, that property only", () => {
     const outcome = merged(
       { cart: { a: 1, b: { c: 1, d: 1 } } },
       (data) => (object(data, "cart")["a"] = 2),
@@ -35,7 +35,7 @@ describe("set or removed a property", () => {
     expect(outcome).toEqual({ cart: { a: 2, b: { d: 1 } } });
   });
 
-  test("[W3] [D2] of two writes of one property the later counts, a removal too", () => {
+  test("[W1] [D2] of two writes of one property the later counts, a removal too", () => {
     expect(
       merged(
         { p: 1 },
@@ -70,7 +70,7 @@ describe("set or removed a property", () => {
 });
 
 describe("added the first object or array at a place", () => {
-  test("[W4] [D5] it merges with one that was created there at the same time", () => {
+  test("[W2] [D5] it merges with one that was created there at the same time", () => {
     const outcome = merged(
       { cart: {} },
       (data) => (object(data, "cart")["shipping"] = { city: "Bern" }),
@@ -79,7 +79,7 @@ describe("added the first object or array at a place", () => {
     expect(outcome).toEqual({ cart: { shipping: { city: "Bern", zip: 3000 } } });
   });
 
-  test("[W4] over a plain value that both saw, too", () => {
+  test("[W2] over a plain value that both saw, too", () => {
     expect(
       merged(
         { p: 1 },
@@ -89,7 +89,7 @@ describe("added the first object or array at a place", () => {
     ).toEqual({ p: { a: 1, b: 1 } });
   });
 
-  test("[W4] an array and an object at one place do not merge: the later counts", () => {
+  test("[W2] an array and an object at one place do not merge: the later counts", () => {
     expect(
       merged(
         {},
@@ -119,7 +119,7 @@ describe("added the first object or array at a place", () => {
 });
 
 describe("changed an array", () => {
-  test("[W5] in place: what was inserted is inserted, what was removed is removed", () => {
+  test("[W3] in place: what was inserted is inserted, what was removed is removed", () => {
     const outcome = merged(
       { l: [1, 2, 3] },
       (data) => list(data, "l").push(4),
@@ -128,7 +128,7 @@ describe("changed an array", () => {
     expect(outcome).toEqual({ l: [2, 3, 4] });
   });
 
-  test("[W5] by assigning a new one, the same", () => {
+  test("[W3] by assigning a new one, the same", () => {
     const outcome = merged(
       { l: [1, 2, 3] },
       (data) => (data["l"] = [...list(data, "l"), 4]),
@@ -137,7 +137,7 @@ describe("changed an array", () => {
     expect(outcome).toEqual({ l: [2, 3, 4] });
   });
 
-  test("[W5] elements match by identity first: an object that moved and changed keeps what another wrote in it", () => {
+  test("[W3] elements match by identity first: an object that moved and changed keeps what another wrote in it", () => {
     const outcome = merged(
       { l: [{ id: 1 }, { id: 2 }] },
       (data) => {
@@ -149,7 +149,7 @@ describe("changed an array", () => {
     expect(outcome).toEqual({ l: [{ id: 2 }, { id: 1, moved: true, seen: true }] });
   });
 
-  test("[W5] a pair of objects between matched neighbours is a change inside the element", () => {
+  test("[W3] a pair of objects between matched neighbours is a change inside the element", () => {
     const outcome = merged(
       { l: [0, { id: 1, count: 1 }, 9] },
       (data) => (data["l"] = [0, { id: 1, count: 2 }, 9]),
@@ -158,17 +158,18 @@ describe("changed an array", () => {
     expect(outcome).toEqual({ l: [0, { id: 1, count: 2, note: "x" }, 9] });
   });
 
-  test("[W5] twenty parallel pushes of equal and different values all survive", () => {
+  test("[W3] twenty parallel pushes of equal and different values all survive", () => {
     const world = new TestWorld();
     const replica = world.replica();
     replica.edit((data) => (data["l"] = []));
     const requests = Array.from({ length: 20 }, () => replica.request());
     requests.forEach(({ data }, index) => list(data, "l").push(index % 5));
     for (const request of requests) request.commit();
-    expect((replica.plain() as { l: number[] }).l.toSorted()).toEqual(Array.from({ length: 20 }, (_, index) => index % 5).toSorted());
+    const counts = [0, 1, 2, 3, 4].map((value) => (replica.plain() as { l: number[] }).l.filter((element) => element === value).length);
+    expect(counts).toEqual([4, 4, 4, 4, 4]);
   });
 
-  test("[W5] an equal value somewhere else is a move, and a removal wins over it", () => {
+  test("[W3] an equal value somewhere else is a move, and a removal wins over it", () => {
     expect(
       merged(
         { l: ["a", "b", "c"] },
@@ -180,7 +181,7 @@ describe("changed an array", () => {
 });
 
 describe("assigned an object over an object", () => {
-  test("[W6] only adding, or only removing, is as if done in place", () => {
+  test("[W4] only adding, or only removing, is as if done in place", () => {
     const adding = merged(
       { o: { a: 1 } },
       (data) => (data["o"] = { a: 1, b: 2 }),
@@ -195,7 +196,7 @@ describe("assigned an object over an object", () => {
     expect(removing).toEqual({ o: { a: 1, c: 3 } });
   });
 
-  test("[W6] a nested object that is the one handed out, at the same path, is compared in place and does not count", () => {
+  test("[W4] a nested object that is the one handed out, at the same path, is compared in place and does not count", () => {
     const outcome = merged(
       { o: { inner: { x: 1 }, a: 1 } },
       (data) => {
@@ -207,7 +208,7 @@ describe("assigned an object over an object", () => {
     expect(outcome).toEqual({ o: { inner: { x: 2, y: 3 }, a: 1, b: 2 } });
   });
 
-  test("[W7] over an empty object, or in any other way, replaces it as a unit", () => {
+  test("[W5] over an empty object, or in any other way, replaces it as a unit", () => {
     expect(
       merged(
         { o: {} },
@@ -231,7 +232,7 @@ describe("assigned an object over an object", () => {
     ).toEqual({ o: { a: 2 } });
   });
 
-  test("[W7] emptying an object by assignment removes what it had, and no more", () => {
+  test("[W5] emptying an object by assignment removes what it had, and no more", () => {
     expect(
       merged(
         { o: { a: 1 } },
@@ -243,21 +244,21 @@ describe("assigned an object over an object", () => {
 });
 
 describe("removed or replaced an object while another changed something inside it", () => {
-  test.each(["earlier", "later"])("[W8] [D6] the removal wins, be the change %s", (when) => {
+  test.each(["earlier", "later"])("[W6] [D6] the removal wins, be the change %s", (when) => {
     const change: Edit = (data) => (object(object(data, "o"), "inner")["late"] = 1);
     const remove: Edit = (data) => delete data["o"];
     const before = { o: { inner: { x: 1 } }, p: 1 };
     expect(when === "later" ? merged(before, remove, change) : merged(before, change, remove)).toEqual({ p: 1 });
   });
 
-  test("[W8] [D6] the replacement wins, by a scalar, an array or another object", () => {
+  test("[W6] [D6] the replacement wins, by a scalar, an array or another object", () => {
     const change: Edit = (data) => (object(data, "o")["late"] = 1);
     expect(merged({ o: { x: 1 } }, (data) => (data["o"] = 5), change)).toEqual({ o: 5 });
     expect(merged({ o: { x: 1 } }, (data) => (data["o"] = [1]), change)).toEqual({ o: [1] });
     expect(merged({ o: { x: 1 } }, (data) => (data["o"] = { y: 2 }), change)).toEqual({ o: { y: 2 } });
   });
 
-  test("[W8] removing an element wins over a change inside it", () => {
+  test("[W6] removing an element wins over a change inside it", () => {
     const outcome = merged(
       { l: [{ id: 1 }, { id: 2 }] },
       (data) => list(data, "l").shift(),
@@ -266,7 +267,7 @@ describe("removed or replaced an object while another changed something inside i
     expect(outcome).toEqual({ l: [{ id: 2 }] });
   });
 
-  test("[W8] [D7] removing or assigning a unit wins over a change in place, whichever is later", () => {
+  test("[W6] [D7] removing or assigning a unit wins over a change in place, whichever is later", () => {
     const change: Edit = (data) => (object(data, "user")["late"] = 1);
     const before = { user: { id: 1 } };
     expect(merged(before, (data) => delete data["user"], change)).toEqual({});
@@ -274,13 +275,14 @@ describe("removed or replaced an object while another changed something inside i
     expect(merged(before, (data) => (data["user"] = { id: 2 }), change)).toEqual({ user: { id: 2 } });
   });
 
-  test("[W8] on one node, a slow request that changes what was removed meanwhile changes nothing", () => {
+  test("[W6] on one node, a slow request that changes what was removed meanwhile changes nothing", () => {
     const replica = new TestWorld().replica();
     replica.edit((data) => (data["o"] = { x: 1 }));
     const slow = replica.request();
     object(slow.data, "o")["late"] = 1;
     replica.edit((data) => delete data["o"]);
-    slow.commit();
+    // Nobody would ever see it: nothing is written.
+    expect(slow.commit()).toBeUndefined();
     expect(replica.plain()).toEqual({});
     replica.edit((data) => (data["o"] = { y: 1 }));
     expect(replica.plain()).toEqual({ o: { y: 1 } });
@@ -289,7 +291,7 @@ describe("removed or replaced an object while another changed something inside i
 });
 
 describe("put one object at two places, or moved it", () => {
-  test("[W9] it is a copy at the new place, and each goes its own way", () => {
+  test("[W7] it is a copy at the new place, and each goes its own way", () => {
     const replica = new TestWorld().replica();
     replica.edit((data) => {
       const shared = { x: 1 };
@@ -300,7 +302,7 @@ describe("put one object at two places, or moved it", () => {
     expect(replica.plain()).toEqual({ a: { x: 2 }, b: { x: 1 } });
   });
 
-  test("[W9] two names that were swapped are compared where they are", () => {
+  test("[W7] two names that were swapped are compared where they are", () => {
     const outcome = merged(
       { a: { x: 1 }, b: { x: 2 } },
       (data) => ([data["a"], data["b"]] = [data["b"], data["a"]]),
@@ -309,7 +311,7 @@ describe("put one object at two places, or moved it", () => {
     expect(outcome).toEqual({ a: { x: 2 }, b: { x: 1 } });
   });
 
-  test("[W9] an object twice in one array stays two elements", () => {
+  test("[W7] an object twice in one array stays two elements", () => {
     const replica = new TestWorld().replica();
     replica.edit((data) => (data["l"] = [{ x: 1 }]));
     replica.edit((data) => list(data, "l").push(list(data, "l")[0]));
@@ -319,7 +321,7 @@ describe("put one object at two places, or moved it", () => {
 });
 
 describe("values", () => {
-  test("[V3] what a read gives belongs to its request alone, and cannot pollute a prototype", () => {
+  test("[V1] what a read gives belongs to its request alone, and cannot pollute a prototype", () => {
     const replica = new TestWorld().replica();
     replica.edit((data) => (data["o"] = { list: [1], at: new Date(5), bytes: new Uint8Array([1]), map: new Map([["k", { x: 1 }]]) }));
     const [one, other] = [replica.request(), replica.request()];
@@ -337,7 +339,7 @@ describe("values", () => {
     expect((replica.plain() as { o: { list: number[] } }).o.list).toEqual([1, 2]);
   });
 
-  test("[V3] changing what was assigned after the commit changes nothing that is stored", () => {
+  test("[V1] changing what was assigned after the commit changes nothing that is stored", () => {
     const replica = new TestWorld().replica();
     const given = { x: 1 };
     replica.edit((data) => (data["o"] = given));
@@ -345,7 +347,7 @@ describe("values", () => {
     expect(replica.plain()).toEqual({ o: { x: 1 } });
   });
 
-  test("[W1] a request sees its own writes, before and after its commit", () => {
+  test("[W8] a request sees its own writes, before and after its commit", () => {
     const replica = new TestWorld().replica();
     replica.edit((data) => Object.assign(data, { a: 1, b: { c: 1 } }));
     const { data, ...request } = replica.request();

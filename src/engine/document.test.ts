@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { TestWorld } from "../../test/support/replica.ts";
 import { SessionDocument } from "./document.ts";
+import { applyChange, mergeState } from "./intake.ts";
 import type { Change } from "./record.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 
@@ -113,7 +114,7 @@ describe("writer ids", () => {
     // Loaded by one who thinks the old copy is all there is.
     const document = SessionDocument.load({ ...left.context, writer: () => writer }, copy(old), [writer, lost.previousStamp]);
     expect(document.writer).toBe(writer);
-    expect(document.apply(lost)).toBe("applied");
+    expect(applyChange(document, lost)).toBe("applied");
     expect(document.writer).not.toBe(writer);
   });
 
@@ -124,7 +125,7 @@ describe("writer ids", () => {
     const writer = left.document.writer;
     const lost = written(left.edit((data) => (data["b"] = 2)));
     const document = SessionDocument.load({ ...left.context, writer: () => writer }, copy(old), [writer, lost.previousStamp]);
-    document.merge(left.document.encode());
+    mergeState(document, left.document.encode());
     expect(document.writer).not.toBe(writer);
     left.compact();
     const again = SessionDocument.load({ ...left.context, writer: () => writer }, copy(old), [writer, lost.previousStamp]);
@@ -140,7 +141,7 @@ describe("a document", () => {
     const second = written(left.edit((data) => (data["b"] = 2)));
     const gapped = { epoch: second.epoch, bytes: second.update };
     expect(() => right.restartFrom({ ...right.record(), document: gapped })).toThrow(expect.objectContaining({ code: "RECORD_CORRUPT" }));
-    expect(() => right.document.merge(gapped)).toThrow(expect.objectContaining({ code: "RECORD_CORRUPT" }));
+    expect(() => mergeState(right.document, gapped)).toThrow(expect.objectContaining({ code: "RECORD_CORRUPT" }));
     expect(right.plain()).toEqual({});
     right.check();
   });

@@ -1,22 +1,13 @@
 import * as Y from "yjs";
-import { CellTable, type StoredRow } from "./cell-table.ts";
-import { covers, Layout, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
-import { canonicalRows, emptyGenesis, type Genesis, genesisOf, ROWS_NAME } from "./compaction.ts";
+import type { CellTable, StoredRow } from "./cell-table.ts";
+import { Layout, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
+import { emptyGenesis, type Genesis, genesisOf, ROWS_NAME } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
-import { corrupt, SessionError } from "./errors.ts";
+import { SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import {
-  type Change,
-  compareEpochs,
-  type DocumentRecord,
-  type Dot,
-  type DroppedCells,
-  type Epoch,
-  type Stamp,
-  type WriterId,
-} from "./record.ts";
+import type { Change, DocumentRecord, Dot, DroppedCells, Epoch, Stamp, WriterId } from "./record.ts";
 import { encodeCommitRow, type GenesisHeader } from "./row-codec.ts";
-import { checkPlaces, readTable, readUpdate, type ReadUpdate, stampOf } from "./update-reader.ts";
+import { readTable } from "./update-reader.ts";
 import type { ContainerNode } from "./view.ts";
 
 /** What a document needs from around it. One per engine. */
@@ -32,8 +23,13 @@ export interface DocumentContext {
 /** Cells that one commit writes in one container; all have its dot. */
 export type DraftRow = Row;
 
-/** `state-needed`: a gap, or another epoch; nothing was changed. */
-export type ApplyResult = "applied" | "duplicate" | "state-needed";
+/** What a document is made of: the Yjs document, which of its cells count, and what its genesis says. */
+export interface DocumentParts {
+  readonly ydoc: Y.Doc;
+  readonly table: CellTable;
+  readonly header: GenesisHeader | undefined;
+  readonly context: DocumentContext;
+}
 
 /** Compaction is due when the encoded size passes `factor` × what it could be, plus `bytes` (DESIGN 3.4). */
 export const COMPACT_WHEN_QUIET = { factor: 2, bytes: 1024 };
@@ -78,9 +74,7 @@ export class SessionDocument {
 
   /** A document that holds nothing yet. */
   static create(context: DocumentContext): SessionDocument {
-    const document = new SessionDocument(context, emptyGenesis(context.sha256), new CellTable(), undefined);
-    document.#seenSince = new Set();
-    return document;
+    return SessionDocument.load(context, emptyGenesis(context.sha256));
   }
 
   /**
@@ -98,19 +92,6 @@ export class SessionDocument {
     return document;
   }
 
-  /**
-   * What a record from outside has seen, once everything about its bytes was checked, also what only Yjs can tell.
-   * @throws SessionError RECORD_CORRUPT
-   */
-  static check(
-    context: DocumentContext,
-    record: DocumentRecord,
-  ): { readonly vector: ReadonlyMap<WriterId, Stamp>; readonly latestStamp: Stamp } {
-    const { table, header } = readTable(record.bytes, context.limits);
-    new SessionDocument(context, record, table, header).#hydrated();
-    return table;
-  }
-
   get epoch(): Epoch {
     return this.#epoch;
   }
@@ -126,7 +107,7 @@ export class SessionDocument {
 
   /** Somebody else may have written under this process' writer id meanwhile: `own` is the last commit it is known to have made. */
   continueFrom(own: Dot): void {
-    if (own[0] !== this.#writer || own[1] !== this.#ownStamp) this.#renew();
+    if (own[0] !== this.#writer || own[1] !== this.#ownStamp) this.renew();
   }
 
   get removalFloor(): Stamp {
@@ -146,19 +127,6 @@ export class SessionDocument {
     this.#bytes ??= Y.encodeStateAsUpdate(this.#hydrated());
     this.#sizeBound = this.#bytes.length;
     return { epoch: this.#epoch, bytes: this.#bytes };
-  }
-
-  /** Equal exactly when two documents say the same and have seen the same. */
-  digest(): Uint8Array {
-    const rows = canonicalRows(this.#table);
-    const joined = new Uint8Array(rows.reduce((length, row) => length + row.length + 4, 0));
-    let at = 0;
-    for (const row of rows) {
-      new DataView(joined.buffer).setUint32(at, row.length);
-      joined.set(row, at + 4);
-      at += row.length + 4;
-    }
-    return this.#context.sha256(joined);
   }
 
   /** Whether a container is (still) part of the session: a write into any other would be seen by nobody. */
@@ -211,48 +179,25 @@ export class SessionDocument {
     return { epoch: this.#epoch, writer, previousStamp, stamp, seen, update, dropped };
   }
 
-  /**
-   * Takes in a commit of another replica, if all that it depends on is here.
-   * @throws SessionError RECORD_CORRUPT for a broken change; the document is as it was.
-   */
-  apply(change: Change): ApplyResult {
-    const dot: Dot = [change.writer, change.stamp];
-    if (covers(this.#table.vector, dot)) return "duplicate";
-    if (!this.isNext(change) || compareEpochs(change.epoch, this.#epoch) !== 0) return "state-needed";
-    const ydoc = this.#hydrated();
-    const read = this.#read(change.update);
-    const roots = read.rows.filter((row) => row.decoded.row.containerId === ROOT_CONTAINER);
-    if (roots.length !== 1 || read.rows.some((row) => row.client !== change.writer || stampOf(row) !== change.stamp)) {
-      throw corrupt("a change is not one commit of its writer");
-    }
-    if (change.writer === this.#writer) this.#renew();
-    this.#take(read, change.update);
-    this.#table.see(dot);
-    return "applied";
+  /** What the document is made of, for taking in what others wrote (`intake.ts`). Whoever changes it says so with `tookIn`. */
+  parts(): DocumentParts {
+    return { ydoc: this.#hydrated(), table: this.#table, header: this.#header, context: this.#context };
   }
 
-  /**
-   * Takes in what another replica holds in the same epoch. True when there was something new.
-   * @throws SessionError RECORD_CORRUPT; the document is as it was.
-   */
-  merge(record: DocumentRecord): boolean {
-    if (compareEpochs(record.epoch, this.#epoch) !== 0) throw new SessionError("INVARIANT_BROKEN", "Yjs merges within an epoch only.");
-    const before = this.encode();
-    const stateBefore = Y.encodeStateVector(this.#hydrated());
-    const read = this.#read(record.bytes);
-    if (read.rows.some((row) => row.client === this.#writer)) this.#renew();
-    this.#take(read, record.bytes);
-    if (!this.#isSound()) {
-      this.adopt(before);
-      throw corrupt("its rows do not lie in one list");
-    }
-    const stateAfter = Y.encodeStateVector(this.#hydrated());
-    return stateBefore.length !== stateAfter.length || stateBefore.some((byte, index) => byte !== stateAfter[index]);
+  /** Commits of others came in, as `updateBytes` of Yjs. */
+  tookIn(updateBytes: number, writers: Iterable<WriterId>): void {
+    this.#lastUpdate = undefined;
+    for (const writer of writers) this.#seenSince?.add(writer);
+    this.#changed(updateBytes);
   }
 
-  /** What the document would be after compaction; for merging across epochs, and for sizes. */
-  table(): CellTable {
-    return this.#table;
+  /** Goes on under another writer id: commits under the old one came in that this document does not know. */
+  renew(): void {
+    this.#writer = this.#context.newWriter();
+    this.#ownStamp = 0;
+    this.#versionRow = undefined;
+    this.#seenSince = undefined;
+    if (this.#ydoc !== undefined) this.#ydoc.clientID = this.#writer;
   }
 
   /** Goes on with another genesis, which covers all that this document has seen (the result of `mergeRecords`, or a compaction). */
@@ -306,34 +251,7 @@ export class SessionDocument {
       this.#lastUpdate = update;
     });
     this.#ydoc = ydoc;
-    if (this.#isSound()) return ydoc;
-    this.#ydoc = undefined;
-    throw corrupt("its rows do not lie in one list");
-  }
-
-  /**
-   * Whether Yjs holds what the table holds, and nothing waits for parts that never came. Every check that needs no document is made
-   * before one sees the bytes; this is what remains.
-   */
-  #isSound(): boolean {
-    const { store } = this.#hydrated();
-    const rows = this.#hydrated().getArray(ROWS_NAME);
-    return (
-      store.pendingStructs === null && store.pendingDs === null && rows.length === this.#table.rowCount + Number(this.#header !== undefined)
-    );
-  }
-
-  #read(update: Uint8Array): ReadUpdate {
-    const { store } = this.#hydrated();
-    const read = readUpdate(update, this.#context.limits, (client) => Y.getState(store, client), this.#header);
-    checkPlaces(this.#table, read.rows);
-    const latest = new Map(read.rows.map((row) => [row.client, stampOf(row)]));
-    for (const row of this.#table.deletedRoots(read.deleted)) {
-      // Only a later commit of its writer replaces the row that tells of his latest one.
-      const seen = this.#table.vector.get(row.client) ?? 0;
-      if (row.stamp > 0 && row.stamp === seen && (latest.get(row.client) ?? 0) <= seen) throw corrupt("it takes away a commit");
-    }
-    return read;
+    return ydoc;
   }
 
   /**
@@ -345,23 +263,6 @@ export class SessionDocument {
     const scratch = SessionDocument.load(this.#context, this.encode(), this.own);
     scratch.commit(rows, stamp);
     return scratch.genesis().bytes.length;
-  }
-
-  /** A change is next when it follows the last one of its writer and its author had seen nothing that is missing here. */
-  isNext(change: Change): boolean {
-    const { vector } = this.#table;
-    return (vector.get(change.writer) ?? 0) === change.previousStamp && change.seen.every((dot) => covers(vector, dot));
-  }
-
-  #take({ rows, deleted }: ReadUpdate, update: Uint8Array): void {
-    Y.applyUpdate(this.#hydrated(), update);
-    this.#lastUpdate = undefined;
-    for (const row of rows) {
-      this.#table.add(row.decoded.row, row.client, row.clock, stampOf(row));
-      if (stampOf(row) > 0) this.#seenSince?.add(row.client);
-    }
-    for (const [client, ranges] of deleted) this.#table.removeRanges(client, ranges);
-    this.#changed(update.length);
   }
 
   #changed(addedBytes: number): void {
@@ -402,15 +303,7 @@ export class SessionDocument {
   }
 
   #checkOwnTail(): void {
-    if ((this.#table.vector.get(this.#writer) ?? 0) !== this.#ownStamp) this.#renew();
-  }
-
-  #renew(): void {
-    this.#writer = this.#context.newWriter();
-    this.#ownStamp = 0;
-    this.#versionRow = undefined;
-    this.#seenSince = undefined;
-    if (this.#ydoc !== undefined) this.#ydoc.clientID = this.#writer;
+    if ((this.#table.vector.get(this.#writer) ?? 0) !== this.#ownStamp) this.renew();
   }
 }
 

@@ -117,6 +117,55 @@ describe("going cold", () => {
   });
 });
 
+describe("a state from a peer", () => {
+  test("[D16] that is alive and has no document is refused, and takes nothing away", async () => {
+    const [node, other] = [new TestNode(1), new TestNode(2)];
+    const key = other.create({ a: 1 });
+    const record = await other.record(key);
+    expect(await node.replica.receiveState(key, { ...record, document: undefined })).toMatchObject({ kind: "refused" });
+    await node.replica.receiveState(key, record);
+    expect(await node.replica.receiveState(key, { ...record, document: undefined })).toMatchObject({ kind: "refused" });
+    expect(await node.read(key)).toEqual({ a: 1 });
+  });
+
+  test("[E2] that is ended has no document here, whatever it says", async () => {
+    const [node, other] = [new TestNode(1), new TestNode(2)];
+    const key = other.create({ a: 1 });
+    const record = await other.record(key);
+    await node.replica.receiveState(key, { ...record, envelope: { ...record.envelope, ended: { reason: "destroyed", atMs: 1 } } });
+    expect(await node.read(key)).toBe("ended");
+    expect((await node.replica.record(key))?.document).toBeUndefined();
+  });
+
+  test("[D16] that is broken is refused and told, and the session is as it was", async () => {
+    const [node, other] = [new TestNode(1), new TestNode(2)];
+    const key = node.create({ a: 1 });
+    const before = await node.record(key);
+    await other.replica.receiveState(key, before);
+    await other.write(key, { b: 2 });
+    const { envelope, document } = await other.record(key);
+    const broken = { envelope, document: document && { ...document, bytes: document.bytes.slice(0, -3) } };
+    expect(await node.replica.receiveState(key, broken)).toEqual({ kind: "refused", ahead: false });
+    expect(await node.replica.receiveState(key, { envelope: { ...envelope, key: "BAAAAAAAAAAAAAAAAAAAAA" }, document })).toMatchObject({
+      kind: "refused",
+    });
+    expect(node.events.map(({ type }) => type)).toEqual(["input-refused", "input-refused"]);
+    expect(await node.record(key)).toEqual(before);
+  });
+
+  test("[D16] that a fetch brings broken counts as not sent", async () => {
+    const [node, other] = [new TestNode(1), new TestNode(2)];
+    const key = other.create({ a: 1 });
+    const { envelope, document } = await other.record(key);
+    node.link.answer = async () => ({
+      kind: "found",
+      record: { envelope, document: document && { ...document, bytes: document.bytes.slice(0, -3) } },
+    });
+    await expect(node.read(key)).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" });
+    expect(node.events.map(({ type }) => type)).toEqual(["input-refused"]);
+  });
+});
+
 describe("touches", () => {
   test("[E4] one dated more than ε ahead is refused and told, one within ε is taken", async () => {
     const node = new TestNode(1, { epsilonMs: 2_000 });
@@ -184,7 +233,7 @@ describe("touches", () => {
 });
 
 describe("a request", () => {
-  test("[W2] that changed nothing writes nothing, sends nothing and stores nothing", async () => {
+  test("[W9] that changed nothing writes nothing, sends nothing and stores nothing", async () => {
     const node = new TestNode(1);
     const key = node.create({ a: { b: [1] } });
     const before = await node.record(key);
@@ -202,7 +251,7 @@ describe("a request", () => {
     expect(node.link.outbox.length).toBe(sent);
   });
 
-  test("[W1] that forgets its edits sees what the session holds now", async () => {
+  test("[W8] that forgets its edits sees what the session holds now", async () => {
     const node = new TestNode(1);
     const key = node.create({ a: 1 });
     const session = await node.open(key);
@@ -228,7 +277,7 @@ describe("a request", () => {
     expect(await node.read(key)).toBe("ended");
   });
 
-  test("[V5] no event or error holds the id, and no error the key", async () => {
+  test("[V6] no event or error holds the id, and no error the key", async () => {
     const node = new TestNode(1);
     const id = node.engine.issueId();
     const session = node.engine.draft();

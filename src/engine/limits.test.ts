@@ -26,7 +26,7 @@ function codeOf(run: () => void): string {
 }
 
 describe("crossing a limit", () => {
-  test("[V4] attributes: one too many is an error, and the session is as it was", async () => {
+  test("[V5] attributes: one too many is an error, and the session is as it was", async () => {
     const { node, session, key } = await sessionWith({ attributeCount: 3 });
     const before = await node.record(key);
     for (let index = 0; index < 3; index++) session.set(`n${index}`, index);
@@ -37,7 +37,7 @@ describe("crossing a limit", () => {
     expect(await node.read(key)).toEqual({ kept: 1, n0: 0, n1: 1 });
   });
 
-  test("[V4] [V5] one value: too many bytes, as one string, or in many small parts", async () => {
+  test("[V5] [V6] one value: too many bytes, as one string, or in many small parts", async () => {
     const { node, session, key } = await sessionWith({ valueBytes: 1_000 });
     const before = await node.record(key);
     for (const value of [SECRET.repeat(100), Array.from({ length: 900 }, () => 1_000_000), { deep: { text: SECRET.repeat(50) } }]) {
@@ -49,7 +49,7 @@ describe("crossing a limit", () => {
     expect(session.commit()).toBe("committed");
   });
 
-  test("[V4] an attribute that grows in place, by an element or a property, counts as a whole", async () => {
+  test("[V5] an attribute that grows in place, by an element or a property, counts as a whole", async () => {
     const { node, session, key } = await sessionWith({ valueBytes: 1_000 }, { list: ["x".repeat(600)], o: { a: "x".repeat(600) } });
     const before = await node.record(key);
     (session.get("list") as string[]).push("y".repeat(600));
@@ -60,7 +60,7 @@ describe("crossing a limit", () => {
     expect(await node.record(key)).toEqual(before);
   });
 
-  test("[V4] the session: many values that are small enough each", async () => {
+  test("[V5] the session: many values that are small enough each", async () => {
     const { node, session, key } = await sessionWith({ sessionBytes: 5_000 });
     for (let index = 0; index < 4; index++) {
       session.set(`n${index}`, "x".repeat(1_000));
@@ -76,7 +76,7 @@ describe("crossing a limit", () => {
     expect(session.commit()).toBe("committed");
   });
 
-  test("[V4] a session is measured by what it holds, not by the history of how it came about", async () => {
+  test("[V5] a session is measured by what it holds, not by the history of how it came about", async () => {
     const { node, session, key } = await sessionWith({ sessionBytes: 3_000 });
     for (let index = 0; index < 300; index++) {
       session.set("n", `${index} `.repeat(100));
@@ -85,7 +85,7 @@ describe("crossing a limit", () => {
     expect((await node.record(key)).document?.bytes.length).toBeLessThanOrEqual(3_000 * 3);
   });
 
-  test("[V4] a session that grew too large by a merge can be made smaller again", async () => {
+  test("[V5] a session that grew too large by a merge can be made smaller again", async () => {
     const limits = { sessionBytes: 5_000 };
     const [left, right] = [new TestNode(1, { limits }), new TestNode(2, { limits })];
     const key = left.create({ a: 1 });
@@ -101,7 +101,7 @@ describe("crossing a limit", () => {
     expect(codeOf(() => session.commit())).toBe("LIMIT_EXCEEDED");
   });
 
-  test("[V4] an attribute that grew too large by a merge can be made smaller again", async () => {
+  test("[V5] an attribute that grew too large by a merge can be made smaller again", async () => {
     const limits = { valueBytes: 1_000 };
     const [left, right] = [new TestNode(1, { limits }), new TestNode(2, { limits })];
     const key = left.create({ l: [1] });
@@ -119,7 +119,7 @@ describe("crossing a limit", () => {
     expect(codeOf(() => session.commit())).toBe("LIMIT_EXCEEDED");
   });
 
-  test("[V4] names: an attribute's and one inside", async () => {
+  test("[V4] [V5] names: an attribute's and one inside", async () => {
     const { node, session, key } = await sessionWith({ nameBytes: 8 });
     const before = await node.record(key);
     expect(codeOf(() => session.set("ninechars", 1))).toBe("ATTRIBUTE_NAME_REFUSED");
@@ -134,7 +134,7 @@ describe("crossing a limit", () => {
     expect(before).not.toEqual(await node.record(key));
   });
 
-  test("[V4] [V2] depth: too deep, and for ever", async () => {
+  test("[V5] [V2] depth: too deep, and for ever", async () => {
     const { node, session, key } = await sessionWith({ depth: 3 });
     const before = await node.record(key);
     session.set("o", [[[[1]]]]);
@@ -149,7 +149,7 @@ describe("crossing a limit", () => {
     expect(await node.read(key)).toEqual({ kept: 1, o: [[[1]]] });
   });
 
-  test("[V4] a draft that crosses a limit does not begin to exist", async () => {
+  test("[V5] a draft that crosses a limit does not begin to exist", async () => {
     const node = new TestNode(1, { limits: { valueBytes: 100 } });
     const session = node.engine.draft();
     session.identify(node.engine.issueId());
@@ -160,7 +160,7 @@ describe("crossing a limit", () => {
     expect(node.link.outbox).toEqual([]);
   });
 
-  test("[V4] one bad value among good ones keeps all of them out", async () => {
+  test("[V5] one bad value among good ones keeps all of them out", async () => {
     const { node, session, key } = await sessionWith({});
     session.set("good", 1);
     session.set("bad", () => SECRET);
@@ -173,7 +173,7 @@ describe("crossing a limit", () => {
 });
 
 test.each(["idleTimeoutMs", "absoluteTimeoutMs", "epsilonMs"] as const)(
-  "[V4] the option %s refuses what is no number in its range",
+  "[V5] the option %s refuses what is no number in its range",
   (name) => {
     for (const value of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => new TestNode(1, { [name]: value })).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));

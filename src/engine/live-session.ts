@@ -1,7 +1,7 @@
 import { type Envelope, joinEnvelopes, sameEnvelope } from "./envelope.ts";
 import type { SessionDocument } from "./document.ts";
 import { type MergeContext, mergeDocuments } from "./merge-records.ts";
-import { compareEpochs, type DocumentRecord, type SessionKey, type SessionRecord } from "./record.ts";
+import type { DocumentRecord, SessionKey, SessionRecord } from "./record.ts";
 
 /** A session in memory. The registry is the only one to make these; there is one a key at any time. */
 export class LiveSession {
@@ -38,13 +38,13 @@ export class LiveSession {
    * Merges in what another copy of the session says. True when that changed anything.
    * @throws SessionError RECORD_CORRUPT; the session is as it was, but for its envelope
    */
-  takeIn(record: SessionRecord, context: MergeContext): boolean {
+  takeIn(record: SessionRecord, merge: (document: SessionDocument, record: DocumentRecord) => boolean): boolean {
     const before = this.envelope;
     this.envelope = joinEnvelopes(before, record.envelope);
     const isEnvelopeChanged = !sameEnvelope(before, this.envelope);
     if (this.envelope.ended !== undefined) this.document = undefined;
     if (this.document === undefined || record.document === undefined) return isEnvelopeChanged;
-    return mergeInto(this.document, record.document, context) || isEnvelopeChanged;
+    return merge(this.document, record.document) || isEnvelopeChanged;
   }
 
   record(): SessionRecord {
@@ -52,10 +52,11 @@ export class LiveSession {
   }
 }
 
-function mergeInto(document: SessionDocument, record: DocumentRecord, context: MergeContext): boolean {
-  if (compareEpochs(document.epoch, record.epoch) === 0) return document.merge(record);
-  const merged = mergeDocuments(document.encode(), record, context);
-  if (compareEpochs(merged.epoch, document.epoch) === 0) return false;
+/** Merges a document that the engine trusts, of any epoch. True when that changed anything. */
+export function mergeTrusted(document: SessionDocument, record: DocumentRecord, context: MergeContext): boolean {
+  const before = document.encode();
+  const merged = mergeDocuments(before, record, context);
+  if (merged === before) return false;
   document.adopt(merged);
   return true;
 }

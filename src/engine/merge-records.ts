@@ -4,10 +4,9 @@ import { type Cell, covers, type Row } from "./cells.ts";
 import { canonicalRows, genesisOf } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
 import { joinEnvelopes } from "./envelope.ts";
-import { SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import { type Change, compareEpochs, type DocumentRecord, type SessionRecord } from "./record.ts";
-import { checkPlaces, readTable, readUpdate } from "./update-reader.ts";
+import { compareEpochs, type DocumentRecord, type SessionRecord } from "./record.ts";
+import { readTable } from "./update-reader.ts";
 
 /** What merging needs from around it. */
 export interface MergeContext {
@@ -36,35 +35,9 @@ export function mergeDocuments(left: DocumentRecord, right: DocumentRecord, cont
 }
 
 /**
- * A late change: one commit that was made in a lower epoch than the document's. Its cells and the keys that it dropped are all
- * that is needed. The caller has checked that it is next (contiguous, and nothing that its author saw is missing).
- */
-export function joinChange(document: DocumentRecord, change: Change, context: MergeContext): DocumentRecord {
-  const { table } = readTable(document.bytes, context.limits);
-  const after = copyTable(table, (row, cell) =>
-    change.dropped.every(
-      ({ containerId, writer, stamp }) => containerId !== row.containerId || writer !== cell.writer || stamp !== cell.stamp,
-    ),
-  );
-  // The clock of the update belongs to the other epoch: whatever it starts with is its beginning here.
-  const read = readUpdate(change.update, context.limits, (client) => (client === change.writer ? firstClock(change) : Infinity));
-  checkPlaces(after, read.rows);
-  for (const { decoded, client, clock } of read.rows) {
-    if (client === change.writer && decoded.type === "commit" && decoded.stamp === change.stamp) {
-      after.add(decoded.row, client, clock, change.stamp);
-    }
-  }
-  after.see([change.writer, change.stamp]);
-  return joined(after, table, document, context);
-}
-
-/**
  * The join of two sets of cells: one that only one side has is kept if the other side has not seen its dot, dropped if it has.
  */
 function joinTables(left: CellTable, right: CellTable): CellTable {
-  if (left.conflictsWith(right.countingRows())) {
-    throw new SessionError("RECORD_CORRUPT", "Two copies of a session use a container in two ways; neither was changed.");
-  }
   const leftKeys = keysOf(left);
   const rightKeys = keysOf(right);
   const after = copyTable(left, (row, cell) => rightKeys.has(keyOf(row, cell)) || !covers(right.vector, [cell.writer, cell.stamp]));
@@ -80,8 +53,7 @@ function joinTables(left: CellTable, right: CellTable): CellTable {
 
 function mergeWithinEpoch(left: DocumentRecord, right: DocumentRecord, context: MergeContext): DocumentRecord {
   if (sameBytes(left.bytes, right.bytes)) return left;
-  readTable(left.bytes, context.limits);
-  readTable(right.bytes, context.limits);
+  for (const { bytes } of [left, right]) readTable(bytes, context.limits);
   const doc = new Y.Doc({ guid: "" });
   Y.applyUpdate(doc, left.bytes);
   Y.applyUpdate(doc, right.bytes);
@@ -91,14 +63,14 @@ function mergeWithinEpoch(left: DocumentRecord, right: DocumentRecord, context: 
 }
 
 /** If the join says no more than the higher document, that one is adopted; otherwise it becomes a new genesis above both. */
-function joined(join: CellTable, higherTable: CellTable, higher: DocumentRecord, context: MergeContext): DocumentRecord {
+export function joined(join: CellTable, higherTable: CellTable, higher: DocumentRecord, context: MergeContext): DocumentRecord {
   const joinRows = canonicalRows(join);
   const higherRows = canonicalRows(higherTable);
   const same = joinRows.length === higherRows.length && joinRows.every((row, index) => sameBytes(row, higherRows[index]));
   return same ? higher : genesisOf(join, higher.epoch.counter + 1, context.sha256);
 }
 
-function copyTable(table: CellTable, keep: (row: Row, cell: Cell) => boolean): CellTable {
+export function copyTable(table: CellTable, keep: (row: Row, cell: Cell) => boolean): CellTable {
   const copy = new CellTable();
   let clock = 0;
   for (const row of table.countingRows()) {
@@ -118,13 +90,6 @@ function keysOf(table: CellTable): Set<string> {
 
 function keyOf(row: Row, cell: Cell): string {
   return `${row.containerId}\0${cell.property}\0${cell.writer}\0${cell.stamp}`;
-}
-
-function firstClock(change: Change): number {
-  let first = Infinity;
-  for (const struct of Y.decodeUpdate(change.update).structs)
-    if (struct.id.client === change.writer) first = Math.min(first, struct.id.clock);
-  return first;
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array | undefined): boolean {

@@ -1,11 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { exchange, TestNode } from "../../test/support/engine-network.ts";
-import { settle } from "../../test/support/manual-runtime.ts";
+import { settle, sha256 } from "../../test/support/manual-runtime.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
-import { sha256 } from "../../test/support/manual-runtime.ts";
 import type { SessionKey, SessionRecord } from "./record.ts";
 import type { FetchAnswer } from "./replication.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -310,6 +310,26 @@ describe("closing", () => {
     await expect(node.engine.open(key)).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
     await expect(node.engine.end(key, "destroyed")).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
     await node.engine.close();
+  });
+
+  test("[R5] a process that made, used and closed an engine, or never closed it, ends by itself", () => {
+    const run = (lines: string): string => {
+      const source = `import { createEngine } from ${JSON.stringify(new URL("../runtime/create-engine.ts", import.meta.url).href)};
+        const engine = createEngine();
+        const session = engine.draft();
+        session.identify(engine.issueId());
+        session.set("a", "x".repeat(5000));
+        session.commit();
+        ${lines}`;
+      return execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], {
+        encoding: "utf8",
+        timeout: 20_000,
+      });
+    };
+    expect(run("await engine.close(); process.on('exit', (code) => console.log(code, process.getActiveResourcesInfo().join()));")).toMatch(
+      /^0 (?!.*Timeout)/,
+    );
+    expect(run("process.on('exit', (code) => console.log(code));")).toBe("0\n");
   });
 
   test("[R5] a slow request that commits after the close is refused, and nothing breaks", async () => {

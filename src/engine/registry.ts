@@ -4,7 +4,7 @@ import type { Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
 import type { Limits } from "./limits.ts";
-import { LiveSession } from "./live-session.ts";
+import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
 import type { Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { FetchAnswer } from "./replication.ts";
@@ -50,6 +50,8 @@ interface Cold {
  * least recently used go cold; cold ones rest in the store and are remembered here; the others are gone.
  */
 export class Registry {
+  /** What may be taken of a record that a peer sent; throws when it is broken. Set by whoever lets peers in. */
+  check: (record: SessionRecord) => SessionRecord = (record) => record;
   readonly #options: RegistryOptions;
   /** Live and ended sessions in memory, least recently used first. */
   readonly #hot = new Map<SessionKey, LiveSession>();
@@ -193,7 +195,8 @@ export class Registry {
     // While this waited, the session may have come in another way: from a peer, or newly created.
     const hot = this.#hot.get(key);
     if (hot !== undefined) {
-      if (record !== undefined && hot.takeIn(record, this.#options.context)) void this.changed(hot);
+      if (record !== undefined && hot.takeIn(record, (ours, theirs) => mergeTrusted(ours, theirs, this.#options.context)))
+        void this.changed(hot);
       return hot;
     }
     if (record === undefined) {
@@ -214,8 +217,7 @@ export class Registry {
   /** What a peer sent, unless it is broken: then it counts as not sent. */
   #checked(record: SessionRecord): SessionRecord | undefined {
     try {
-      if (record.document !== undefined) SessionDocument.check(this.#options.context, record.document);
-      return record;
+      return this.check(record);
     } catch (error) {
       this.#options.onEvent({ type: "input-refused", key: record.envelope.key, error });
       return undefined;

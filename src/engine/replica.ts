@@ -1,12 +1,21 @@
+import type { CellTable } from "./cell-table.ts";
 import { covers } from "./cells.ts";
 import { type DocumentContext, SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
 import { isHostileStamp, stampMs } from "./hybrid-clock.ts";
-import type { LiveSession } from "./live-session.ts";
-import { joinChange } from "./merge-records.ts";
-import { type Change, compareEpochs, type SessionKey, type SessionRecord, type Stamp, type WriterId } from "./record.ts";
+import { applyChange, checkDocument, checkPlaces, mergeState } from "./intake.ts";
+import { type LiveSession, mergeTrusted } from "./live-session.ts";
+import {
+  type Change,
+  compareEpochs,
+  type DocumentRecord,
+  type SessionKey,
+  type SessionRecord,
+  type Stamp,
+  type WriterId,
+} from "./record.ts";
 import type { Registry } from "./registry.ts";
 import type { ChangeReceipt, Replica, StateReceipt } from "./replication.ts";
 
@@ -34,6 +43,10 @@ class EngineReplica implements Replica {
   constructor(host: ReplicaHost) {
     this.#host = host;
     this.#registry = host.registry;
+    this.#registry.check = (record) => {
+      this.#checked(record);
+      return withoutDocumentOfEnded(record);
+    };
   }
 
   heldKeys(): Iterable<SessionKey> {
@@ -47,10 +60,10 @@ class EngineReplica implements Replica {
   async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
     try {
       if (record.envelope.key !== key) throw corrupt("it was sent under another key");
-      const received = { envelope: this.#withoutFutureTouch(record.envelope), document: record.document };
-      const vector = this.#checkedVector(received);
+      const received = withoutDocumentOfEnded({ ...record, envelope: this.#withoutFutureTouch(record.envelope) });
+      const theirs = this.#checked(received);
       return await this.#with(key, (live) => {
-        if (live !== undefined) return this.#merge(live, received, vector);
+        if (live !== undefined) return this.#merge(live, received, theirs);
         void this.#add(received);
         return { kind: "merged", ahead: false };
       });
@@ -87,7 +100,7 @@ class EngineReplica implements Replica {
     const end = { envelope, document: undefined };
     const storing = (live: LiveSession | undefined): Promise<void> => {
       if (live === undefined) return this.#add(end);
-      live.takeIn(end, this.#host.context);
+      live.takeIn(end, () => false);
       return this.#registry.changed(live);
     };
     // What cannot be loaded is ended all the same: an end needs nothing of what it ends.
@@ -111,20 +124,20 @@ class EngineReplica implements Replica {
     );
   }
 
-  #merge(live: LiveSession, record: SessionRecord, theirs: ReadonlyMap<WriterId, Stamp> | undefined): StateReceipt {
-    const isChanged = live.takeIn(record, this.#host.context);
+  #merge(live: LiveSession, record: SessionRecord, theirs: CellTable | undefined): StateReceipt {
+    const isChanged = live.takeIn(record, (document, theirDocument) => this.#mergeDocument(document, theirDocument, theirs));
     if (isChanged) {
       this.#host.documentChanged(live);
       void this.#registry.changed(live);
     }
-    return { kind: isChanged ? "merged" : "unchanged", ahead: isMore(live, record, theirs) };
+    return { kind: isChanged ? "merged" : "unchanged", ahead: isMore(live, record, theirs?.vector) };
   }
 
   #take(live: LiveSession, change: Change): ChangeReceipt {
     const { key, envelope, document } = live;
     if (document === undefined) return "ended";
     if (isHostileStamp(change.stamp, envelope.createdAtMs, envelope.deadlineMs)) throw corrupt("a change is stamped after its end");
-    const receipt = this.#apply(document, change);
+    const receipt = applyChange(document, change);
     if (receipt === "applied" || receipt === "joined") {
       this.#isAhead(key, envelope.createdAtMs + stampMs(change.stamp));
       this.#host.documentChanged(live);
@@ -133,23 +146,21 @@ class EngineReplica implements Replica {
     return receipt;
   }
 
-  #apply(document: SessionDocument, change: Change): ChangeReceipt {
-    const order = compareEpochs(change.epoch, document.epoch);
-    if (order === 0) return document.apply(change);
-    if (covers(document.vector, [change.writer, change.stamp])) return "duplicate";
-    if (order > 0 || !document.isNext(change)) return "state-needed";
-    document.adopt(joinChange(document.encode(), change, this.#host.context));
-    return "joined";
+  #mergeDocument(ours: SessionDocument, document: DocumentRecord, theirs: CellTable | undefined): boolean {
+    if (compareEpochs(ours.epoch, document.epoch) === 0) return mergeState(ours, document);
+    if (theirs !== undefined) checkPlaces(ours.parts().table, theirs.countingRows());
+    return mergeTrusted(ours, document, this.#host.context);
   }
 
-  /** What the sender of a record has seen. */
-  #checkedVector({ envelope, document }: SessionRecord): ReadonlyMap<WriterId, Stamp> | undefined {
+  /** The cells of a document that a peer sent. */
+  #checked({ envelope, document }: SessionRecord): CellTable | undefined {
+    if (document === undefined && envelope.ended === undefined) throw corrupt("it is alive and holds nothing");
     if (document === undefined) return undefined;
-    const { latestStamp, vector } = SessionDocument.check(this.#host.context, document);
-    if (latestStamp > 0 && isHostileStamp(latestStamp, envelope.createdAtMs, envelope.deadlineMs)) {
+    const table = checkDocument(this.#host.context, document);
+    if (table.latestStamp > 0 && isHostileStamp(table.latestStamp, envelope.createdAtMs, envelope.deadlineMs)) {
       throw corrupt("it holds a commit from after its end");
     }
-    return vector;
+    return table;
   }
 
   /** A touch that is dated ahead of this clock by more than ε is refused, not clamped: clamping walks it forward for ever. */
@@ -163,6 +174,11 @@ class EngineReplica implements Replica {
     this.#host.onEvent({ type: "clock-fault", key, aheadMs });
     return true;
   }
+}
+
+/** What is left of a session that ended is that it did. */
+function withoutDocumentOfEnded(record: SessionRecord): SessionRecord {
+  return record.envelope.ended === undefined ? record : { envelope: record.envelope, document: undefined };
 }
 
 /** Whether a session says more than a record of it, or says it in another epoch. */

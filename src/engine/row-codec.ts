@@ -14,8 +14,7 @@ import {
 import { corrupt, SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Dot, Stamp, WriterId } from "./record.ts";
-import { readText, writeText } from "./text-codec.ts";
-import { readValue, writeValue } from "./value-codec.ts";
+import { emptied, readValue, writeValue } from "./value-codec.ts";
 import { checkName } from "./values.ts";
 
 /*
@@ -65,7 +64,7 @@ export function encodeCommitRow(stamp: Stamp, containerId: string, layout: Layou
   for (const cell of cells) {
     encoding.writeUint8(encoder, cell.kind);
     writeProperty(encoder, layout, cell);
-    if (layout === Layout.elements && cell.kind !== CellKind.removed) writeText(encoder, cell.position);
+    if (layout === Layout.elements && cell.kind !== CellKind.removed) encoding.writeVarString(encoder, cell.position);
     if (cell.kind === CellKind.value) writeValue(encoder, cell.content ?? null);
     else if (isContainerKind(cell.kind)) encoding.writeUint8Array(encoder, fromHex(cell.content as string));
   }
@@ -105,7 +104,7 @@ export function encodeGenesisRow(
       encoding.writeVarUint(encoder, cell.stamp);
     }
     writeProperty(encoder, row.layout, cell);
-    if (hasPosition && !isNext) writeText(encoder, cell.position);
+    if (hasPosition && !isNext) encoding.writeVarString(encoder, cell.position);
     if (cell.kind === CellKind.value) writeValue(encoder, cell.content ?? null);
     else if (isContainerKind(cell.kind)) encoding.writeVarUint(encoder, numberOf(containerNumbers, cell.content as string));
     previous = cell;
@@ -127,11 +126,10 @@ export function decodeRow(bytes: Uint8Array, writer: WriterId, header: GenesisHe
 }
 
 /** One encoder serves every row: a row is written in one go, and copied out of it. */
-const sharedEncoder = encoding.createEncoder();
+let sharedEncoder = encoding.createEncoder();
 
 function emptyEncoder(): encoding.Encoder {
-  sharedEncoder.cpos = 0;
-  if (sharedEncoder.bufs.length > 0) sharedEncoder.bufs = [];
+  sharedEncoder = emptied(sharedEncoder);
   return sharedEncoder;
 }
 
@@ -216,7 +214,7 @@ function positionAfter(previous: Cell | undefined): string {
 }
 
 function writeProperty(encoder: encoding.Encoder, layout: Layout, cell: CellContent): void {
-  if (layout === Layout.named) writeText(encoder, cell.property);
+  if (layout === Layout.named) encoding.writeVarString(encoder, cell.property);
   else if (layout === Layout.writers) encoding.writeVarUint(encoder, Number(cell.property));
   else {
     const number = elementNumber(cell.kind === CellKind.position ? cell.property.slice(1) : cell.property);
@@ -228,7 +226,7 @@ function writeProperty(encoder: encoding.Encoder, layout: Layout, cell: CellCont
 function readProperty(decoder: decoding.Decoder, layout: Layout, kind: number, limits: Limits): { property: string; kind: CellKind } {
   if (kind > CellKind.position || (kind === CellKind.position && layout !== Layout.elements)) throw corrupt("kind");
   if (layout === Layout.named) {
-    const property = readText(decoder);
+    const property = decoding.readVarString(decoder);
     checkName(property, limits);
     return { property, kind: kind as CellKind };
   }
@@ -239,8 +237,8 @@ function readProperty(decoder: decoding.Decoder, layout: Layout, kind: number, l
 }
 
 function readPosition(decoder: decoding.Decoder, limits: Limits): string {
-  const position = readText(decoder);
-  if (position.length > limits.nameBytes * 8) throw corrupt("position");
+  const position = decoding.readVarString(decoder);
+  if (position.length > limits.nameBytes * 8 || !/^[0-9A-Za-z]+$/.test(position)) throw corrupt("position");
   nextPosition(position);
   return position;
 }

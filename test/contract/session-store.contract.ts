@@ -8,7 +8,7 @@ import { TestWorld } from "../support/replica.ts";
 export interface StoreUnderTest {
   readonly store: SessionStore;
   /** What the store of a process finds that starts where this one stopped without notice. Stores that do not last leave it out. */
-  reopen?(): Promise<SessionStore>;
+  readonly reopen?: () => Promise<SessionStore>;
 }
 
 const KEYS = ["AAAAAAAAAAAAAAAAAAAAAA", "BAAAAAAAAAAAAAAAAAAAAA", "CAAAAAAAAAAAAAAAAAAAAA"] as const;
@@ -16,7 +16,7 @@ const NEVER_MS = 2 ** 40;
 
 /** The laws of `SessionStore`; see src/engine/session-store.ts. `open` gives an empty store. */
 export function sessionStoreContract(name: string, open: (context: MergeContext) => Promise<StoreUnderTest> | StoreUnderTest): void {
-  describe(name, () => {
+  describe(`a session store: ${name}`, () => {
     const opened: SessionStore[] = [];
     const world = new TestWorld();
     const { context } = world.replica();

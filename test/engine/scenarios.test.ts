@@ -14,7 +14,7 @@ type Named<Letters extends string> = Letters extends `${infer First}${infer Rest
 
 /** Replicas of one session by name, a letter each. */
 function named<Letters extends string>(letters: Letters, made = new TestWorld()): Named<Letters> {
-  return Object.fromEntries([...letters].map((letter) => [letter, made.replica()])) as Named<Letters>;
+  return Object.fromEntries(Array.from(letters, (letter) => [letter, made.replica()])) as Named<Letters>;
 }
 
 function usersOf(isUnit: boolean): Named<"ABDZ"> {

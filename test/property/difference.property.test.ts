@@ -24,7 +24,7 @@ function stored(data: Data): Plain {
 }
 
 describe("a difference, applied", () => {
-  test("[W1] [V1] assigning any value over any other always gives that value", () => {
+  test("[W8] [V1] assigning any value over any other always gives that value", () => {
     fc.assert(
       fc.property(storableValue, storableValue, (before, after) => {
         const replica = replicaWith({ it: before });
@@ -36,7 +36,7 @@ describe("a difference, applied", () => {
     );
   });
 
-  test("[W1] any mutations in place, at any depth, always do what they do to plain objects", () => {
+  test("[W8] any mutations in place, at any depth, always do what they do to plain objects", () => {
     fc.assert(
       fc.property(wildAttributes, edits, (before, todo) => {
         const replica = replicaWith(before);
@@ -51,7 +51,7 @@ describe("a difference, applied", () => {
     );
   });
 
-  test("[W1] several commits of one request always do what they do to plain objects", () => {
+  test("[W8] several commits of one request always do what they do to plain objects", () => {
     fc.assert(
       fc.property(wildAttributes, fc.array(edits, { minLength: 2, maxLength: 4 }), (before, commits) => {
         const replica = replicaWith(before);
@@ -68,7 +68,7 @@ describe("a difference, applied", () => {
     );
   });
 
-  test("[W1] a request that goes on after a commit, while others write elsewhere, never loses or repeats what it wrote", () => {
+  test("[W8] a request that goes on after a commit, while others write elsewhere, never loses or repeats what it wrote", () => {
     fc.assert(
       fc.property(wildAttributes, fc.array(edits, { minLength: 2, maxLength: 4 }), (before, commits) => {
         const replica = replicaWith(before);
@@ -87,9 +87,9 @@ describe("a difference, applied", () => {
     );
   });
 
-  test("[W2] a request that changed nothing always writes nothing: reading, assigning what is there, or an equal copy", () => {
+  test("[W9] a request that changed nothing always writes nothing: reading, assigning what is there, or an equal copy", () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.constantFrom("a", "b", "user"), storableValue, { noNullPrototype: true }), (before) => {
+      fc.property(fc.dictionary(fc.constantFrom("a", "user"), storableValue, { maxKeys: 2, noNullPrototype: true }), (before) => {
         const replica = replicaWith(before);
         const record = replica.record();
         expect(
@@ -99,7 +99,7 @@ describe("a difference, applied", () => {
         ).toBeUndefined();
         expect(
           replica.edit((data) => {
-            for (const name of Object.keys(data)) data[name] = data[name];
+            for (const [name, value] of Object.entries({ ...data })) data[name] = value;
           }),
         ).toBeUndefined();
         expect(replica.edit((data) => Object.assign(data, structuredClone(before)))).toBeUndefined();
@@ -126,27 +126,35 @@ describe("a difference, applied", () => {
 });
 
 describe("two requests at once", () => {
-  test("[D1] [W8] whatever two replicas do at once, they always converge, by changes or by states, compacted or not", () => {
+  test("[D1] [W6] whatever two replicas do at once, they always converge, by changes or by states, compacted or not", () => {
     fc.assert(
-      fc.property(wildAttributes, edits, edits, fc.boolean(), fc.boolean(), fc.boolean(), (before, ours, theirs, compactOurs, compactTheirs, byChange) => {
-        const left = replicaWith(before);
-        const right = left.world.replica();
-        right.take(left.record());
-        const changes = [
-          left.edit((data) => ours.forEach((one) => doWild(data, one)), 10),
-          right.edit((data) => theirs.forEach((one) => doWild(data, one)), 11),
-        ];
-        if (compactOurs) left.compact();
-        if (compactTheirs) right.compact();
-        if (byChange) {
-          if (changes[1] !== undefined) left.apply(changes[1]);
-          if (changes[0] !== undefined) right.apply(changes[0]);
-        }
-        sync(left, right);
-        expect(left.plain()).toEqual(right.plain());
-        expect(left.digest()).toBe(right.digest());
-        left.check();
-      }),
+      fc.property(
+        wildAttributes,
+        edits,
+        edits,
+        fc.boolean(),
+        fc.boolean(),
+        fc.boolean(),
+        (before, ours, theirs, compactOurs, compactTheirs, byChange) => {
+          const left = replicaWith(before);
+          const right = left.world.replica();
+          right.take(left.record());
+          const changes = [
+            left.edit((data) => ours.forEach((one) => doWild(data, one)), 10),
+            right.edit((data) => theirs.forEach((one) => doWild(data, one)), 11),
+          ];
+          if (compactOurs) left.compact();
+          if (compactTheirs) right.compact();
+          if (byChange) {
+            if (changes[1] !== undefined) left.apply(changes[1]);
+            if (changes[0] !== undefined) right.apply(changes[0]);
+          }
+          sync(left, right);
+          expect(left.plain()).toEqual(right.plain());
+          expect(left.digest()).toBe(right.digest());
+          left.check();
+        },
+      ),
     );
   });
 
@@ -177,7 +185,7 @@ describe("two requests at once", () => {
     );
   });
 
-  test("[W3] of properties that only one of them wrote, at any depth in place, none is ever lost", () => {
+  test("[W1] of properties that only one of them wrote, at any depth in place, none is ever lost", () => {
     const depth = fc.integer({ min: 0, max: 4 });
     fc.assert(
       fc.property(depth, depth, fc.boolean(), (ours, theirs, compact) => {
@@ -194,7 +202,7 @@ describe("two requests at once", () => {
     );
   });
 
-  test("[W4] [D5] first creations at one place always keep the properties of both, also inside elements and compacted apart", () => {
+  test("[W2] [D5] first creations at one place always keep the properties of both, also inside elements and compacted apart", () => {
     const object = fc.dictionary(fc.constantFrom("a", "b", "c", "d"), fc.constantFrom(1, 2, 3), { noNullPrototype: true });
     fc.assert(
       fc.property(object, object, fc.boolean(), (ours, theirs, compact) => {
@@ -212,9 +220,13 @@ describe("two requests at once", () => {
     );
   });
 
-  test("[D8] [W5] of a list both changed, what was inserted is there once, what was removed is gone, what stayed is in order", () => {
+  test("[D8] [W3] of a list both changed, what was inserted is there once, what was removed is gone, what stayed is in order", () => {
     const list = fc.uniqueArray(fc.nat(30), { maxLength: 8 });
-    const change = fc.record({ removed: fc.array(fc.nat(7), { maxLength: 3 }), inserted: fc.array(fc.nat(8), { maxLength: 3 }), inPlace: fc.boolean() });
+    const change = fc.record({
+      removed: fc.array(fc.nat(7), { maxLength: 3 }),
+      inserted: fc.array(fc.nat(8), { maxLength: 3 }),
+      inPlace: fc.boolean(),
+    });
     type Change = { removed: number[]; inserted: number[]; inPlace: boolean };
     const apply = (data: Data, one: Change, firstNew: number): { removed: Set<number>; inserted: number[] } => {
       const before = data["list"] as number[];
@@ -231,7 +243,10 @@ describe("two requests at once", () => {
         const left = replicaWith({ list: before });
         const right = left.world.replica();
         right.take(left.record());
-        let [l, r] = [{ removed: new Set<number>(), inserted: [] as number[] }, { removed: new Set<number>(), inserted: [] as number[] }];
+        let [l, r] = [
+          { removed: new Set<number>(), inserted: [] as number[] },
+          { removed: new Set<number>(), inserted: [] as number[] },
+        ];
         left.edit((data) => (l = apply(data, ours, 100)), 10);
         right.edit((data) => (r = apply(data, theirs, 200)), 11);
         if (compact) left.compact();

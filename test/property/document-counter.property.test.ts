@@ -9,21 +9,30 @@ const declared = { attributes: { n: counter() } };
 
 test("[D9] concurrent changes of a counter always add up, also of many requests on one node, compacted or not", () => {
   fc.assert(
-    fc.property(fc.integer({ min: -5, max: 5 }), fc.array(fc.record({ at: fc.nat(2), by: change, compact: fc.boolean() })), (start, todo) => {
-      const world = new TestWorld(1, declared);
-      const replicas = [world.replica(), world.replica(), world.replica()] as const;
-      replicas[0].edit((data) => (data["n"] = start));
-      for (const other of replicas.slice(1)) other.take(replicas[0].record());
-      // All requests begin before any of them commits.
-      const requests = todo.map(({ at, by, compact }) => ({ replica: replicas[at as 0 | 1 | 2], request: replicas[at as 0 | 1 | 2].request(), by, compact }));
-      for (const { replica, request, by, compact } of requests) {
-        request.data["n"] = (request.data["n"] as number) + by;
-        request.commit();
-        if (compact) replica.compact();
-      }
-      sync(...replicas);
-      expect(replicas[0].plain()).toEqual({ n: todo.reduce((sum, { by }) => sum + by, start) });
-    }),
+    fc.property(
+      fc.integer({ min: -5, max: 5 }),
+      fc.array(fc.record({ at: fc.nat(2), by: change, compact: fc.boolean() })),
+      (start, todo) => {
+        const world = new TestWorld(1, declared);
+        const replicas = [world.replica(), world.replica(), world.replica()] as const;
+        replicas[0].edit((data) => (data["n"] = start));
+        for (const other of replicas.slice(1)) other.take(replicas[0].record());
+        // All requests begin before any of them commits.
+        const requests = todo.map(({ at, by, compact }) => ({
+          replica: replicas[at as 0 | 1 | 2],
+          request: replicas[at as 0 | 1 | 2].request(),
+          by,
+          compact,
+        }));
+        for (const { replica, request, by, compact } of requests) {
+          request.data["n"] = (request.data["n"] as number) + by;
+          request.commit();
+          if (compact) replica.compact();
+        }
+        sync(...replicas);
+        expect(replicas[0].plain()).toEqual({ n: todo.reduce((sum, { by }) => sum + by, start) });
+      },
+    ),
   );
 });
 
@@ -84,17 +93,23 @@ test("[D1] [D9] nodes with different declarations always converge, and no increm
 
 test("[D9] a counter that is removed and begun again counts from 0, and a late increment of the old one does not come back", () => {
   fc.assert(
-    fc.property(change.filter((by) => by !== 0), change.filter((by) => by !== 0), change, fc.boolean(), (start, late, again, compact) => {
-      const world = new TestWorld(1, declared);
-      const [left, right] = [world.replica(), world.replica()];
-      left.edit((data) => (data["n"] = start));
-      right.take(left.record());
-      left.edit((data) => delete data["n"], 10);
-      if (compact) left.compact();
-      left.edit((data) => (data["n"] = again), 20);
-      right.edit((data) => (data["n"] = (data["n"] as number) + late), 11);
-      sync(left, right);
-      expect(left.plain()).toEqual({ n: again });
-    }),
+    fc.property(
+      change.filter((by) => by !== 0),
+      change.filter((by) => by !== 0),
+      change,
+      fc.boolean(),
+      (start, late, again, compact) => {
+        const world = new TestWorld(1, declared);
+        const [left, right] = [world.replica(), world.replica()];
+        left.edit((data) => (data["n"] = start));
+        right.take(left.record());
+        left.edit((data) => delete data["n"], 10);
+        if (compact) left.compact();
+        left.edit((data) => (data["n"] = again), 20);
+        right.edit((data) => (data["n"] = (data["n"] as number) + late), 11);
+        sync(left, right);
+        expect(left.plain()).toEqual({ n: again });
+      },
+    ),
   );
 });

@@ -88,7 +88,15 @@ describe("envelopes", () => {
     const skew = fc.integer({ min: -EPSILON_MS, max: EPSILON_MS });
     fc.assert(
       fc.property(times, skew, ({ idleTimeoutMs, touchedAtMs, nowMs }, skewMs) => {
-        const one: Envelope = { key: KEY, createdAtMs: 0, deadlineMs: 100_000, idleTimeoutMs, idleTimeoutStamp: 0, touchedAtMs, ended: undefined };
+        const one: Envelope = {
+          key: KEY,
+          createdAtMs: 0,
+          deadlineMs: 100_000,
+          idleTimeoutMs,
+          idleTimeoutStamp: 0,
+          touchedAtMs,
+          ended: undefined,
+        };
         const instants = [touchedAtMs + idleTimeoutMs, one.deadlineMs];
         if (instants.every((instant) => Math.abs(nowMs - instant) > EPSILON_MS)) {
           expect(verdict(one, nowMs + skewMs)).toBe(verdict(one, nowMs));

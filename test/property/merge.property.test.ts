@@ -23,12 +23,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("deliver" as const), change: fc.nat(20), at: replica }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("state" as const), from: replica, at: replica }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("compact" as const, "compact" as const, "restart" as const, "save" as const), at: replica }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("compact" as const, "compact" as const, "restart" as const, "save" as const),
+      at: replica,
+    }),
+  },
 );
 const histories = fc.array(step, { maxLength: 25, size: "max" });
 
 /** Runs a history of arbitrary mutations, at any depth. */
-function run(todo: readonly Step[], onEdit: (replica: TestReplica, edits: readonly WildEdit[]) => Change | undefined = editWild): TestReplica[] {
+function run(
+  todo: readonly Step[],
+  onEdit: (replica: TestReplica, edits: readonly WildEdit[]) => Change | undefined = editWild,
+): TestReplica[] {
   const world = new TestWorld();
   const replicas = Array.from({ length: REPLICA_COUNT }, () => world.replica());
   const changes: Change[] = [];

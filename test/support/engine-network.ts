@@ -153,7 +153,8 @@ export async function exchange(left: TestNode, right: TestNode, key: SessionKey)
       theirs === undefined ? undefined : await left.replica.receiveState(key, theirs),
     ];
     await settle();
-    if (receipts.every((receipt) => receipt === undefined || receipt.kind === "unchanged") && ours !== undefined && theirs !== undefined) return;
+    if (receipts.every((receipt) => receipt === undefined || receipt.kind === "unchanged") && ours !== undefined && theirs !== undefined)
+      return;
   }
 }
 

@@ -42,7 +42,9 @@ export function compactModel(model: MergeModel): MergeModel {
   const removals = reachable.filter(({ container, cell }) => cell.kind === CellKind.removed && kinds.get(container) === CellKind.object);
   removals.sort((left, right) => compareCells(right.cell, left.cell));
   const kept = new Set(removals.slice(0, REMOVALS_KEPT));
-  const present = new Set(reachable.filter(({ cell }) => cell.kind !== CellKind.removed).map(({ container, cell }) => `${container} ${cell.property}`));
+  const present = new Set(
+    reachable.filter(({ cell }) => cell.kind !== CellKind.removed).map(({ container, cell }) => `${container} ${cell.property}`),
+  );
   return {
     cells: reachable.filter((candidate) => {
       const { container, cell } = candidate;
@@ -61,7 +63,10 @@ export function comparable(model: MergeModel): unknown {
     floor: model.floor,
     vector: [...model.vector].sort(([left], [right]) => left - right),
     cells: model.cells
-      .map((cell) => `${nameOf(cell)} ${cell.cell.kind} ${cell.cell.position} ${cell.cell.content === undefined ? "" : valueKey(cell.cell.content)}`)
+      .map(
+        (cell) =>
+          `${nameOf(cell)} ${cell.cell.kind} ${cell.cell.position} ${cell.cell.content === undefined ? "" : valueKey(cell.cell.content)}`,
+      )
       .sort((left, right) => (left < right ? -1 : 1)),
   };
 }
@@ -78,7 +83,7 @@ function counting(cells: readonly ModelCell[]): ModelCell[] {
 
 function reachableKinds(model: MergeModel): Map<string, ContainerKind> {
   const kinds = new Map<string, ContainerKind>([[ROOT_CONTAINER, CellKind.object]]);
-  for (let size = 0; size < kinds.size; ) {
+  for (let size = 0; size < kinds.size;) {
     size = kinds.size;
     for (const { container, cell } of model.cells) {
       const named = namedContainer(cell);

@@ -19,7 +19,9 @@ export const wildValue: fc.Arbitrary<Plain> = fc.letrec<{ value: Plain }>((tie) 
     leaf,
     fc.array(tie("value"), { maxLength: 4 }),
     fc.dictionary(fc.constantFrom(...NAMES), tie("value"), { maxKeys: 3, noNullPrototype: true }),
-    fc.dictionary(fc.constantFrom(...NAMES), tie("value"), { maxKeys: 3, noNullPrototype: true }).map((object) => new Map(Object.entries(object))),
+    fc
+      .dictionary(fc.constantFrom(...NAMES), tie("value"), { maxKeys: 3, noNullPrototype: true })
+      .map((object) => new Map(Object.entries(object))),
   ),
 })).value;
 

@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { CellTable } from "./cell-table.ts";
+import { type Cell, CellKind, Layout, ROOT_CONTAINER } from "./cells.ts";
+import { plainOf } from "./view.ts";
+
+const CHILD = "0123456789abcdef";
+const [LOW, HIGH] = [2 ** 32 + 1, 2 ** 32 + 2];
+
+function cell(property: string, stamp: number, writer: number, content: Cell["content"], kind: CellKind = CellKind.value): Cell {
+  return { property, kind, content, position: "", stamp, writer };
+}
+
+/** Adds one row a cell, in the order given, each at a clock of its own. */
+function tableOf(...cells: readonly (readonly [containerId: string, cell: Cell])[]): CellTable {
+  const table = new CellTable();
+  cells.forEach(([containerId, one], clock) => {
+    table.add({ containerId, layout: Layout.named, cells: [one] }, one.writer, clock, one.stamp);
+  });
+  return table;
+}
+
+function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]));
+}
+
+describe("which cell counts", () => {
+  test("[D2] depends only on which are in: the highest (stamp, writer), at equal dots a removal, in whatever order they came", () => {
+    const cells = [
+      cell("p", 1, HIGH, "old"),
+      cell("p", 2, LOW, "low"),
+      cell("p", 2, HIGH, "high"),
+      cell("p", 2, HIGH, undefined, CellKind.removed),
+    ];
+    for (const order of permutations(cells)) {
+      const table = tableOf(...order.map((one) => [ROOT_CONTAINER, one] as const));
+      expect(plainOf(table.root())).toEqual({});
+      table.remove(HIGH, order.indexOf(cells[3] as Cell));
+      expect(plainOf(table.root())).toEqual({ p: "high" });
+      table.remove(HIGH, order.indexOf(cells[2] as Cell));
+      expect(plainOf(table.root())).toEqual({ p: "low" });
+      table.remove(LOW, order.indexOf(cells[1] as Cell));
+      expect(plainOf(table.root())).toEqual({ p: "old" });
+      table.remove(HIGH, order.indexOf(cells[0] as Cell));
+      expect(plainOf(table.root())).toEqual({});
+    }
+  });
+
+  test("[D5] a container shows only where it is named, whichever came first", () => {
+    const named = [ROOT_CONTAINER, cell("o", 1, LOW, CHILD, CellKind.object)] as const;
+    const inner = [CHILD, cell("x", 2, HIGH, 7)] as const;
+    expect(plainOf(tableOf(named, inner).root())).toEqual({ o: { x: 7 } });
+    expect(plainOf(tableOf(inner, named).root())).toEqual({ o: { x: 7 } });
+    expect(plainOf(tableOf(inner).root())).toEqual({});
+    expect(tableOf(inner).isReachable(CHILD)).toBe(false);
+    expect(tableOf(inner, named).isReachable(CHILD)).toBe(true);
+  });
+});
+
+describe("what was read", () => {
+  test("[V1] stays as it was when the table changes, and what did not change is shared", () => {
+    const table = tableOf(
+      [ROOT_CONTAINER, cell("o", 1, LOW, CHILD, CellKind.object)],
+      [CHILD, cell("x", 1, LOW, 1)],
+      [ROOT_CONTAINER, cell("p", 1, LOW, 1)],
+    );
+    const before = table.root();
+    expect(table.root()).toBe(before);
+    table.add({ containerId: ROOT_CONTAINER, layout: Layout.named, cells: [cell("p", 2, LOW, 2)] }, LOW, 9, 2);
+    expect(plainOf(before)).toEqual({ o: { x: 1 }, p: 1 });
+    expect(plainOf(table.root())).toEqual({ o: { x: 1 }, p: 2 });
+    expect(table.root().entries.get("o")).toBe(before.entries.get("o"));
+    table.add({ containerId: CHILD, layout: Layout.named, cells: [cell("x", 3, LOW, 3)] }, LOW, 10, 3);
+    expect(plainOf(table.root())).toEqual({ o: { x: 3 }, p: 2 });
+    expect(plainOf(before)).toEqual({ o: { x: 1 }, p: 1 });
+  });
+});
+
+test("[D3] the vector has the latest stamp of each writer, and keeps it when rows go", () => {
+  const table = tableOf(
+    [ROOT_CONTAINER, cell("a", 5, LOW, 1)],
+    [ROOT_CONTAINER, cell("b", 3, LOW, 1)],
+    [ROOT_CONTAINER, cell("c", 4, HIGH, 1)],
+  );
+  table.remove(LOW, 0);
+  expect([...table.vector]).toEqual([
+    [LOW, 5],
+    [HIGH, 4],
+  ]);
+  expect(table.latestStamp).toBe(5);
+});
