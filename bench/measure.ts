@@ -24,7 +24,7 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /** Runs one side of a benchmark in a process of its own and gives what it prints: one number. */
-export function inOwnProcess(script: string, side: string): number {
+function inOwnProcess(script: string, side: string): number {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawnSync(process.execPath, ["--import", "tsx", path, side], { encoding: "utf8", timeout: 120_000 });
   const value = Number(child.stdout.trim().split("\n").at(-1));

@@ -10,7 +10,7 @@ export const GENESIS_CLIENT = 1;
 /** The one shared type of a session's document. */
 export const ROWS_NAME = "s";
 /** Removals of object properties that survive compaction; older ones raise the removal floor (limit L1 of DESIGN 3.4). */
-export const REMOVALS_KEPT = 32;
+const REMOVALS_KEPT = 32;
 
 /** A document that holds nothing: no structs, no deletions. Every session begins with it. */
 const EMPTY_UPDATE = new Uint8Array([0, 0]);

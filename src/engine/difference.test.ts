@@ -232,7 +232,7 @@ describe("assigned an object over an object", () => {
     ).toEqual({ o: { a: 2 } });
   });
 
-  test("[W5] emptying an object by assignment removes what it had, and no more", () => {
+  test("[W4] emptying an object by assignment removes what it had, and no more", () => {
     expect(
       merged(
         { o: { a: 1 } },

@@ -44,8 +44,9 @@ class EngineReplica implements Replica {
     this.#host = host;
     this.#registry = host.registry;
     this.#registry.check = (record) => {
-      this.#checked(record);
-      return withoutDocumentOfEnded(record);
+      const received = this.#received(record);
+      this.#checked(received);
+      return received;
     };
   }
 
@@ -60,7 +61,7 @@ class EngineReplica implements Replica {
   async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
     try {
       if (record.envelope.key !== key) throw corrupt("it was sent under another key");
-      const received = withoutDocumentOfEnded({ ...record, envelope: this.#withoutFutureTouch(record.envelope) });
+      const received = this.#received(record);
       const theirs = this.#checked(received);
       return await this.#with(key, (live) => {
         if (live !== undefined) return this.#merge(live, received, theirs);
@@ -163,9 +164,16 @@ class EngineReplica implements Replica {
     return table;
   }
 
-  /** A touch that is dated ahead of this clock by more than ε is refused, not clamped: clamping walks it forward for ever. */
-  #withoutFutureTouch(envelope: Envelope): Envelope {
-    return this.#isAhead(envelope.key, envelope.touchedAtMs) ? { ...envelope, touchedAtMs: envelope.createdAtMs } : envelope;
+  /**
+   * What counts of a record: of a session that ended, that it did. And a touch that is dated ahead of this clock by more than ε is
+   * refused, not clamped: clamping walks it forward for ever.
+   */
+  #received({ envelope, document }: SessionRecord): SessionRecord {
+    const isAhead = this.#isAhead(envelope.key, envelope.touchedAtMs);
+    return {
+      envelope: isAhead ? { ...envelope, touchedAtMs: envelope.createdAtMs } : envelope,
+      document: envelope.ended === undefined ? document : undefined,
+    };
   }
 
   #isAhead(key: SessionKey, atMs: number): boolean {
@@ -174,11 +182,6 @@ class EngineReplica implements Replica {
     this.#host.onEvent({ type: "clock-fault", key, aheadMs });
     return true;
   }
-}
-
-/** What is left of a session that ended is that it did. */
-function withoutDocumentOfEnded(record: SessionRecord): SessionRecord {
-  return record.envelope.ended === undefined ? record : { envelope: record.envelope, document: undefined };
 }
 
 /** Whether a session says more than a record of it, or says it in another epoch. */

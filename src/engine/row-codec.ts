@@ -140,7 +140,7 @@ function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHea
   if (head >> LAYOUT_SHIFT > Layout.writers) throw corrupt("layout");
   const layout = (head >> LAYOUT_SHIFT) as Layout;
   if (type === COMMIT_ROW) {
-    const stamp = decoding.readVarUint(decoder);
+    const stamp = readUnsigned(decoder);
     if (stamp < 1) throw corrupt("stamp");
     const containerId = (head & ROOT_FLAG) !== 0 ? ROOT_CONTAINER : readContainerId(decoder);
     const cells: Cell[] = [];
@@ -154,7 +154,7 @@ function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHea
     return { type: "commit", stamp, row: { containerId, layout, cells } };
   }
   if (type !== GENESIS_ROW || header === undefined) throw corrupt("row type");
-  const containerId = containerAt(header, decoding.readVarUint(decoder));
+  const containerId = containerAt(header, readUnsigned(decoder));
   const cells: Cell[] = [];
   let dot: Dot | undefined;
   let previous: Cell | undefined;
@@ -162,8 +162,8 @@ function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHea
     const flags = decoding.readUint8(decoder);
     const kind = flags & KIND_MASK;
     if ((flags & SAME_DOT_FLAG) === 0) {
-      const entry = header.vector[decoding.readVarUint(decoder)];
-      const stamp = decoding.readVarUint(decoder);
+      const entry = header.vector[readUnsigned(decoder)];
+      const stamp = readUnsigned(decoder);
       if (entry === undefined || stamp < 1 || stamp > entry[1]) throw corrupt("dot");
       dot = [entry[0], stamp];
     }
@@ -175,7 +175,7 @@ function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHea
     if (hasPosition && position === "") throw corrupt("position");
     let content: Cell["content"];
     if (kind === CellKind.value) content = readValue(decoder, limits);
-    else if (isContainer(kind)) content = containerAt(header, decoding.readVarUint(decoder), 1);
+    else if (isContainer(kind)) content = containerAt(header, readUnsigned(decoder), 1);
     previous = { property: named.property, kind: named.kind, content, position, stamp: dot[1], writer: dot[0] };
     cells.push(previous);
   }
@@ -183,11 +183,11 @@ function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHea
 }
 
 function readHeader(decoder: decoding.Decoder): GenesisHeader {
-  const removalFloor = decoding.readVarUint(decoder);
-  const count = decoding.readVarUint(decoder);
+  const removalFloor = readUnsigned(decoder);
+  const count = readUnsigned(decoder);
   if (count > remaining(decoder) / 2) throw corrupt("vector length");
   const vector: Dot[] = [];
-  for (let index = 0; index < count; index++) vector.push([decoding.readVarUint(decoder), decoding.readVarUint(decoder)]);
+  for (let index = 0; index < count; index++) vector.push([readUnsigned(decoder), readUnsigned(decoder)]);
   const containerIds: string[] = [];
   while (decoding.hasContent(decoder)) containerIds.push(readContainerId(decoder));
   return { removalFloor, vector, containerIds };
@@ -230,10 +230,17 @@ function readProperty(decoder: decoding.Decoder, layout: Layout, kind: number, l
     checkName(property, limits);
     return { property, kind: kind as CellKind };
   }
-  if (layout === Layout.writers) return { property: String(decoding.readVarUint(decoder)), kind: kind as CellKind };
+  if (layout === Layout.writers) return { property: String(readUnsigned(decoder)), kind: kind as CellKind };
   const id = elementIdOf(decoding.readUint16(decoder) + decoding.readUint32(decoder) * 0x10000);
   if (id === undefined || id.length !== ELEMENT_ID_LENGTH) throw corrupt("element id");
   return { property: kind === CellKind.position ? positionProperty(id) : id, kind: kind as CellKind };
+}
+
+/** lib0 reads endless zeros as NaN. */
+function readUnsigned(decoder: decoding.Decoder): number {
+  const number = decoding.readVarUint(decoder);
+  if (!Number.isSafeInteger(number)) throw corrupt("number");
+  return number;
 }
 
 function readPosition(decoder: decoding.Decoder, limits: Limits): string {

@@ -15,7 +15,7 @@ type Message =
   | { readonly kind: "end"; readonly key: SessionKey; readonly envelope: Envelope };
 
 /** Replication that sends nothing by itself: what the engine gave it waits in `outbox`, and the test delivers. */
-export class HandReplication implements Replication {
+class HandReplication implements Replication {
   readonly ready = Promise.resolve();
   readonly outbox: Message[] = [];
   readonly watched = new Set<SessionKey>();

@@ -24,7 +24,7 @@ export interface Commit<Content> {
   readonly content: Content;
 }
 
-export const REPLICA_COUNT = 4;
+const REPLICA_COUNT = 4;
 
 export function stepsOf<Edit>(edit: fc.Arbitrary<Edit>, maxLength: number): fc.Arbitrary<Step<Edit>[]> {
   const replica = fc.nat(REPLICA_COUNT - 1);

@@ -4,7 +4,7 @@ import { valueKey } from "../../../src/engine/value-key.ts";
 import type { CellTable } from "../../../src/engine/cell-table.ts";
 
 /** One cell with all that tells it from others. */
-export interface ModelCell {
+interface ModelCell {
   readonly container: string;
   readonly cell: Cell;
 }
