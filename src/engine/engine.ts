@@ -147,10 +147,10 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
 
   async end(key: SessionKey, reason: EndReason): Promise<Delivery> {
     this.#checkOpen();
-    const held = await this.#registry.held(key);
-    const current = this.#registry.peek(key) ?? (held === undefined ? undefined : this.#registry.reattach(held));
-    const live = current ?? this.#registry.add(this.#unknownEnded(key, reason), undefined);
-    return this.#end(live, reason);
+    const end = (live?: LiveSession): Promise<Delivery> =>
+      this.#end(live ?? this.#registry.add(this.#unknownEnded(key, reason), undefined), reason);
+    // What cannot be loaded is ended all the same: a logout never fails.
+    return this.#registry.use(key, end).catch(() => end());
   }
 
   close(): Promise<void> {

@@ -50,8 +50,8 @@ interface Cold {
  * least recently used go cold; cold ones rest in the store and are remembered here; the others are gone.
  */
 export class Registry {
-  /** What may be taken of a record that a peer sent; throws when it is broken. Set by whoever lets peers in. */
-  check: (record: SessionRecord) => SessionRecord = (record) => record;
+  /** What may be taken of a record that a peer sent; undefined when it is broken. Set by whoever lets peers in. */
+  check: (record: SessionRecord) => SessionRecord | undefined = (record) => record;
   readonly #options: RegistryOptions;
   /** Live and ended sessions in memory, least recently used first. */
   readonly #hot = new Map<SessionKey, LiveSession>();
@@ -91,11 +91,6 @@ export class Registry {
     return session;
   }
 
-  /** As `hot`, but it does not count as use. */
-  peek(key: SessionKey): LiveSession | undefined {
-    return this.#hot.get(key);
-  }
-
   /**
    * Loads a session that is not hot: from the store and, when this process did not hold it, from the holders. One load a key at
    * a time.
@@ -109,11 +104,13 @@ export class Registry {
     return started;
   }
 
-  /** From the store only, and only what this process holds: for what comes from peers. */
-  async held(key: SessionKey): Promise<LiveSession | undefined> {
-    const hot = this.#hot.get(key);
-    if (hot !== undefined || !this.#cold.has(key)) return hot;
-    return this.load(key);
+  /**
+   * Runs `run` on the session that this process holds, if it does, in one go: during the wait for a load it may have come in another
+   * way, or have gone cold again.
+   */
+  async use<T>(key: SessionKey, run: (session: LiveSession | undefined) => T): Promise<T> {
+    const loaded = this.#hot.has(key) || !this.#cold.has(key) ? undefined : await this.load(key);
+    return run(this.#hot.get(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
   }
 
   /**
@@ -190,7 +187,7 @@ export class Registry {
       ),
       fetching,
     ]);
-    const fromPeers = fetched?.kind === "found" ? this.#checked(fetched.record) : undefined;
+    const fromPeers = fetched?.kind === "found" ? this.check(fetched.record) : undefined;
     const record = this.#merged(stored.record, fromPeers);
     // While this waited, the session may have come in another way: from a peer, or newly created.
     const hot = this.#hot.get(key);
@@ -212,16 +209,6 @@ export class Registry {
     if (fromPeers !== undefined) session.version++;
     this.#insert(session);
     return session;
-  }
-
-  /** What a peer sent, unless it is broken: then it counts as not sent. */
-  #checked(record: SessionRecord): SessionRecord | undefined {
-    try {
-      return this.check(record);
-    } catch (error) {
-      this.#options.onEvent({ type: "input-refused", key: record.envelope.key, error });
-      return undefined;
-    }
   }
 
   #merged(left: SessionRecord | undefined, right: SessionRecord | undefined): SessionRecord | undefined {

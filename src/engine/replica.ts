@@ -44,9 +44,14 @@ class EngineReplica implements Replica {
     this.#host = host;
     this.#registry = host.registry;
     this.#registry.check = (record) => {
-      const received = this.#received(record);
-      this.#checked(received);
-      return received;
+      try {
+        const received = this.#received(record);
+        this.#checked(received);
+        return received;
+      } catch (error) {
+        host.onEvent({ type: "input-refused", key: record.envelope.key, error });
+        return undefined;
+      }
     };
   }
 
@@ -55,7 +60,7 @@ class EngineReplica implements Replica {
   }
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
-    return this.#with(key, (live) => live?.record());
+    return this.#registry.use(key, (live) => live?.record());
   }
 
   async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
@@ -63,7 +68,7 @@ class EngineReplica implements Replica {
       if (record.envelope.key !== key) throw corrupt("it was sent under another key");
       const received = this.#received(record);
       const theirs = this.#checked(received);
-      return await this.#with(key, (live) => {
+      return await this.#registry.use(key, (live) => {
         if (live !== undefined) return this.#merge(live, received, theirs);
         void this.#add(received);
         return { kind: "merged", ahead: false };
@@ -76,7 +81,7 @@ class EngineReplica implements Replica {
 
   async receiveChange(key: SessionKey, change: Change): Promise<ChangeReceipt> {
     try {
-      return await this.#with(key, (live) => (live === undefined ? "unknown" : this.#take(live, change)));
+      return await this.#registry.use(key, (live) => (live === undefined ? "unknown" : this.#take(live, change)));
     } catch (error) {
       this.#host.onEvent({ type: "input-refused", key, error });
       return "refused";
@@ -85,7 +90,7 @@ class EngineReplica implements Replica {
 
   async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {
     try {
-      await this.#with(key, (live) => {
+      await this.#registry.use(key, (live) => {
         if (live === undefined || this.#isAhead(key, touchedAtMs) || touchedAtMs <= live.envelope.touchedAtMs) return;
         live.envelope = { ...live.envelope, touchedAtMs };
         live.sentTouchMs = Math.max(live.sentTouchMs, touchedAtMs);
@@ -105,17 +110,8 @@ class EngineReplica implements Replica {
       return this.#registry.changed(live);
     };
     // What cannot be loaded is ended all the same: an end needs nothing of what it ends.
-    const stored = await this.#with(key, (live) => ({ done: storing(live) })).catch(() => ({ done: storing(this.#registry.peek(key)) }));
+    const stored = await this.#registry.use(key, (live) => ({ done: storing(live) })).catch(() => ({ done: storing(undefined) }));
     await stored.done;
-  }
-
-  /**
-   * Runs `use` on the session as it is held at that moment, in one go: during a wait it may have come in another way, or have
-   * gone cold again.
-   */
-  async #with<T>(key: SessionKey, use: (live: LiveSession | undefined) => T): Promise<T> {
-    const held = this.#registry.peek(key) ?? (await this.#registry.held(key));
-    return use(this.#registry.peek(key) ?? (held === undefined ? undefined : this.#registry.reattach(held)));
   }
 
   #add({ envelope, document }: SessionRecord): Promise<void> {

@@ -29,8 +29,7 @@ export class ContainerNode {
 }
 
 /** A plain value stands in its cell; anything that merges inside is a node. */
-export type Entry = ValueEntry | ContainerNode;
-type ValueEntry = Pick<Cell, "stamp"> & { readonly content: Plain | undefined };
+export type Entry = Cell | ContainerNode;
 
 export interface ElementNode {
   readonly id: string;
@@ -73,9 +72,9 @@ export function plainOf(entry: Entry, handOut?: HandOut): Plain {
   }
 }
 
-/** Deep equality of what an entry shows and a value, in whatever order the properties stand. */
-export function entryEquals(entry: Entry, value: Plain): boolean {
-  if (!(entry instanceof ContainerNode)) return equalValues(entry.content ?? null, value);
+/** Deep equality of what an entry shows and a value, in whatever order the properties stand; `equal` compares plain values. */
+export function entryEquals(entry: Entry, value: Plain, equal = equalValues): boolean {
+  if (!(entry instanceof ContainerNode)) return equal(entry.content ?? null, value);
   switch (entry.kind) {
     case CellKind.object: {
       if (!isPlainObject(value)) return false;
@@ -83,16 +82,16 @@ export function entryEquals(entry: Entry, value: Plain): boolean {
       if (names.length !== entry.entries.size) return false;
       return names.every((name) => {
         const child = entry.entries.get(name);
-        return child !== undefined && entryEquals(child, value[name] as Plain);
+        return child !== undefined && entryEquals(child, value[name] as Plain, equal);
       });
     }
     case CellKind.array:
       return (
         Array.isArray(value) &&
         value.length === entry.elements.length &&
-        entry.elements.every((element, index) => entryEquals(element.entry, value[index] ?? null))
+        entry.elements.every((element, index) => entryEquals(element.entry, value[index] ?? null, equal))
       );
     default:
-      return equalValues(entry.value ?? null, value);
+      return equal(entry.value ?? null, value);
   }
 }

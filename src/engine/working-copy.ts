@@ -1,6 +1,6 @@
 import type { Schema } from "./attributes/schema.ts";
-import { CellKind, namedContainer } from "./cells.ts";
-import { fullPosition } from "./containers.ts";
+import { CellTable } from "./cell-table.ts";
+import { type Cell, CellKind, layoutOf, positionProperty, type Row } from "./cells.ts";
 import { Difference, type DifferenceContext } from "./difference.ts";
 import type { DraftRow } from "./document.ts";
 import { SessionError } from "./errors.ts";
@@ -8,7 +8,7 @@ import type { Limits } from "./limits.ts";
 import type { Stamp } from "./record.ts";
 import { encodedValueBytes } from "./value-codec.ts";
 import { isPlainObject, nameFault, normaliseValue, type Plain } from "./values.ts";
-import { ContainerNode, type ElementNode, type Entry, plainOf } from "./view.ts";
+import { ContainerNode, type Entry, entryEquals, plainOf } from "./view.ts";
 
 /** What a working copy found changed, ready to be committed. */
 export interface WorkingDifference {
@@ -29,9 +29,9 @@ export class WorkingCopy {
   readonly #limits: Limits;
   #base: ContainerNode;
   /** What the request holds of the attributes that it touched; undefined as a value: removed. */
-  #touched: Map<string, unknown> | undefined;
+  readonly #touched = new Map<string, unknown>();
   /** The objects that were handed out, with the nodes they show. */
-  #handedOut: Map<object, ContainerNode> | undefined;
+  readonly #handedOut = new Map<object, ContainerNode>();
 
   constructor(base: ContainerNode, schema: Schema, limits: Limits) {
     this.#base = base;
@@ -44,47 +44,40 @@ export class WorkingCopy {
   }
 
   get(name: string): unknown {
-    if (this.#touched?.has(name) === true) return this.#touched.get(name);
+    if (this.#touched.has(name)) return this.#touched.get(name);
     const entry = this.#base.entries.get(name);
     if (entry === undefined) return undefined;
-    if (!(entry instanceof ContainerNode)) {
-      const { content } = entry;
-      if (typeof content !== "object" || content === null) return content;
-    }
-    const handedOut = (this.#handedOut ??= new Map());
-    const copy = plainOf(entry, (object, node) => handedOut.set(object, node));
-    (this.#touched ??= new Map()).set(name, copy);
-    return copy;
+    const value = plainOf(entry, (copy, node) => this.#handedOut.set(copy, node));
+    // What cannot be mutated is not touched by reading it.
+    if (typeof value === "object" && value !== null) this.#touched.set(name, value);
+    return value;
   }
 
   has(name: string): boolean {
-    if (this.#touched?.has(name) === true) return this.#touched.get(name) !== undefined;
-    return this.#base.entries.has(name);
+    return this.#touched.has(name) ? this.#touched.get(name) !== undefined : this.#base.entries.has(name);
   }
 
   /** @throws SessionError ATTRIBUTE_NAME_REFUSED */
   set(name: string, value: unknown): void {
     const fault = nameFault(name, this.#limits);
     if (fault !== undefined) throw new SessionError("ATTRIBUTE_NAME_REFUSED", `An attribute's name ${fault}`);
-    (this.#touched ??= new Map()).set(name, value);
+    this.#touched.set(name, value);
   }
 
   delete(name: string): void {
-    if (this.has(name)) (this.#touched ??= new Map()).set(name, undefined);
+    if (this.has(name)) this.#touched.set(name, undefined);
   }
 
+  /** Those that the request was given, by name, and then its own in the order in which they came. */
   names(): string[] {
-    const names = [...this.#base.entries.keys()].sort();
-    if (this.#touched === undefined) return names;
-    const present = names.filter((name) => this.has(name));
-    for (const [name, value] of this.#touched) if (value !== undefined && !this.#base.entries.has(name)) present.push(name);
-    return present;
+    const names = new Set([...this.#base.entries.keys()].sort());
+    for (const name of this.#touched.keys()) names.add(name);
+    return [...names].filter((name) => this.has(name));
   }
 
   /** False when surely nothing changed; costs a walk through what was touched. */
   isModified(): boolean {
-    if (this.#touched === undefined) return false;
-    for (const [name, value] of this.#touched) if (!this.#isUntouched(this.#base.entries.get(name), value)) return true;
+    for (const [name, value] of this.#touched) if (!isUntouched(this.#base.entries.get(name), value)) return true;
     return false;
   }
 
@@ -93,28 +86,41 @@ export class WorkingCopy {
    * @throws SessionError VALUE_REFUSED, LIMIT_EXCEEDED
    */
   difference(context: DifferenceContext): WorkingDifference {
-    const origins = this.#handedOut === undefined ? NO_ORIGINS : new Map<object, ContainerNode>();
+    const { entries, id, removals } = this.#base;
+    const limits = this.#limits;
+    const origins = new Map<object, ContainerNode>();
     const difference = new Difference(context, origins);
     const changed = new Map<string, Plain | undefined>();
-    const handedOut = this.#handedOut;
+    let count = entries.size;
     let valueBytes = 0;
-    for (const [name, value] of this.#touched ?? []) {
-      const entry = this.#base.entries.get(name);
-      if (this.#isUntouched(entry, value)) continue;
-      const plain =
-        typeof value === "object"
-          ? normaliseValue(value, name, this.#limits, (original, copy) => {
-              const node = handedOut?.get(original);
-              if (node !== undefined) origins.set(copy, node);
-            })
-          : normaliseValue(value, name, this.#limits);
+    for (const [name, value] of this.#touched) {
+      const entry = entries.get(name);
+      if (isUntouched(entry, value)) continue;
+      const plain = normaliseValue(value, name, limits, (original, copy) => {
+        const node = this.#handedOut.get(original);
+        if (node !== undefined) origins.set(copy, node);
+      });
       const before = difference.cellCount;
-      difference.compare(this.#base.id, name, entry, this.#base.removals?.get(name) ?? 0, plain, this.#schema.kindOf(name));
+      difference.compare(id, name, entry, removals?.get(name) ?? 0, plain, this.#schema.kindOf(name));
       if (difference.cellCount === before) continue;
-      valueBytes += this.#checkedSize(name, plain);
+      const bytes = sizeOf(plain);
+      // What grew too large by a merge may always be made smaller.
+      if (bytes > limits.valueBytes && bytes > sizeOf(entry && plainOf(entry))) {
+        throw new SessionError(
+          "LIMIT_EXCEEDED",
+          `${name} is larger than limits.valueBytes (${limits.valueBytes}); store a reference to it instead, or raise the limit.`,
+        );
+      }
+      valueBytes += bytes;
+      count += Number(plain !== undefined) - Number(entry !== undefined);
       changed.set(name, plain);
     }
-    this.#checkCount(changed);
+    if (count > entries.size && count > limits.attributeCount) {
+      throw new SessionError(
+        "LIMIT_EXCEEDED",
+        `The session would have ${count} attributes, more than limits.attributeCount (${limits.attributeCount}); group them in one object.`,
+      );
+    }
     return { rows: difference.rows, changed, cellCount: difference.cellCount, valueBytes };
   }
 
@@ -123,97 +129,35 @@ export class WorkingCopy {
    * where nobody else wrote meanwhile; otherwise the request's own view goes on, without what others wrote.
    */
   rebase(written: WorkingDifference, stamp: Stamp, now: ContainerNode | undefined): void {
-    if (now !== undefined) {
-      // Nobody else wrote: what the request did not change is shown by the same nodes as before.
-      this.#base = now;
-      for (const name of written.changed.keys()) this.#rebind(name);
-      return;
-    }
-    const rows = new Map(written.rows.map((row) => [row.containerId, row]));
-    const entries = new Map(this.#base.entries);
-    const removals = new Map(this.#base.removals);
-    for (const [name, plain] of written.changed) {
-      removals.delete(name);
-      const entry = entryAfter(this.#base, name, plain, rows, stamp);
-      if (entry === undefined) {
-        entries.delete(name);
-        removals.set(name, stamp);
-      } else {
-        entries.set(name, entry);
-      }
-    }
-    this.#base = new ContainerNode(this.#base.id, this.#base.kind, { entries, removals });
-    for (const name of written.changed.keys()) this.#rebind(name);
-  }
-
-  #rebind(name: string): void {
-    const entry = this.#base.entries.get(name);
-    if (entry instanceof ContainerNode) this.#bind(this.#touched?.get(name), entry);
-  }
-
-  #isUntouched(entry: Entry | undefined, value: unknown): boolean {
-    if (entry === undefined) return value === undefined;
-    if (!(entry instanceof ContainerNode)) return shows(entry.content ?? null, value);
-    switch (entry.kind) {
-      case CellKind.object: {
-        if (!isPlainObject(value) || this.#handedOut?.get(value) !== entry) return false;
-        const names = Object.keys(value);
-        return names.length === entry.entries.size && names.every((name) => this.#isUntouchedInside(entry.entries.get(name), value[name]));
-      }
-      case CellKind.array:
-        return (
-          Array.isArray(value) &&
-          this.#handedOut?.get(value) === entry &&
-          value.length === entry.elements.length &&
-          entry.elements.every((element, index) => this.#isUntouchedInside(element.entry, value[index]))
-        );
-      default:
-        return shows(entry.value ?? null, value);
-    }
-  }
-
-  #isUntouchedInside(entry: Entry | undefined, value: unknown): boolean {
-    return entry !== undefined && this.#isUntouched(entry, value);
+    // What the request did not change is shown by the same nodes as before, either way.
+    this.#base = now ?? viewAfter(this.#base, written, stamp);
+    for (const name of written.changed.keys()) this.#bind(this.#touched.get(name), this.#base.entries.get(name));
   }
 
   /** Objects of the request that were written now show these nodes. */
-  #bind(value: unknown, entry: Entry): void {
+  #bind(value: unknown, entry: Entry | undefined): void {
     if (typeof value !== "object" || value === null || !(entry instanceof ContainerNode)) return;
-    (this.#handedOut ??= new Map()).set(value, entry);
-    if (entry.kind === CellKind.object && isPlainObject(value)) {
-      for (const [name, child] of entry.entries) this.#bind(value[name], child);
-    } else if (entry.kind === CellKind.array && Array.isArray(value) && value.length === entry.elements.length) {
-      entry.elements.forEach((element, index) => this.#bind(value[index], element.entry));
-    }
-  }
-
-  #checkedSize(name: string, plain: Plain | undefined): number {
-    const bytes = plain === undefined ? 0 : encodedValueBytes(plain);
-    if (bytes <= this.#limits.valueBytes) return bytes;
-    // What grew too large by a merge may always be made smaller.
-    const before = this.#base.entries.get(name);
-    if (before !== undefined && bytes <= encodedValueBytes(plainOf(before))) return bytes;
-    throw new SessionError(
-      "LIMIT_EXCEEDED",
-      `${name} is larger than limits.valueBytes (${this.#limits.valueBytes}); store a reference to it instead, or raise the limit.`,
-    );
-  }
-
-  #checkCount(changed: ReadonlyMap<string, Plain | undefined>): void {
-    let count = this.#base.entries.size;
-    for (const [name, plain] of changed) count += Number(plain !== undefined) - Number(this.#base.entries.has(name));
-    if (count > this.#base.entries.size && count > this.#limits.attributeCount) {
-      throw new SessionError(
-        "LIMIT_EXCEEDED",
-        `The session would have ${count} attributes, more than limits.attributeCount (${this.#limits.attributeCount}); group them in one object.`,
-      );
-    }
+    this.#handedOut.set(value, entry);
+    if (isPlainObject(value)) for (const [name, child] of entry.entries) this.#bind(value[name], child);
+    else if (Array.isArray(value)) entry.elements.forEach((element, index) => this.#bind(value[index], element.entry));
   }
 }
 
-const NO_ORIGINS = new Map<object, ContainerNode>();
+function sizeOf(plain: Plain | undefined): number {
+  return plain === undefined ? 0 : encodedValueBytes(plain);
+}
 
-/** Whether a value that the request holds is, without any doubt, the canonical value `plain`. */
+function isUntouched(entry: Entry | undefined, value: unknown): boolean {
+  if (entry === undefined || value === undefined) return entry === value;
+  try {
+    return entryEquals(entry, value as Plain, shows);
+  } catch {
+    // An accessor or a proxy threw: `normaliseValue` says where.
+    return false;
+  }
+}
+
+/** Whether a value that the request holds, which may be anything, is without any doubt the canonical value `plain`. */
 function shows(plain: Plain, value: unknown): boolean {
   if (typeof plain !== "object" || plain === null) return plain === value;
   if (Array.isArray(plain)) {
@@ -228,58 +172,41 @@ function shows(plain: Plain, value: unknown): boolean {
   );
 }
 
-/** What an attribute is once `rows` are applied to what the request saw of it. */
-function entryAfter(
-  parent: ContainerNode,
-  property: string,
-  plain: Plain | undefined,
-  rows: ReadonlyMap<string, DraftRow>,
-  stamp: Stamp,
-): Entry | undefined {
-  const before = parent.entries.get(property);
-  const cell = rows.get(parent.id)?.cells.find((candidate) => candidate.property === property);
-  if (cell?.kind === CellKind.removed) return undefined;
-  if (cell?.kind === CellKind.value) return { stamp, content: cell.content };
-  const id = cell === undefined ? undefined : namedContainer(cell);
-  const node = before instanceof ContainerNode && (id === undefined || id === before.id) ? before : undefined;
-  if (id === undefined && node === undefined) return before;
-  const kind = node?.kind ?? (cell?.kind as ContainerNode["kind"]);
-  return nodeAfter(node ?? new ContainerNode(id ?? "", kind, {}), plain, rows, stamp);
+/** What a request sees once it wrote, whatever others wrote: the changed attributes as a document would show them that has nothing else. */
+function viewAfter({ id, kind, entries, removals }: ContainerNode, { rows, changed }: WorkingDifference, stamp: Stamp): ContainerNode {
+  const before = new Map([...entries].filter(([name]) => changed.has(name)));
+  const after = new Map([...entries].filter(([name]) => !changed.has(name)));
+  const table = new CellTable();
+  [...rowsOf(new ContainerNode(id, kind, { entries: before, removals })), ...rows].forEach((row, clock) => table.add(row, 0, clock, stamp));
+  const root = table.root();
+  for (const [name, entry] of root.entries) {
+    // The part that was written of a counter holds what this process added in the document, not what the request saw.
+    const isCounter = entry instanceof ContainerNode && entry.kind === CellKind.counter;
+    after.set(name, isCounter ? new ContainerNode(entry.id, entry.kind, { value: changed.get(name) }) : entry);
+  }
+  return new ContainerNode(id, kind, { entries: after, removals: root.removals });
 }
 
-function nodeAfter(node: ContainerNode, plain: Plain | undefined, rows: ReadonlyMap<string, DraftRow>, stamp: Stamp): ContainerNode {
-  const cells = rows.get(node.id)?.cells ?? [];
-  if (node.kind === CellKind.counter || node.kind === CellKind.register) return new ContainerNode(node.id, node.kind, { value: plain });
-  if (node.kind === CellKind.object) {
-    const entries = new Map<string, Entry>();
-    const removals = new Map(node.removals);
-    const content = isPlainObject(plain) ? plain : {};
-    for (const name of new Set([...node.entries.keys(), ...cells.map((cell) => cell.property)])) {
-      const entry = entryAfter(node, name, content[name], rows, stamp);
-      if (entry === undefined) removals.set(name, stamp);
-      else entries.set(name, entry);
-    }
-    return new ContainerNode(node.id, node.kind, { entries, removals });
+/** Rows that would be read as this node; whatever is written later counts before them. */
+function* rowsOf(node: ContainerNode): Iterable<Row> {
+  const cells: Cell[] = [];
+  const push = (property: string, kind: CellKind, content: Plain | undefined, position = "", stamp = 0): void => {
+    cells.push({ property, kind, content, position, stamp, writer: 0 });
+  };
+  const children: ContainerNode[] = [];
+  const pushEntry = (property: string, entry: Entry, position?: string): void => {
+    if (entry instanceof ContainerNode) {
+      push(property, entry.kind, entry.id, position);
+      children.push(entry);
+    } else cells.push(entry);
+  };
+  for (const [name, entry] of node.entries) pushEntry(name, entry);
+  for (const [name, stamp] of node.removals ?? []) push(name, CellKind.removed, undefined, "", stamp);
+  for (const { id, inserted, at, entry } of node.elements) {
+    pushEntry(id, entry, inserted);
+    push(positionProperty(id), CellKind.position, undefined, at.slice(0, -id.length));
   }
-  const elements = new Map<string, ElementNode>(node.elements.map((element) => [element.id, element]));
-  const holder = new ContainerNode(node.id, CellKind.object, { entries: new Map(node.elements.map(({ id, entry }) => [id, entry])) });
-  for (const cell of cells) {
-    if (cell.kind === CellKind.position) {
-      const id = cell.property.slice(1);
-      const moved = elements.get(id);
-      if (moved !== undefined) elements.set(id, { ...moved, at: fullPosition(cell.position, id) });
-    } else if (cell.kind === CellKind.removed) elements.delete(cell.property);
-    else if (!elements.has(cell.property)) {
-      const at = fullPosition(cell.position, cell.property);
-      elements.set(cell.property, { id: cell.property, inserted: cell.position, at, entry: { stamp, content: null } });
-    }
-  }
-  const sorted = [...elements.values()].sort((left, right) => (left.at < right.at ? -1 : 1));
-  const content = Array.isArray(plain) ? plain : [];
-  return new ContainerNode(node.id, node.kind, {
-    elements: sorted.map((element, index) => ({
-      ...element,
-      entry: entryAfter(holder, element.id, content[index], rows, stamp) ?? element.entry,
-    })),
-  });
+  if (node.value !== undefined) push("", CellKind.value, node.value);
+  yield { containerId: node.id, layout: layoutOf(node.kind), cells };
+  for (const child of children) yield* rowsOf(child);
 }
