@@ -158,7 +158,7 @@ export class RequestSession implements OpenSession {
     const live = this.#engine.add(envelope, document);
     if (written.difference.rows.length > 0) {
       document.commit(written.difference.rows, written.stamp);
-      this.#working.rebase(written.difference, written.stamp, document.root());
+      this.#working.rebase(written.difference, document.root());
     }
     this.#live = live;
     this.#engine.committed(live, undefined);
@@ -170,7 +170,7 @@ export class RequestSession implements OpenSession {
     const { difference, stamp } = this.#difference(live.envelope, document);
     const rows = isAlone ? difference.rows : visibleRows(difference.rows, document);
     const change = rows.length === 0 ? undefined : document.commit(rows, stamp);
-    this.#working.rebase(difference, stamp, isAlone ? document.root() : undefined);
+    this.#working.rebase(difference, isAlone ? document.root() : undefined);
     return change;
   }
 

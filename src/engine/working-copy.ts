@@ -5,7 +5,6 @@ import { Difference, type DifferenceContext } from "./difference.ts";
 import type { DraftRow } from "./document.ts";
 import { SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import type { Stamp } from "./record.ts";
 import { encodedValueBytes } from "./value-codec.ts";
 import { isPlainObject, nameFault, normaliseValue, type Plain } from "./values.ts";
 import { ContainerNode, type Entry, entryEquals, plainOf } from "./view.ts";
@@ -128,9 +127,9 @@ export class WorkingCopy {
    * The difference was written: from here on, changes count against what the request holds now. `now` is the document's root
    * where nobody else wrote meanwhile; otherwise the request's own view goes on, without what others wrote.
    */
-  rebase(written: WorkingDifference, stamp: Stamp, now: ContainerNode | undefined): void {
+  rebase(written: WorkingDifference, now: ContainerNode | undefined): void {
     // What the request did not change is shown by the same nodes as before, either way.
-    this.#base = now ?? viewAfter(this.#base, written, stamp);
+    this.#base = now ?? viewAfter(this.#base, written);
     for (const name of written.changed.keys()) this.#bind(this.#touched.get(name), this.#base.entries.get(name));
   }
 
@@ -173,11 +172,11 @@ function shows(plain: Plain, value: unknown): boolean {
 }
 
 /** What a request sees once it wrote, whatever others wrote: the changed attributes as a document would show them that has nothing else. */
-function viewAfter({ id, kind, entries, removals }: ContainerNode, { rows, changed }: WorkingDifference, stamp: Stamp): ContainerNode {
+function viewAfter({ id, kind, entries, removals }: ContainerNode, { rows, changed }: WorkingDifference): ContainerNode {
   const before = new Map([...entries].filter(([name]) => changed.has(name)));
   const after = new Map([...entries].filter(([name]) => !changed.has(name)));
   const table = new CellTable();
-  [...rowsOf(new ContainerNode(id, kind, { entries: before, removals })), ...rows].forEach((row, clock) => table.add(row, 0, clock, stamp));
+  [...rowsOf(new ContainerNode(id, kind, { entries: before, removals })), ...rows].forEach((row, clock) => table.add(row, 0, clock, 0));
   const root = table.root();
   for (const [name, entry] of root.entries) {
     // The part that was written of a counter holds what this process added in the document, not what the request saw.

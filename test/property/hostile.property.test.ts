@@ -187,41 +187,89 @@ describe("bytes that somebody made", () => {
     return Y.encodeStateAsUpdate(doc);
   }
 
-  const deleteSet = (client: number, clock: number, length: number): Uint8Array => {
-    return Uint8Array.from([0, 1, ...varuint(client), 1, ...varuint(clock), ...varuint(length)]);
-  };
+  /** An honest row, in an update that also holds `fill`. */
+  function rowAnd(row: Uint8Array, fill: (doc: Y.Doc) => void, client = WRITER): Uint8Array {
+    return updateBy(client, (doc) => {
+      doc.getArray("s").push([row]);
+      fill(doc);
+    });
+  }
 
-  test.each([
-    ["nothing", (): Uint8Array => new Uint8Array([0, 0])],
-    ["no bytes", (): Uint8Array => new Uint8Array()],
-    ["a count of 32 million structs", (): Uint8Array => Uint8Array.from([1, ...varuint(32_000_000), ...varuint(WRITER), 0])],
-    ["a deletion of future clocks", (): Uint8Array => deleteSet(WRITER, 1, 2 ** 50)],
-    ["a deletion of an unknown client", (): Uint8Array => deleteSet(WRITER + 1, 0, 5)],
-    ["a browser's client id", (): Uint8Array => updateBy(77, (doc) => doc.getArray("s").push([new Uint8Array([4, 1])]))],
-    ["a shared type of another name", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("t").push([new Uint8Array([4, 1])]))],
-    ["a map", (): Uint8Array => updateBy(WRITER, (doc) => doc.getMap("s").set("role", "admin"))],
-    ["text", (): Uint8Array => updateBy(WRITER, (doc) => doc.getText("s").insert(0, "hello"))],
-    ["a nested type", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([new Y.Map()]))],
-    ["a subdocument", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([new Y.Doc()]))],
-    ["JSON for a row", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([{ a: 1 }]))],
-    ["an empty row", (): Uint8Array => updateBy(WRITER, (doc) => doc.getArray("s").push([new Uint8Array()]))],
+  /** The update of an honest row, with these deletions. */
+  function withDeletions(row: Uint8Array, ...deletions: readonly (readonly [client: number, clock: number, length: number])[]): Uint8Array {
+    const update = updateBy(WRITER, (doc) => doc.getArray("s").push([row]));
+    const ranges = deletions.flatMap(([client, clock, length]) => [...varuint(client), 1, ...varuint(clock), ...varuint(length)]);
+    // The last byte of an update without deletions says that there are none.
+    return Uint8Array.from([...update.slice(0, -1), deletions.length, ...ranges]);
+  }
+
+  /** An Item of `WRITER` at clock 0 that holds `row`, with its place as the bytes `place` say (Yjs' format V1). */
+  const item = (row: Uint8Array, info: number, place: readonly number[]): number[] => [info, ...place, row.length, ...row];
+  const BINARY = 3;
+  const HAS_ORIGIN = 0x80;
+  const inList = [1, 1, "s".charCodeAt(0)];
+  const update = (clock: number, ...structs: readonly number[][]): Uint8Array =>
+    Uint8Array.from([1, structs.length, ...varuint(WRITER), clock, ...structs.flat(), 0]);
+
+  const hostileUpdates: readonly (readonly [what: string, make: (row: Uint8Array) => Uint8Array])[] = [
+    ["no bytes", () => new Uint8Array()],
+    ["a count of 32 million structs", () => Uint8Array.from([1, ...varuint(32_000_000), ...varuint(WRITER), 0])],
+    ["a deletion of future clocks", (row) => withDeletions(row, [WRITER, 1, 2 ** 50])],
+    ["a deletion by an unknown client", (row) => withDeletions(row, [WRITER + 1, 0, 5])],
+    ["a deletion of the header of the genesis", (row) => withDeletions(row, [1, 0, 1])],
+    ["a browser's client id", (row) => rowAnd(row, () => undefined, 77)],
+    ["a client id above all writers", (row) => rowAnd(row, () => undefined, 2 ** 35)],
+    ["a row in a shared type of another name", (row) => updateBy(WRITER, (doc) => doc.getArray("t").push([row]))],
+    ["a row in a map", (row) => updateBy(WRITER, (doc) => doc.getMap("s").set("role", row))],
+    ["a row and a map", (row) => rowAnd(row, (doc) => doc.getMap("t").set("role", "admin"))],
+    ["a row and text", (row) => rowAnd(row, (doc) => doc.getText("t").insert(0, "hello"))],
+    ["a row and a nested type", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Y.Map()]))],
+    ["a row and a subdocument", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Y.Doc()]))],
+    ["a row and JSON", (row) => rowAnd(row, (doc) => doc.getArray("s").push([{ a: 1 }]))],
+    ["a row and an empty one", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Uint8Array()]))],
+    ["a row beside one that nobody has", (row) => update(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER + 1), 7]))],
+    ["a row beside itself", (row) => update(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER), 0]))],
+    ["a row after clocks that nobody has", (row) => update(5, item(row, BINARY, inList))],
+    ["a row, and clocks that are taken away for good", (row) => update(0, item(row, BINARY, inList), [0, ...varuint(1_000)])],
+    ["a row, and clocks that are left out", (row) => update(0, item(row, BINARY, inList), [10, ...varuint(1_000)])],
     [
-      "format V2",
-      (): Uint8Array => {
-        const doc = new Y.Doc();
+      "a row in format V2",
+      (row) => {
+        const doc = new Y.Doc({ guid: "" });
         doc.clientID = WRITER;
-        doc.getArray("s").push([new Uint8Array([4, 1])]);
+        doc.getArray("s").push([row]);
         return Y.encodeStateAsUpdateV2(doc);
       },
     ],
-  ])("[D16] a change whose update is %s is refused, and nothing changed", (_what, makeUpdate) => {
+  ];
+  const honestRow = (stamp: number): Uint8Array => Uint8Array.from([4, ...varuint(stamp)]);
+
+  test("an honest row by itself is taken, so that what is refused below is refused for what is wrong with it", () => {
     const { replica, honest } = victim();
-    const before = replica.record();
-    const digest = replica.digest();
-    const receipt = unlessCorrupt(() => replica.apply(honest({ update: makeUpdate() })));
-    expect(receipt === undefined || receipt === "state-needed").toBe(true);
-    expect(replica.record()).toEqual(before);
-    expect(replica.digest()).toBe(digest);
+    const { stamp } = honest({});
+    expect(replica.apply(honest({ update: update(0, item(honestRow(stamp), BINARY, inList)) }))).toBe("applied");
+    expectSound(replica);
+  });
+
+  test.each([["nothing", () => new Uint8Array([0, 0])] as const, ...hostileUpdates])(
+    "[D15] [D16] a change whose update is %s is refused, and nothing changed",
+    (_what, make) => {
+      const { replica, honest } = victim();
+      const before = replica.record();
+      const digest = replica.digest();
+      const { stamp } = honest({});
+      expect(unlessCorrupt(() => replica.apply(honest({ update: make(honestRow(stamp)) })))).toBeUndefined();
+      expect(replica.record()).toEqual(before);
+      expect(replica.digest()).toBe(digest);
+      expectSound(replica);
+    },
+  );
+
+  test.each(hostileUpdates)("[D15] [D16] a document that is %s is refused", (_what, make) => {
+    const { replica } = victim();
+    const { epoch } = replica.document;
+    expect(unlessCorrupt(() => checkDocument(replica.context, { epoch, bytes: make(honestRow(9)) }))).toBeUndefined();
+    expect(unlessCorrupt(() => mergeState(replica.document, { epoch, bytes: make(honestRow(9)) }))).toBeUndefined();
     expectSound(replica);
   });
 
@@ -231,11 +279,10 @@ describe("bytes that somebody made", () => {
     other.take(replica.record());
     const change = other.edit((data) => (data["b"] = 1));
     if (change === undefined) throw new Error("nothing was written");
-    const doc = new Y.Doc({ guid: "" });
-    Y.applyUpdate(doc, change.update);
-    // All that the first writer ever wrote is deleted beside an honest row.
-    const update = Uint8Array.from([...change.update.slice(0, -1), 1, ...varuint(replica.document.writer), 1, 0, 1]);
-    unlessCorrupt(() => replica.apply(honest({ ...change, update })));
+    // All that the first writer ever wrote, three rows, is deleted beside an honest row.
+    const deletions = [1, ...varuint(replica.document.writer), 1, 0, 3];
+    const hostile = Uint8Array.from([...change.update.slice(0, -1), ...deletions]);
+    expect(unlessCorrupt(() => replica.apply(honest({ ...change, update: hostile })))).toBeUndefined();
     replica.check();
     expectSound(replica);
   });
