@@ -1,0 +1,34 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "../..");
+const cleanUps: (() => void)[] = [];
+
+afterEach(() => {
+  for (const cleanUp of cleanUps.splice(0)) cleanUp();
+});
+
+/** The first example of the README, as its reader would run it: against the built package, by the package's own name. */
+test("the README's first example counts visits", async () => {
+  if (!existsSync(join(ROOT, "dist/index.js"))) throw new Error("The package is not built: npm run build, or npm test, which does so.");
+  const [, example = ""] = /```js\n(import express[^]*?)```/.exec(readFileSync(join(ROOT, "README.md"), "utf8")) ?? [];
+  expect(example).toContain("app.listen(3000)");
+  const onFreePort = 'const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port))';
+  // Inside the package, so that its name resolves to it.
+  const folder = mkdtempSync(join(ROOT, "dist/readme-"));
+  cleanUps.push(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "example.mjs"), example.replace("app.listen(3000)", onFreePort));
+
+  const env = { ...process.env, SESSION_SECRET: "a secret for the README's example, 32 bytes", NODE_ENV: "development" };
+  const child = spawn(process.execPath, [join(folder, "example.mjs")], { env, stdio: ["ignore", "pipe", "inherit"] });
+  cleanUps.push(() => child.kill("SIGKILL"));
+  const [line] = (await once(child.stdout, "data", { signal: AbortSignal.timeout(10_000) })) as [Buffer];
+  const url = `http://127.0.0.1:${Number(line.toString())}/`;
+  const first = await fetch(url);
+  expect(await first.text()).toBe("visit 1");
+  const cookie = first.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  expect(await (await fetch(url, { headers: { cookie } })).text()).toBe("visit 2");
+});
