@@ -208,7 +208,7 @@ describe("bytes that somebody made", () => {
   const BINARY = 3;
   const HAS_ORIGIN = 0x80;
   const inList = [1, 1, "s".charCodeAt(0)];
-  const update = (clock: number, ...structs: readonly number[][]): Uint8Array =>
+  const updateOf = (clock: number, ...structs: readonly number[][]): Uint8Array =>
     Uint8Array.from([1, structs.length, ...varuint(WRITER), clock, ...structs.flat(), 0]);
 
   const hostileUpdates: readonly (readonly [what: string, make: (row: Uint8Array) => Uint8Array])[] = [
@@ -227,11 +227,11 @@ describe("bytes that somebody made", () => {
     ["a row and a subdocument", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Y.Doc()]))],
     ["a row and JSON", (row) => rowAnd(row, (doc) => doc.getArray("s").push([{ a: 1 }]))],
     ["a row and an empty one", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Uint8Array()]))],
-    ["a row beside one that nobody has", (row) => update(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER + 1), 7]))],
-    ["a row beside itself", (row) => update(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER), 0]))],
-    ["a row after clocks that nobody has", (row) => update(5, item(row, BINARY, inList))],
-    ["a row, and clocks that are taken away for good", (row) => update(0, item(row, BINARY, inList), [0, ...varuint(1_000)])],
-    ["a row, and clocks that are left out", (row) => update(0, item(row, BINARY, inList), [10, ...varuint(1_000)])],
+    ["a row beside one that nobody has", (row) => updateOf(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER + 1), 7]))],
+    ["a row beside itself", (row) => updateOf(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER), 0]))],
+    ["a row after clocks that nobody has", (row) => updateOf(5, item(row, BINARY, inList))],
+    ["a row, and clocks that are taken away for good", (row) => updateOf(0, item(row, BINARY, inList), [0, ...varuint(1_000)])],
+    ["a row, and clocks that are left out", (row) => updateOf(0, item(row, BINARY, inList), [10, ...varuint(1_000)])],
     [
       "a row in format V2",
       (row) => {
@@ -247,7 +247,7 @@ describe("bytes that somebody made", () => {
   test("an honest row by itself is taken, so that what is refused below is refused for what is wrong with it", () => {
     const { replica, honest } = victim();
     const { stamp } = honest({});
-    expect(replica.apply(honest({ update: update(0, item(honestRow(stamp), BINARY, inList)) }))).toBe("applied");
+    expect(replica.apply(honest({ update: updateOf(0, item(honestRow(stamp), BINARY, inList)) }))).toBe("applied");
     expectSound(replica);
   });
 
@@ -303,6 +303,35 @@ describe("bytes that somebody made", () => {
     expectSound(replica);
     replica.reloadFrom(replica.record());
     expect(replica.plain()).toMatchObject({ a: 1 });
+  });
+
+  test("[D16] a cell that gives a container another kind at its own place is refused", () => {
+    const { replica, honest } = victim();
+    const entry = replica.document.root().entries.get("o");
+    const id = entry !== undefined && "id" in entry ? entry.id : "";
+    const { stamp } = honest({});
+    const before = replica.record();
+    const hostile = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(stamp, "o", 3, id)]));
+    expect(unlessCorrupt(() => replica.apply(honest({ stamp, update: hostile })))).toBeUndefined();
+    expect(replica.record()).toEqual(before);
+    expectSound(replica);
+  });
+
+  test("[D15] [D16] rows of two writers that wait for each other are refused, and nothing changed", () => {
+    const { replica } = victim();
+    const { epoch } = replica.document;
+    const before = replica.record();
+    const waiting = (row: Uint8Array, client: number, neighbour: number): number[] => [
+      1,
+      ...varuint(client),
+      0,
+      ...item(row, BINARY | HAS_ORIGIN, [...varuint(neighbour), 0]),
+    ];
+    const bytes = Uint8Array.from([2, ...waiting(honestRow(9), WRITER + 1, WRITER), ...waiting(honestRow(9), WRITER, WRITER + 1), 0]);
+    expect(unlessCorrupt(() => checkDocument(replica.context, { epoch, bytes }))).toBeUndefined();
+    expect(unlessCorrupt(() => mergeState(replica.document, { epoch, bytes }))).toBeUndefined();
+    expect(replica.record()).toEqual(before);
+    expectSound(replica);
   });
 
   test("[D16] containers that name each other in a circle are refused, or harmless", () => {
