@@ -54,8 +54,8 @@ const sides: Record<string, () => number | Promise<number>> = {
         session?.set("visits", index);
         session?.commit();
       },
-      60_000,
-      10_000,
+      120_000,
+      20_000,
     );
   },
   mapSet: () => {
@@ -65,7 +65,7 @@ const sides: Record<string, () => number | Promise<number>> = {
     doc.on("update", (update: Uint8Array) => {
       bytes += update.length;
     });
-    return cpuMicrosecondsPer((index) => map.set("visits", index), 60_000, 10_000);
+    return cpuMicrosecondsPer((index) => map.set("visits", index), 120_000, 20_000);
   },
   coldLoad: async () => {
     const { engine, key } = engineWithSession();

@@ -1,6 +1,6 @@
 import { alternating, ratios, rounded, spreadOf } from "./measure.ts";
 
-const ROUNDS = 7;
+const ROUNDS = 11;
 
 /** CPU microseconds and ratios of the hot path; the sides and what they do are in engine-side.ts. */
 export function benchEngine(): object {

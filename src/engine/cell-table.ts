@@ -240,7 +240,7 @@ export class CellTable {
           if (entry !== undefined) entries.set(property, entry);
           else if (cell.kind === CellKind.removed) (removals ??= new Map()).set(property, cell.stamp);
         }
-        return new ContainerNode(id, kind, { entries, ...(removals === undefined ? {} : { removals }) });
+        return new ContainerNode(id, kind, { entries, removals });
       }
       case CellKind.array: {
         const elements: ElementNode[] = [];

@@ -139,9 +139,9 @@ export class Registry {
   }
 
   /** Must be called after every change of a session. Resolves, and never rejects, when a store that lasts has it or has failed. */
-  async changed(session: LiveSession): Promise<void> {
+  changed(session: LiveSession): Promise<void> | undefined {
     session.version++;
-    if (this.#options.store.durable) await this.store(session).catch(() => undefined);
+    return this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
   }
 
   /** Resolves when all that the session holds now is stored. Appends of one session never overlap. */

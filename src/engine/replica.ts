@@ -104,7 +104,7 @@ class EngineReplica implements Replica {
   async receiveEnd(key: SessionKey, envelope: Envelope): Promise<void> {
     if (envelope.key !== key || envelope.ended === undefined) return;
     const end = { envelope, document: undefined };
-    const storing = (live: LiveSession | undefined): Promise<void> => {
+    const storing = (live: LiveSession | undefined): Promise<void> | undefined => {
       if (live === undefined) return this.#add(end);
       live.takeIn(end, () => false);
       return this.#registry.changed(live);
@@ -114,7 +114,7 @@ class EngineReplica implements Replica {
     await stored.done;
   }
 
-  #add({ envelope, document }: SessionRecord): Promise<void> {
+  #add({ envelope, document }: SessionRecord): Promise<void> | undefined {
     const { context } = this.#host;
     return this.#registry.changed(
       this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(context, document)),
