@@ -150,7 +150,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     const end = (live?: LiveSession): Promise<Delivery> =>
       this.#end(live ?? this.#registry.add(this.#unknownEnded(key, reason), undefined), reason);
     // What cannot be loaded is ended all the same: a logout never fails.
-    return this.#registry.use(key, end).catch(() => end());
+    return this.#registry.use(key, end).catch(() => end(this.#registry.hot(key)));
   }
 
   close(): Promise<void> {

@@ -110,7 +110,9 @@ class EngineReplica implements Replica {
       return this.#registry.changed(live);
     };
     // What cannot be loaded is ended all the same: an end needs nothing of what it ends.
-    const stored = await this.#registry.use(key, (live) => ({ done: storing(live) })).catch(() => ({ done: storing(undefined) }));
+    const stored = await this.#registry
+      .use(key, (live) => ({ done: storing(live) }))
+      .catch(() => ({ done: storing(this.#registry.hot(key)) }));
     await stored.done;
   }
 
