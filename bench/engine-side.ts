@@ -35,7 +35,7 @@ const sides: Record<string, () => number | Promise<number>> = {
     const { engine, key } = engineWithSession();
     return cpuMicrosecondsPer(
       () => {
-        const session = engine.openHot(key);
+        const session = engine.checkOutHot(key);
         if (session === undefined) throw new Error("not hot");
         if (session.get("user") === undefined || session.get("theme") !== "dark" || session.get("csrfToken") === undefined)
           throw new Error("lost");
@@ -50,7 +50,7 @@ const sides: Record<string, () => number | Promise<number>> = {
     const { engine, key } = engineWithSession();
     return cpuMicrosecondsPer(
       (index) => {
-        const session = engine.openHot(key);
+        const session = engine.checkOutHot(key);
         session?.set("visits", index);
         session?.commit();
       },

@@ -94,7 +94,7 @@ class Node {
   }
 
   write(key: SessionKey, values: Record<string, unknown>): void {
-    const session = this.engine.openHot(key);
+    const session = this.engine.checkOutHot(key);
     if (session === undefined) throw new Error("the session is not held");
     for (const [name, value] of Object.entries(values)) session.set(name, value);
     session.commit();

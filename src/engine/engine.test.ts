@@ -42,7 +42,7 @@ describe("an ended session", () => {
     await settle();
     slow.set("a", 2);
     expect(slow.commit()).toBe("discarded");
-    expect(node.engine.openHot(key)).toBeUndefined();
+    expect(node.engine.checkOutHot(key)).toBeUndefined();
     expect(await node.read(key)).toBe("ended");
   });
 

@@ -1,18 +1,19 @@
 import { Schema, type AttributeTypes } from "./attributes/schema.ts";
 import { COMPACT_AT_ONCE, COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "./document.ts";
-import type { EndReason, Envelope } from "./envelope.ts";
+import { type EndReason, endEnvelope, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { type EventListener, harmless } from "./events.ts";
 import { EngineClock } from "./hybrid-clock.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
-import { RequestSession, type SessionHost } from "./open-session.ts";
-import type { Change, SessionKey, WriterId } from "./record.ts";
+import { type Birth, RequestSession, type SessionHost } from "./open-session.ts";
+import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Delivery, Replication } from "./replication.ts";
 import type { Runtime } from "./runtime.ts";
-import type { OpenResult, OpenSession, SessionEngine } from "./session-engine.ts";
+import type { CheckOut, DraftOptions, OnceOptions, OpenSession, SessionEngine, SessionHandle, SessionSummary } from "./session-engine.ts";
+import type { EngineStats } from "./stats.ts";
 import { bornAtMs, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
@@ -62,6 +63,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   readonly #absoluteTimeoutMs: number;
   readonly epsilonMs: number;
   readonly #onEvent: EventListener;
+  readonly #revocations = new Map<SubjectKey, number>();
   readonly #restless = new Set<LiveSession>();
   #cancelQuiet: (() => void) | undefined;
   #writer: WriterId;
@@ -96,6 +98,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
       limits: this.limits,
       epsilonMs: this.epsilonMs,
       onEvent: this.#onEvent,
+      revocations: this.#revocations,
       fetch: (key) => this.#sync?.fetch(key),
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),
@@ -120,23 +123,23 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     return this.#clock.nowMs() >= (bornAtMs(id) ?? Infinity) + this.#absoluteTimeoutMs;
   }
 
-  draft(): OpenSession {
-    return new RequestSession(this, undefined);
+  draft(options: DraftOptions = {}): OpenSession {
+    return new RequestSession(this, undefined, options);
   }
 
-  openHot(key: SessionKey): OpenSession | undefined {
+  checkOutHot(key: SessionKey): OpenSession | undefined {
     const live = this.#registry.hot(key);
     if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
 
-  async open(key: SessionKey): Promise<OpenResult> {
+  async checkOut(key: SessionKey): Promise<CheckOut> {
     this.#checkOpen();
     const loaded = this.#registry.hot(key) ?? (await this.#registry.load(key));
     if (loaded === undefined) return { kind: "absent" };
     const live = this.#registry.reattach(loaded);
     const now = this.verdictOf(live.envelope);
-    if (now === "alive") return { kind: "alive", session: new RequestSession(this, live) };
+    if (now === "alive") return { kind: "alive", session: new RequestSession(this, live), follows: false };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
       this.#end(live, "expired").catch(() => undefined);
@@ -151,6 +154,46 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
       this.#end(live ?? this.#registry.add(this.#unknownEnded(key, reason), undefined), reason);
     // What cannot be loaded is ended all the same: a logout never fails.
     return this.#registry.use(key, end).catch(() => end(this.#registry.hot(key)));
+  }
+
+  async open(): Promise<SessionHandle | undefined> {
+    throw notBuilt();
+  }
+
+  async openById(): Promise<SessionHandle | undefined> {
+    throw notBuilt();
+  }
+
+  async claim(): Promise<boolean> {
+    throw notBuilt();
+  }
+
+  async once<T>(_key: SessionKey, _name: string, _run: () => T | Promise<T>, _options?: OnceOptions): Promise<T> {
+    throw notBuilt();
+  }
+
+  sessions(): AsyncIterable<SessionSummary> {
+    throw notBuilt();
+  }
+
+  async count(): Promise<number> {
+    throw notBuilt();
+  }
+
+  async clear(): Promise<number> {
+    throw notBuilt();
+  }
+
+  async revokeAll(): Promise<void> {
+    throw notBuilt();
+  }
+
+  stats(): EngineStats {
+    throw notBuilt();
+  }
+
+  on(): () => void {
+    throw notBuilt();
   }
 
   close(): Promise<void> {
@@ -169,14 +212,26 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   }
 
   verdictOf(envelope: Envelope): Verdict {
-    return verdict(envelope, this.#clock.nowMs());
+    return verdict(envelope, this.#revocations, this.#clock.nowMs());
   }
 
-  newEnvelope(key: SessionKey, idleTimeoutMs: number = this.#idleTimeoutMs, bornAt?: number): Envelope {
+  newEnvelope(key: SessionKey, birth: Birth): Envelope {
     const nowMs = this.#clock.nowMs();
-    const createdAtMs = bornAt ?? nowMs;
-    const deadlineMs = createdAtMs + this.#absoluteTimeoutMs;
-    return { key, createdAtMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp: 0, touchedAtMs: nowMs, ended: undefined };
+    const createdAtMs = birth.bornAtMs ?? nowMs;
+    const firstCreatedAtMs = Math.min(birth.firstCreatedAtMs ?? createdAtMs, createdAtMs);
+    return {
+      key,
+      createdAtMs,
+      firstCreatedAtMs,
+      deadlineMs: Math.min(createdAtMs + (birth.absoluteTimeoutMs ?? this.#absoluteTimeoutMs), firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS),
+      idleTimeoutMs: birth.idleTimeoutMs ?? this.#idleTimeoutMs,
+      idleTimeoutStamp: 0,
+      touchedAtMs: nowMs,
+      subject: birth.subject,
+      subjectAtMs: birth.subject === undefined ? 0 : this.subjectAtMs(birth.subject),
+      successor: undefined,
+      ended: undefined,
+    };
   }
 
   newDocument(): SessionDocument {
@@ -203,7 +258,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     const nowMs = this.#clock.nowMs();
     const { envelope } = live;
     // A request that runs for longer than the idle timeout is use, too: nobody was told yet that the session is over.
-    if (nowMs <= envelope.touchedAtMs || verdict(envelope, nowMs) === "ended") return;
+    if (nowMs <= envelope.touchedAtMs || verdict(envelope, this.#revocations, nowMs) === "ended") return;
     live.envelope = { ...envelope, touchedAtMs: nowMs };
     if (nowMs - live.sentTouchMs < Math.min(envelope.idleTimeoutMs / 10, 60_000)) return;
     live.sentTouchMs = nowMs;
@@ -214,6 +269,27 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   setIdleTimeout(live: LiveSession, idleTimeoutMs: number, latestStamp: number): void {
     const stamp = Math.max(latestStamp, live.envelope.idleTimeoutStamp + 1);
     live.envelope = { ...live.envelope, idleTimeoutMs, idleTimeoutStamp: stamp };
+  }
+
+  setSubject(live: LiveSession, subject: SubjectKey | undefined): void {
+    const { envelope } = live;
+    if (envelope.subject === subject) return;
+    const subjectAtMs = Math.max(this.subjectAtMs(subject), envelope.subjectAtMs + 1);
+    live.envelope = { ...envelope, subject, subjectAtMs };
+  }
+
+  /** Now, and after what is revoked already. */
+  subjectAtMs(subject: SubjectKey | undefined): number {
+    return Math.max(this.#clock.nowMs(), (this.#revocations.get(subject ?? "") ?? -1) + 1);
+  }
+
+  setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void {
+    live.envelope = { ...live.envelope, successor: { key, atMs: this.#clock.nowMs() + graceMs } };
+    this.committed(live, undefined);
+  }
+
+  subjectKey(subject: string): SubjectKey {
+    return subject;
   }
 
   discarded(key: SessionKey): void {
@@ -255,7 +331,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   }
 
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
-    live.envelope = { ...live.envelope, ended: live.envelope.ended ?? this.#endNow(reason) };
+    live.envelope = endEnvelope(live.envelope, live.envelope.ended ?? this.#endNow(reason));
     live.document = undefined;
     void this.#registry.changed(live);
     const stored = this.#store.durable ? this.#registry.store(live) : Promise.resolve();
@@ -266,8 +342,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
 
   /** An end of a session that is not held here is remembered as long as any session can live. */
   #unknownEnded(key: SessionKey, reason: EndReason): Envelope {
-    const envelope = this.newEnvelope(key);
-    return { ...envelope, deadlineMs: envelope.createdAtMs + ABSOLUTE_TIMEOUT_MAX_MS, ended: this.#endNow(reason) };
+    return endEnvelope({ key, deadlineMs: this.#clock.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS }, this.#endNow(reason));
   }
 
   #endNow(reason: EndReason): { reason: EndReason; atMs: number } {
@@ -311,6 +386,10 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     await this.#sync?.close();
     await this.#store.close();
   }
+}
+
+function notBuilt(): SessionError {
+  return new SessionError("INVARIANT_BROKEN", "This is being built.");
 }
 
 function inRange(name: string, value: number, lowest: number, highest: number): number {

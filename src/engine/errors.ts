@@ -8,6 +8,9 @@ export const SESSION_ERROR_CODES = [
   "SESSION_ROTATED",
   "SESSION_ENDED",
   "STORE_UNAVAILABLE",
+  "STORE_FULL",
+  "STORE_CORRUPT",
+  "CLAIM_UNAVAILABLE",
   "STORE_CLOSED",
   "ENGINE_CLOSED",
   "RECORD_CORRUPT",
@@ -42,8 +45,15 @@ export function corrupt(what: string, cause?: unknown): SessionError {
   return new SessionError("RECORD_CORRUPT", `encoded session data is broken (${what}); drop this copy and fetch another`, { cause });
 }
 
+const UNAVAILABLE: ReadonlySet<SessionErrorCode> = new Set([
+  "SESSION_UNAVAILABLE",
+  "STORE_UNAVAILABLE",
+  "STORE_FULL",
+  "CLAIM_UNAVAILABLE",
+  "TOO_MANY_SESSIONS",
+]);
+
 function statusOf(code: SessionErrorCode): number {
   if (code === "SESSION_ROTATED" || code === "SESSION_ENDED") return 409;
-  if (code === "SESSION_UNAVAILABLE" || code === "STORE_UNAVAILABLE" || code === "TOO_MANY_SESSIONS") return 503;
-  return 500;
+  return UNAVAILABLE.has(code) ? 503 : 500;
 }

@@ -4,7 +4,7 @@ export { SessionDocument } from "./document.ts";
 export type { DocumentContext } from "./document.ts";
 export { Engine } from "./engine.ts";
 export type { EngineOptions } from "./engine.ts";
-export type { End, EndReason, Envelope } from "./envelope.ts";
+export type { End, EndReason, Envelope, Successor } from "./envelope.ts";
 export { SESSION_ERROR_CODES, SessionError } from "./errors.ts";
 export type { SessionErrorCode } from "./errors.ts";
 export type { SessionEvent } from "./events.ts";
@@ -12,7 +12,7 @@ export { DEFAULT_LIMITS } from "./limits.ts";
 export type { Limits } from "./limits.ts";
 export { mergeRecords } from "./merge-records.ts";
 export type { MergeContext } from "./merge-records.ts";
-export type { Change, DocumentRecord, Dot, Epoch, SessionKey, SessionRecord, Stamp, WriterId } from "./record.ts";
+export type { Change, DocumentRecord, Dot, Epoch, SessionKey, SessionRecord, Stamp, SubjectKey, WriterId } from "./record.ts";
 export { ByteReader } from "./byte-reader.ts";
 export { KEY_BYTES, keyToBytes } from "./key-bytes.ts";
 export { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelope, encodeRecord } from "./record-codec.ts";
@@ -20,6 +20,18 @@ export { replicaOf } from "./replica.ts";
 export type { ReplicaHost } from "./replica.ts";
 export type { ChangeReceipt, Delivery, FetchAnswer, Replica, Replication, StateReceipt } from "./replication.ts";
 export type { Runtime } from "./runtime.ts";
-export type { CommitResult, OpenResult, OpenSession, SessionEngine } from "./session-engine.ts";
+export type {
+  CheckOut,
+  CommitResult,
+  DraftOptions,
+  OnceOptions,
+  OpenSession,
+  SessionChange,
+  SessionData,
+  SessionEngine,
+  SessionHandle,
+  SessionSummary,
+} from "./session-engine.ts";
+export type { EngineStats } from "./stats.ts";
 export type { SessionStore } from "./session-store.ts";
-export type { Verdict } from "./verdict.ts";
+export type { Revocations, Verdict } from "./verdict.ts";

@@ -7,8 +7,8 @@ import { SessionError } from "./errors.ts";
 import { nextStamp } from "./hybrid-clock.ts";
 import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
-import type { Change, SessionKey } from "./record.ts";
-import type { CommitResult, OpenSession } from "./session-engine.ts";
+import type { Change, SessionKey, SubjectKey } from "./record.ts";
+import type { CommitResult, DraftOptions, OpenSession } from "./session-engine.ts";
 import { bornAtMs } from "./session-id.ts";
 import type { Verdict } from "./verdict.ts";
 import { ContainerNode } from "./view.ts";
@@ -19,6 +19,14 @@ const CELL_BYTES = 64;
 
 const EMPTY_ROOT = new ContainerNode(ROOT_CONTAINER, CellKind.object, {});
 
+/** What a new session's envelope is made of, where it differs from the engine's defaults. */
+export interface Birth extends DraftOptions {
+  /** The birth that its id tells of. */
+  readonly bornAtMs?: number | undefined;
+  readonly idleTimeoutMs?: number | undefined;
+  readonly subject?: SubjectKey | undefined;
+}
+
 /** What an open session needs of its engine. */
 export interface SessionHost {
   readonly schema: Schema;
@@ -27,7 +35,7 @@ export interface SessionHost {
   nowMs(): number;
   keyOf(id: string): SessionKey;
   verdictOf(envelope: Envelope): Verdict;
-  newEnvelope(key: SessionKey, idleTimeoutMs?: number, bornAtMs?: number): Envelope;
+  newEnvelope(key: SessionKey, birth: Birth): Envelope;
   newDocument(): SessionDocument;
   /** Takes in a new session. */
   add(envelope: Envelope, document: SessionDocument): LiveSession;
@@ -35,6 +43,9 @@ export interface SessionHost {
   reattach(live: LiveSession): LiveSession;
   touch(live: LiveSession): void;
   setIdleTimeout(live: LiveSession, idleTimeoutMs: number, latestStamp: number): void;
+  subjectKey(subject: string): SubjectKey;
+  setSubject(live: LiveSession, subject: SubjectKey | undefined): void;
+  setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void;
   /** Tells others. `change` undefined: they are told the session whole. */
   committed(live: LiveSession, change: Change | undefined): void;
   /** A commit came too late. */
@@ -50,9 +61,12 @@ export class RequestSession implements OpenSession {
   #draftKey: SessionKey | undefined;
   #bornAtMs: number | undefined;
   #idleTimeoutMs: number | undefined;
+  #subject: { readonly key: SubjectKey | undefined } | undefined;
+  readonly #options: DraftOptions;
 
-  constructor(engine: SessionHost, live: LiveSession | undefined) {
+  constructor(engine: SessionHost, live: LiveSession | undefined, options: DraftOptions = {}) {
     this.#engine = engine;
+    this.#options = options;
     this.#live = live;
     this.#working = this.#newWorkingCopy();
   }
@@ -66,7 +80,7 @@ export class RequestSession implements OpenSession {
   }
 
   get envelope(): Envelope {
-    return this.#live?.envelope ?? this.#engine.newEnvelope(this.#draftKey ?? "", this.#idleTimeoutMs);
+    return this.#live?.envelope ?? this.#engine.newEnvelope(this.#draftKey ?? "", this.#birth());
   }
 
   get(name: string): unknown {
@@ -111,8 +125,18 @@ export class RequestSession implements OpenSession {
     this.#idleTimeoutMs = idleTimeoutMs;
   }
 
+  setSubject(subject: string | undefined): void {
+    this.#subject = { key: subject === undefined ? undefined : this.#engine.subjectKey(subject) };
+  }
+
+  setSuccessor(key: SessionKey, graceMs: number): void {
+    if (this.#live === undefined) throw new SessionError("INVARIANT_BROKEN", "A draft has no successor; identify it anew instead.");
+    this.#live = this.#engine.reattach(this.#live);
+    this.#engine.setSuccessor(this.#live, key, graceMs);
+  }
+
   isModified(): boolean {
-    return this.#working.isModified() || this.#isIdleTimeoutChanged();
+    return this.#working.isModified() || this.#isIdleTimeoutChanged() || this.#isSubjectChanged();
   }
 
   commit(options?: { readonly evenIfEmpty?: boolean }): CommitResult {
@@ -129,9 +153,12 @@ export class RequestSession implements OpenSession {
     }
     const change = this.#write(live, document);
     const isIdleChange = this.#isIdleTimeoutChanged();
+    const isSubjectChange = this.#isSubjectChanged();
+    if (isSubjectChange) this.#engine.setSubject(live, this.#subject?.key);
     if (isIdleChange) this.#engine.setIdleTimeout(live, this.#idleTimeoutMs ?? 0, document.latestStamp);
-    if (change === undefined && !isIdleChange) return "unchanged";
-    this.#engine.committed(live, isIdleChange ? undefined : change);
+    const isEnvelopeChange = isIdleChange || isSubjectChange;
+    if (change === undefined && !isEnvelopeChange) return "unchanged";
+    this.#engine.committed(live, isEnvelopeChange ? undefined : change);
     return "committed";
   }
 
@@ -152,7 +179,7 @@ export class RequestSession implements OpenSession {
     const key = this.#draftKey;
     if (key === undefined) throw new SessionError("INVARIANT_BROKEN", "A draft is identified before it is committed.");
     const document = this.#engine.newDocument();
-    const envelope = this.#engine.newEnvelope(key, this.#idleTimeoutMs, this.#bornAtMs);
+    const envelope = this.#engine.newEnvelope(key, this.#birth());
     const written = this.#difference(envelope, document);
     if (written.difference.rows.length === 0 && !evenIfEmpty) return "unchanged";
     const live = this.#engine.add(envelope, document);
@@ -195,6 +222,14 @@ export class RequestSession implements OpenSession {
       );
     }
     return { difference, stamp };
+  }
+
+  #birth(): Birth {
+    return { ...this.#options, bornAtMs: this.#bornAtMs, idleTimeoutMs: this.#idleTimeoutMs, subject: this.#subject?.key };
+  }
+
+  #isSubjectChanged(): boolean {
+    return this.#subject !== undefined && this.#live !== undefined && this.#live.envelope.subject !== this.#subject.key;
   }
 
   #isIdleTimeoutChanged(): boolean {

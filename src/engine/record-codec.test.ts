@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Envelope } from "./envelope.ts";
+import { endEnvelope, type EndReason, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { keyFromBytes, keyToBytes } from "./key-bytes.ts";
 import { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelope, encodeRecord } from "./record-codec.ts";
@@ -23,11 +23,20 @@ const alive: fc.Arbitrary<Envelope> = fc
     idleTimeoutMs: fc.nat(),
     idleTimeoutStamp: stamp,
     touchedAtMs: instant,
+    subject: fc.option(key, { nil: undefined }),
+    subjectAtMs: instant,
+    successor: fc.option(fc.record({ key, atMs: instant }), { nil: undefined }),
+    ageMs: fc.nat(),
   })
-  .map(({ lifetimeMs, ...rest }) => ({ ...rest, deadlineMs: rest.createdAtMs + lifetimeMs, ended: undefined }));
+  .map(({ lifetimeMs, ageMs, ...rest }) => ({
+    ...rest,
+    firstCreatedAtMs: Math.max(0, rest.createdAtMs - ageMs),
+    deadlineMs: rest.createdAtMs + lifetimeMs,
+    ended: undefined,
+  }));
 const ended: fc.Arbitrary<Envelope> = fc
-  .tuple(alive, fc.constantFrom("destroyed", "rotated", "expired", "revoked"), instant)
-  .map(([envelope, reason, atMs]) => ({ ...envelope, ended: { reason, atMs } }));
+  .tuple(alive, fc.constantFrom<EndReason[]>("destroyed", "rotated", "expired", "revoked"), instant)
+  .map(([envelope, reason, atMs]) => endEnvelope(envelope, { reason, atMs }));
 const record: fc.Arbitrary<SessionRecord> = fc.oneof(
   fc.record({ envelope: alive, document: fc.record({ epoch, bytes }) }),
   fc.record({ envelope: ended, document: fc.constant(undefined) }),

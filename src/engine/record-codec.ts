@@ -1,7 +1,7 @@
 import { createEncoder, toUint8Array, writeUint8, writeUint8Array, writeVarString, writeVarUint, writeVarUint8Array } from "lib0/encoding";
 import type { Encoder } from "lib0/encoding";
 import { ByteReader } from "./byte-reader.ts";
-import type { EndReason, Envelope } from "./envelope.ts";
+import { endEnvelope, type EndReason, type Envelope } from "./envelope.ts";
 import { corrupt, SessionError } from "./errors.ts";
 import { keyToBytes } from "./key-bytes.ts";
 import type { Change, Dot, DroppedCells, Epoch, SessionRecord, WriterId } from "./record.ts";
@@ -19,6 +19,8 @@ const EPOCH_HASH = /^[0-9a-f]{16}$/;
 const CONTAINER_ID_BYTES_MAX = 255;
 /** The position is the byte that stands for it; 0 means alive. Append only. */
 const END_REASONS: readonly EndReason[] = ["destroyed", "rotated", "expired", "revoked"];
+const SUBJECT_FLAG = 0x40;
+const SUCCESSOR_FLAG = 0x80;
 
 /**
  * `[u8 version][envelope][document]`; the document is there exactly when the session has not ended:
@@ -48,8 +50,10 @@ export function decodeRecord(bytes: Uint8Array): SessionRecord {
 }
 
 /**
- * `[u8 version][16 bytes key][varuint createdAtMs][varuint deadlineMs - createdAtMs][varuint idleTimeoutMs][varuint idleTimeoutStamp]`
- * `[varuint touchedAtMs][u8 end: 0 alive, 1 destroyed, 2 rotated, 3 expired, 4 revoked]`, and for an ended one `[varuint ended atMs]`.
+ * `[u8 version][16 bytes key][u8 state]`, and for an ended one (state 1 destroyed, 2 rotated, 3 expired, 4 revoked)
+ * `[varuint deadlineMs][varuint ended atMs]`; for a living one (state: 0x40 subject, 0x80 successor)
+ * `[varuint createdAtMs][varuint createdAtMs - firstCreatedAtMs][varuint deadlineMs - createdAtMs][varuint idleTimeoutMs]`
+ * `[varuint idleTimeoutStamp][varuint touchedAtMs][varuint subjectAtMs]([16 bytes subject])([16 bytes successor][varuint successor atMs])`.
  */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const encoder = versioned();
@@ -124,30 +128,60 @@ function readVersioned(bytes: Uint8Array): ByteReader {
 }
 
 function writeEnvelope(encoder: Encoder, envelope: Envelope): void {
-  writeUint8Array(encoder, keyToBytes(envelope.key));
-  writeVarUint(encoder, envelope.createdAtMs);
-  writeVarUint(encoder, envelope.deadlineMs - envelope.createdAtMs);
+  const { key, createdAtMs, firstCreatedAtMs, deadlineMs, subject, subjectAtMs, successor, ended } = envelope;
+  writeUint8Array(encoder, keyToBytes(key));
+  if (ended !== undefined) {
+    writeUint8(encoder, END_REASONS.indexOf(ended.reason) + 1);
+    writeVarUint(encoder, deadlineMs);
+    return writeVarUint(encoder, ended.atMs);
+  }
+  writeUint8(encoder, (subject === undefined ? 0 : SUBJECT_FLAG) | (successor === undefined ? 0 : SUCCESSOR_FLAG));
+  writeVarUint(encoder, createdAtMs);
+  writeVarUint(encoder, createdAtMs - firstCreatedAtMs);
+  writeVarUint(encoder, deadlineMs - createdAtMs);
   writeVarUint(encoder, envelope.idleTimeoutMs);
   writeVarUint(encoder, envelope.idleTimeoutStamp);
   writeVarUint(encoder, envelope.touchedAtMs);
-  if (envelope.ended === undefined) return writeUint8(encoder, 0);
-  writeUint8(encoder, END_REASONS.indexOf(envelope.ended.reason) + 1);
-  writeVarUint(encoder, envelope.ended.atMs);
+  writeVarUint(encoder, subjectAtMs);
+  if (subject !== undefined) writeUint8Array(encoder, keyToBytes(subject));
+  if (successor === undefined) return;
+  writeUint8Array(encoder, keyToBytes(successor.key));
+  writeVarUint(encoder, successor.atMs);
 }
 
 function readEnvelope(reader: ByteReader): Envelope {
   const key = reader.key();
+  const flags = reader.u8();
+  const reason = END_REASONS[flags - 1];
+  if (reason !== undefined) {
+    const deadlineMs = reader.varUint();
+    return endEnvelope({ key, deadlineMs }, { reason, atMs: reader.varUint() });
+  }
+  if ((flags & ~(SUBJECT_FLAG | SUCCESSOR_FLAG)) !== 0) throw corrupt("its envelope has flags that nobody sets");
   const createdAtMs = reader.varUint();
+  const firstCreatedAtMs = createdAtMs - reader.varUint();
   const deadlineMs = createdAtMs + reader.varUint();
+  if (firstCreatedAtMs < 0) throw corrupt("a birth is out of its range");
   if (!Number.isSafeInteger(deadlineMs)) throw corrupt("a deadline is out of its range");
   const idleTimeoutMs = reader.varUint();
   const idleTimeoutStamp = reader.varUint();
   const touchedAtMs = reader.varUint();
-  const end = reader.u8();
-  if (end === 0) return { key, createdAtMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp, touchedAtMs, ended: undefined };
-  const reason = END_REASONS[end - 1];
-  if (reason === undefined) throw corrupt("it ended for an unknown reason");
-  return { key, createdAtMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp, touchedAtMs, ended: { reason, atMs: reader.varUint() } };
+  const subjectAtMs = reader.varUint();
+  const subject = (flags & SUBJECT_FLAG) === 0 ? undefined : reader.key();
+  const successor = (flags & SUCCESSOR_FLAG) === 0 ? undefined : { key: reader.key(), atMs: reader.varUint() };
+  return {
+    key,
+    createdAtMs,
+    firstCreatedAtMs,
+    deadlineMs,
+    idleTimeoutMs,
+    idleTimeoutStamp,
+    touchedAtMs,
+    subject,
+    subjectAtMs,
+    successor,
+    ended: undefined,
+  };
 }
 
 function writeEpoch(encoder: Encoder, epoch: Epoch): void {

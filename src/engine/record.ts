@@ -3,6 +3,9 @@ import type { Envelope } from "./envelope.ts";
 /** 22 characters: base64url of the first 16 bytes of SHA-256("sid\0" + id). All that stores, peers and logs see of an id. */
 export type SessionKey = string;
 
+/** 22 characters: base64url of 16 bytes of HMAC-SHA-256 over what the application calls its user. All that stores and peers see of it. */
+export type SubjectKey = string;
+
 /** Random id of a process start, and at once its Yjs client id: an integer in [2^32, 2^35). */
 export type WriterId = number;
 

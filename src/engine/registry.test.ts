@@ -41,6 +41,26 @@ class TroubledStore implements SessionStore {
     return this.#store.discardExpired(nowMs, limit);
   }
 
+  keys(): AsyncIterable<SessionKey> {
+    return this.#store.keys();
+  }
+
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
+    return this.#store.claim(key, name, nowMs, untilMs);
+  }
+
+  release(key: SessionKey, name: string): Promise<void> {
+    return this.#store.release(key, name);
+  }
+
+  revocations(): Promise<ReadonlyMap<string, number>> {
+    return this.#store.revocations();
+  }
+
+  revoke(subject: string, notBeforeMs: number): Promise<void> {
+    return this.#store.revoke(subject, notBeforeMs);
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }
@@ -57,7 +77,7 @@ async function collectGarbage(): Promise<void> {
 }
 
 function hotKeys(node: TestNode, keys: readonly SessionKey[]): SessionKey[] {
-  return keys.filter((key) => node.engine.openHot(key) !== undefined);
+  return keys.filter((key) => node.engine.checkOutHot(key) !== undefined);
 }
 
 describe("loading", () => {
@@ -163,7 +183,7 @@ describe("hot and cold", () => {
   test("[R2] the least recently used goes cold, not one that is in use", async () => {
     const node = new TestNode(1, { limits: { hotCount: 2 } });
     const [first, second] = [node.create({ n: 1 }), node.create({ n: 2 })];
-    node.engine.openHot(first);
+    node.engine.checkOutHot(first);
     const third = node.create({ n: 3 });
     await settle();
     expect(hotKeys(node, [first, second, third])).toEqual([first, third]);
@@ -245,7 +265,7 @@ describe("hot and cold", () => {
     const key = node.create({ a: 1 });
     await other.replica.receiveState(key, await node.record(key));
     node.runtime.advance(10_500);
-    expect(await node.engine.open(key)).toMatchObject({ kind: "ended", reason: "expired" });
+    expect(await node.engine.checkOut(key)).toMatchObject({ kind: "ended", reason: "expired" });
     const ended = node.link.outbox.findLast((message) => message.kind === "end");
     if (ended?.kind !== "end") throw new Error("no end was sent");
     await other.replica.receiveEnd(key, ended.envelope);
@@ -307,7 +327,7 @@ describe("closing", () => {
     await node.engine.close();
     expect(stored).toEqual(record);
     expect(node.runtime.timerCount).toBe(0);
-    await expect(node.engine.open(key)).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
+    await expect(node.engine.checkOut(key)).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
     await expect(node.engine.end(key, "destroyed")).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
     await node.engine.close();
   });
@@ -346,7 +366,7 @@ describe("closing", () => {
     const key = other.create({ a: 1 });
     let answer: (answer: FetchAnswer) => void = () => undefined;
     node.link.answer = () => new Promise((resolve) => (answer = resolve));
-    const opening = node.engine.open(key).then(
+    const opening = node.engine.checkOut(key).then(
       ({ kind }) => kind,
       (error: unknown) => (error as { code: string }).code,
     );

@@ -10,7 +10,7 @@ import type { Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { FetchAnswer } from "./replication.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SessionStore } from "./session-store.ts";
-import { verdict } from "./verdict.ts";
+import { type Revocations, verdict } from "./verdict.ts";
 
 /** How long after its last use a session may still be touched on another node: coalesced touches arrive this late. */
 const TOUCH_DELAY_MAX_MS = 60_000;
@@ -30,6 +30,8 @@ export interface RegistryOptions {
   /** How far two clocks may be apart, milliseconds. */
   readonly epsilonMs: number;
   readonly onEvent: EventListener;
+  /** What is revoked now; the engine raises it. */
+  readonly revocations: Revocations;
   /** Asks the holders; undefined without replication. */
   readonly fetch: (key: SessionKey) => Promise<FetchAnswer> | undefined;
   /** This process holds `key` from now on, or no longer. */
@@ -314,7 +316,7 @@ export class Registry {
     this.#cool();
     const nowMs = this.#options.clock.nowMs();
     this.#hotSweep = sweep(this.#hotSweep ?? this.#hot.entries(), (key, session) => {
-      if (this.discardAtMs(session.envelope) <= nowMs && verdict(session.envelope, nowMs) !== "alive") {
+      if (this.discardAtMs(session.envelope) <= nowMs && verdict(session.envelope, this.#options.revocations, nowMs) !== "alive") {
         this.#forget(key, session.document?.own);
         session.isHeld = false;
       } else if (!session.isStored && this.#options.store.durable) {

@@ -1,11 +1,19 @@
 import type { EndReason, Envelope } from "./envelope.ts";
+import type { SessionEvent } from "./events.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Delivery } from "./replication.ts";
 import type { SessionKey } from "./record.ts";
+import type { EngineStats } from "./stats.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** The engine as adapters and applications use it. Made by `createEngine(options)` in src/runtime. */
-export interface SessionEngine {
+/** Attributes by name. What `createEngine({ attributes })` and `SessionDataOf` infer is one of these. */
+export type SessionData = Record<string, unknown>;
+
+/**
+ * The engine as applications use it: `open` and what follows it. The part above is for adapters. Made by `createEngine(options)`.
+ * `Data` is the type of the attributes, inferred from the option `attributes`.
+ */
+export interface SessionEngine<Data extends object = SessionData> {
   /** Resolves when the store is open and replication has tried to reach its holders once. Requests need not wait for it. */
   readonly ready: Promise<void>;
   /** `before`: adapters wait for `OpenSession.persisted()` before they answer. */
@@ -17,30 +25,82 @@ export interface SessionEngine {
   issueId(): string;
   /** What everybody but the browser calls the session that has this id. Costs one SHA-256. */
   keyOf(id: string): SessionKey;
-
   /** Whether an id is dead by its age: its session, if it had one, is past its absolute timeout. Asks nobody. */
   isPastLife(id: string): boolean;
 
   /** An empty session that does not exist anywhere yet: it begins to exist with its first commit, after `identify`. */
-  draft(): OpenSession;
-  /** The session if it is held in memory and alive: no wait. Undefined means: ask `open`. */
-  openHot(key: SessionKey): OpenSession | undefined;
+  draft(options?: DraftOptions): OpenSession;
+  /** The session if it is held in memory and alive: no wait. Undefined means: ask `checkOut`. */
+  checkOutHot(key: SessionKey): OpenSession | undefined;
   /**
-   * The session, from memory, the store or the holders. A session found idle is ended (`expired`), finally.
+   * One request's view of the session, from memory, the store or the holders. A session found idle is ended (`expired`), finally.
+   * During the grace of a rotation it is the successor's.
    * @throws SessionError SESSION_UNAVAILABLE when nobody who could know it answered.
    */
-  open(key: SessionKey): Promise<OpenResult>;
+  checkOut(key: SessionKey): Promise<CheckOut>;
+
+  /**
+   * A session for code outside a request, such as a socket or a job. Undefined when it is absent or over. Opening is no use of it.
+   * @throws SessionError SESSION_UNAVAILABLE
+   */
+  open(key: SessionKey): Promise<SessionHandle<Data> | undefined>;
+  /** The same by the id that a verified cookie holds. */
+  openById(id: string): Promise<SessionHandle<Data> | undefined>;
   /**
    * Ends a session, finally and everywhere; also one that is not held here. Resolves after the store and the acks of all
    * connected holders, at the latest after `ackTimeoutMs`; never rejects for want of acks, the result says what is known.
    */
-  end(key: SessionKey, reason: EndReason): Promise<Delivery>;
+  end(key: SessionKey, reason?: EndReason): Promise<Delivery>;
+  /**
+   * True for at most one caller in the life of the session, for whatever `token` names: a ticket, a form, a payment. In one process, or
+   * in several that share a store on disk.
+   * @throws SessionError CLAIM_UNAVAILABLE with `sync`, as long as holders do not grant claims; SESSION_ENDED.
+   */
+  claim(key: SessionKey, token: string): Promise<boolean>;
+  /**
+   * Runs `run` in one place at a time for each (session, name): who calls meanwhile waits for that result. If the runner dies, or takes
+   * longer than its lease, the next caller runs. Not remembered: a call after the end runs again.
+   * @throws SessionError CLAIM_UNAVAILABLE when it was taken elsewhere for all of `waitMs`; and what `run` throws, for everybody who waits.
+   */
+  once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T>;
+
+  /** The sessions that are alive, in no order, of all that this process and its store know. With a subject those that belong to it. */
+  sessions(options?: { readonly subject?: string }): AsyncIterable<SessionSummary>;
+  /** How many `sessions()` would give. Looks at each: for operators, not for requests. */
+  count(): Promise<number>;
+  /** Ends all of them (`destroyed`); resolves to how many. */
+  clear(): Promise<number>;
+  /**
+   * Ends all sessions that belong to `subject`, also those that nobody here knows; `except` goes on. Resolves when this is stored.
+   * Logging in again works at once.
+   */
+  revokeAll(subject: string, options?: { readonly except?: SessionKey }): Promise<void>;
+
+  stats(): EngineStats;
+  /** Calls `listener` with every event of this type, or of any type for `*`. What it throws harms nobody. Returns a function that stops it. */
+  on<Type extends SessionEvent["type"]>(type: Type, listener: (event: Extract<SessionEvent, { type: Type }>) => void): () => void;
+  on(type: "*", listener: (event: SessionEvent) => void): () => void;
   /** Stops the sweeper, stores what is not stored yet, closes replication and store. No handle is left. Idempotent. */
   close(): Promise<void>;
 }
 
-export type OpenResult =
-  | { readonly kind: "alive"; readonly session: OpenSession }
+export interface DraftOptions {
+  /** How long it may live in all, from now on. Default and maximum: the engine's `absoluteTimeoutMs` and 30 d after `firstCreatedAtMs`. */
+  readonly absoluteTimeoutMs?: number;
+  /** Birth of the session that it goes on with. Default: now. */
+  readonly firstCreatedAtMs?: number;
+}
+
+export interface OnceOptions {
+  /** The longest that one run may take before another may begin. Default 30,000. */
+  readonly leaseMs?: number;
+  /** The longest that a caller waits for the run of another. Default `leaseMs`. */
+  readonly waitMs?: number;
+}
+
+export type CheckOut =
+  /** `follows`: the key was rotated, and this is the session that goes on in its place. */
+  | { readonly kind: "alive"; readonly session: OpenSession; readonly follows: boolean }
   /** Nobody has it, or it is past its absolute timeout by age. */
   | { readonly kind: "absent" }
   | { readonly kind: "ended"; readonly reason: EndReason; readonly atMs: number };
@@ -70,6 +130,10 @@ export interface OpenSession {
   touch(): void;
   /** Sets this session's idle timeout; takes effect with the next commit. Milliseconds, > 0. */
   setIdleTimeout(idleTimeoutMs: number): void;
+  /** Says whom the session belongs to (`revokeAll`, `sessions`); undefined for nobody. Takes effect with the next commit. */
+  setSubject(subject: string | undefined): void;
+  /** Names the session that goes on in place of this one: until `graceMs` from now requests for this one get that one. Takes effect at once. */
+  setSuccessor(key: SessionKey, graceMs: number): void;
   /** True when `commit` would write something. Costs the comparison. */
   isModified(): boolean;
   /**
@@ -87,3 +151,45 @@ export interface OpenSession {
 
 /** `discarded`: the session ended meanwhile, so the writes went nowhere (an event says so too). */
 export type CommitResult = "unchanged" | "committed" | "discarded";
+
+/** A session held by code outside a request. It holds nothing open, keeps no session alive, and needs no closing. */
+export interface SessionHandle<Data extends object = SessionData> {
+  readonly key: SessionKey;
+  /** What the session's envelope says now. */
+  verdict(): Verdict;
+  /** A copy of one attribute as this process knows it now; undefined once the session is over. */
+  get<Name extends keyof Data & string>(name: Name): Data[Name] | undefined;
+  /** A copy of all attributes. */
+  data(): Partial<Data>;
+  /**
+   * Runs `change` on a working copy and commits what it changed, as one change; with `persist: "before"` it is stored when this
+   * resolves. `change` may be asynchronous: others may write meanwhile, and what they write merges.
+   * @throws SessionError VALUE_REFUSED, LIMIT_EXCEEDED; SESSION_ENDED when the session is over; and what `change` throws: nothing is written then.
+   */
+  change(change: (draft: Partial<Data>) => void | Promise<void>): Promise<void>;
+  /** Counts as use of the session. */
+  touch(): void;
+  /**
+   * Calls `listener` after every commit to the session, by whomever, and once with `ended` when it is over; then never again.
+   * What it throws harms nobody. Returns a function that stops it.
+   */
+  observe(listener: (change: SessionChange) => void): () => void;
+  /** Ends the session, finally and everywhere. */
+  end(reason?: EndReason): Promise<Delivery>;
+  claim(token: string): Promise<boolean>;
+  once<T>(name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T>;
+}
+
+/** What one commit, or the end, did to a session. `names` of attributes; `local`: written by this process. */
+export type SessionChange =
+  | { readonly type: "changed"; readonly origin: "local" | "remote"; readonly names: readonly string[] }
+  | { readonly type: "ended"; readonly reason: EndReason };
+
+/** A session as lists show it: nothing in it opens the session, and nothing is of its contents. */
+export interface SessionSummary {
+  readonly key: SessionKey;
+  readonly createdAtMs: number;
+  readonly touchedAtMs: number;
+  readonly idleTimeoutMs: number;
+  readonly deadlineMs: number;
+}

@@ -1,4 +1,4 @@
-import type { SessionKey, SessionRecord } from "./record.ts";
+import type { SessionKey, SessionRecord, SubjectKey } from "./record.ts";
 
 /**
  * Where sessions rest while no live copy of them is held. Every store passes test/contract/session-store.contract.ts:
@@ -9,7 +9,12 @@ import type { SessionKey, SessionRecord } from "./record.ts";
  * - ST5 `discardExpired` removes at most `limit` records whose `discardAtMs` is at or before `nowMs`, and never another; a call may
  *   do a part of the work, calls in a row remove them all.
  * - ST6 after `close`, every call rejects with STORE_CLOSED.
- * @throws SessionError STORE_UNAVAILABLE when the answer is unknown; trying again is safe (appending is idempotent).
+ * - ST7 `keys` gives every key that was appended before the call and not discarded since, once; with a subject those whose envelope names it.
+ * - ST8 of all `claim`s of one (key, name), by whatever process shares the store, at most one is true until its time is over or it is released.
+ * - ST9 a revocation only grows; where `durable` is true a resolved `revoke` is in every later `revocations`, also after a crash.
+ * - ST10 where `version` exists it changes with every append that changed the record, whichever process made it.
+ * @throws SessionError STORE_UNAVAILABLE when the answer is unknown; trying again is safe (appending is idempotent). STORE_FULL when
+ * there is no room: nothing was changed. STORE_CORRUPT when what lies there cannot be read; nothing that lies there was changed.
  */
 export interface SessionStore {
   /** True when a resolved `append` survives a crash of this process. */
@@ -19,5 +24,23 @@ export interface SessionStore {
   append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void>;
   /** Removes at most `limit` records that are past their time; resolves to how many went. */
   discardExpired(nowMs: number, limit: number): Promise<number>;
+  /** Keys of the records at rest, ended ones too, in no order. What is appended or discarded meanwhile may or may not be among them. */
+  keys(subject?: SubjectKey): AsyncIterable<SessionKey>;
+  /**
+   * Takes `name` of the session `key` until `untilMs`, unless it is taken (past its time it is not). True when it was free.
+   * It is forgotten when its time is over, and no record is needed for it.
+   */
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean>;
+  /** Gives back what `claim` took. */
+  release(key: SessionKey, name: string): Promise<void>;
+  /** The instant of each subject's latest revocation. */
+  revocations(): Promise<ReadonlyMap<SubjectKey, number>>;
+  /** Raises the register of `subject` to at least `notBeforeMs`; it may be forgotten from `discardAtMs` on. */
+  revoke(subject: SubjectKey, notBeforeMs: number, discardAtMs: number): Promise<void>;
+  /**
+   * Only where other processes may append to the same records: a number that tells one state of a record from the next, without
+   * waiting, in a few microseconds; 0 for none. The engine asks before it serves a session from memory.
+   */
+  version?(key: SessionKey): number;
   close(): Promise<void>;
 }

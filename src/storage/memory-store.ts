@@ -1,4 +1,12 @@
-import { mergeRecords, type MergeContext, SessionError, type SessionKey, type SessionRecord, type SessionStore } from "../engine/index.ts";
+import {
+  mergeRecords,
+  type MergeContext,
+  SessionError,
+  type SessionKey,
+  type SessionRecord,
+  type SessionStore,
+  type SubjectKey,
+} from "../engine/index.ts";
 
 interface Resting {
   readonly record: SessionRecord;
@@ -9,6 +17,8 @@ interface Resting {
 export class MemoryStore implements SessionStore {
   readonly durable = false;
   readonly #context: MergeContext;
+  readonly #claims = new Map<string, number>();
+  readonly #revocations = new Map<SubjectKey, number>();
   readonly #resting = new Map<SessionKey, Resting>();
   /** Where the last sweep stopped, so that each one costs a bounded part. */
   #sweep: Iterator<[SessionKey, Resting]> | undefined;
@@ -45,6 +55,34 @@ export class MemoryStore implements SessionStore {
       if (discardAtMs <= nowMs && this.#resting.delete(key)) discarded++;
     }
     return discarded;
+  }
+
+  async *keys(subject?: SubjectKey): AsyncIterable<SessionKey> {
+    this.#checkOpen();
+    for (const [key, { record }] of this.#resting) if (subject === undefined || record.envelope.subject === subject) yield key;
+  }
+
+  async claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
+    this.#checkOpen();
+    const claim = `${key}${name}`;
+    if ((this.#claims.get(claim) ?? 0) > nowMs) return false;
+    this.#claims.set(claim, untilMs);
+    return true;
+  }
+
+  async release(key: SessionKey, name: string): Promise<void> {
+    this.#checkOpen();
+    this.#claims.delete(`${key}${name}`);
+  }
+
+  async revocations(): Promise<ReadonlyMap<SubjectKey, number>> {
+    this.#checkOpen();
+    return new Map(this.#revocations);
+  }
+
+  async revoke(subject: SubjectKey, notBeforeMs: number): Promise<void> {
+    this.#checkOpen();
+    this.#revocations.set(subject, Math.max(notBeforeMs, this.#revocations.get(subject) ?? 0));
   }
 
   async close(): Promise<void> {

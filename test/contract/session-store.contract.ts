@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { Envelope } from "../../src/engine/envelope.ts";
+import { endEnvelope, type Envelope } from "../../src/engine/envelope.ts";
 import { mergeRecords, type MergeContext } from "../../src/engine/merge-records.ts";
 import type { SessionRecord } from "../../src/engine/record.ts";
 import type { SessionStore } from "../../src/engine/session-store.ts";
@@ -42,7 +42,7 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
       right.take(old);
       left.edit((data) => (data["a"] = 2));
       right.edit((data) => (data["b"] = 3));
-      const envelope: Envelope = { ...old.envelope, touchedAtMs: 9, ended: { reason: "destroyed", atMs: 8 } };
+      const envelope: Envelope = endEnvelope(old.envelope, { reason: "destroyed", atMs: 8 });
       return { old, newer: left.record(), other: right.record(), ended: { envelope, document: undefined } };
     }
 

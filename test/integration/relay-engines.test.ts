@@ -40,7 +40,7 @@ async function request(engine: SessionEngine, key: string, change: (session: Awa
 }
 
 async function opened(engine: SessionEngine, key: string): Promise<ReturnType<SessionEngine["draft"]>> {
-  const result = await engine.open(key);
+  const result = await engine.checkOut(key);
   if (result.kind !== "alive") throw new Error(`the session is ${result.kind} here`);
   return result.session;
 }
@@ -108,15 +108,15 @@ describe("two engines on one relay", () => {
     late.set("n", 2);
     late.commit();
     for (const engine of [left, right])
-      await eventually(async () => expect(await engine.open(key)).toMatchObject({ kind: "ended", reason: "destroyed" }));
-    expect(await (await startNode()).open(key)).toMatchObject({ kind: "ended" });
+      await eventually(async () => expect(await engine.checkOut(key)).toMatchObject({ kind: "ended", reason: "destroyed" }));
+    expect(await (await startNode()).checkOut(key)).toMatchObject({ kind: "ended" });
   });
 
   it("say absent for a session that never was, and unavailable when the relay is away", async () => {
     const engine = await startNode();
-    expect(await engine.open(engine.keyOf(engine.issueId()))).toEqual({ kind: "absent" });
+    expect(await engine.checkOut(engine.keyOf(engine.issueId()))).toEqual({ kind: "absent" });
     await relay.close();
-    await eventually(() => expect(engine.open(engine.keyOf(engine.issueId()))).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" }));
+    await eventually(() => expect(engine.checkOut(engine.keyOf(engine.issueId()))).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" }));
   });
 
   it("go on alone while the relay is away, and meet again", async () => {
@@ -160,7 +160,7 @@ describe("two engines on one relay", () => {
     session.identify(id);
     session.set("basket", 1);
     session.commit();
-    await engine.open(engine.keyOf(id));
+    await engine.checkOut(engine.keyOf(id));
     await engine.end(engine.keyOf(id), "destroyed");
     await eventually(() => expect(raw.peers[0]?.kinds()).toEqual(["hello", "watch", "state", "end"]));
     const all = Buffer.concat(raw.peers[0]?.received ?? []);

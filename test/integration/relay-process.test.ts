@@ -50,14 +50,14 @@ function create(engine: SessionEngine, name: string, value: unknown): string {
 }
 
 function write(engine: SessionEngine, key: string, name: string, value: unknown): void {
-  const session = engine.openHot(key);
+  const session = engine.checkOutHot(key);
   if (session === undefined) throw new Error("the session is not alive here");
   session.set(name, value);
   session.commit();
 }
 
 async function read(engine: SessionEngine, key: string, name: string): Promise<unknown> {
-  const opened = await engine.open(key);
+  const opened = await engine.checkOut(key);
   return opened.kind === "alive" ? opened.session.get(name) : opened.kind;
 }
 

@@ -99,9 +99,9 @@ class Cluster {
         return;
       case "read": {
         const before = (await node.replica.record(this.key))?.envelope;
-        const result = await node.engine.open(this.key);
+        const result = await node.engine.checkOut(this.key);
         if (result.kind === "ended") this.knowsEnd.add(step.at);
-        const isAlive = before !== undefined && verdict(before, node.runtime.nowMs()) === "alive";
+        const isAlive = before !== undefined && verdict(before, new Map(), node.runtime.nowMs()) === "alive";
         if (before !== undefined && isAlive !== (result.kind === "alive")) throw new Error(`[E5] a request was told ${result.kind}`);
         return settle();
       }
@@ -142,7 +142,7 @@ class Cluster {
   /** Brings it in from the cold without a request that could be told that it is over. */
   async #openQuietly(node: TestNode): Promise<OpenSession | undefined> {
     await node.replica.record(this.key);
-    return node.engine.openHot(this.key);
+    return node.engine.checkOutHot(this.key);
   }
 
   /** Whoever holds an end now knows of it from now on. */
@@ -167,7 +167,7 @@ describe("three engines", () => {
         for (const step of steps) {
           await cluster.run(step);
           for (const index of cluster.knowsEnd) {
-            expect(cluster.node(index).engine.openHot(cluster.key)).toBeUndefined();
+            expect(cluster.node(index).engine.checkOutHot(cluster.key)).toBeUndefined();
             const record = await cluster.node(index).replica.record(cluster.key);
             if (record === undefined) continue;
             expect(record.envelope.ended).toBeDefined();
@@ -212,7 +212,7 @@ describe("three engines", () => {
         for (const step of steps) {
           await cluster.run(step);
           for (const node of cluster.nodes) {
-            const session = node.engine.openHot(cluster.key);
+            const session = node.engine.checkOutHot(cluster.key);
             if (session === undefined) continue;
             const { x, y } = attributesOf(session);
             expect(x).toBe(y);

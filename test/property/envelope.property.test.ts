@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type End, type EndReason, type Envelope, joinEnvelopes } from "../../src/engine/envelope.ts";
+import { type End, type EndReason, endEnvelope, type Envelope, joinEnvelopes, type Successor } from "../../src/engine/envelope.ts";
 import { mergeRecords } from "../../src/engine/merge-records.ts";
-import { verdict } from "../../src/engine/verdict.ts";
+import { type Revocations, verdict } from "../../src/engine/verdict.ts";
 import { TestWorld } from "../support/replica.ts";
 
 const EPSILON_MS = 2_000;
@@ -13,16 +13,28 @@ const end: fc.Arbitrary<End> = fc.record({
   atMs: fc.nat(20),
 });
 
+const NO_REVOCATIONS: Revocations = new Map();
+const subject = fc.constantFrom(undefined, "U", "V");
+const successor: fc.Arbitrary<Successor> = fc.record({ key: fc.constantFrom("B", "C"), atMs: fc.nat(30) });
+
 /** Of one session: birth and deadline are fixed; small numbers, so that equal ones meet. */
-const envelope: fc.Arbitrary<Envelope> = fc.record({
-  key: fc.constant(KEY),
-  createdAtMs: fc.constant(0),
-  deadlineMs: fc.constant(30),
-  idleTimeoutMs: fc.integer({ min: 1, max: 20 }),
-  idleTimeoutStamp: fc.nat(3),
-  touchedAtMs: fc.nat(30),
-  ended: fc.option(end, { nil: undefined }),
-});
+const envelope: fc.Arbitrary<Envelope> = fc
+  .record({
+    key: fc.constant(KEY),
+    createdAtMs: fc.constant(0),
+    firstCreatedAtMs: fc.constant(0),
+    deadlineMs: fc.constant(30),
+    idleTimeoutMs: fc.integer({ min: 1, max: 20 }),
+    idleTimeoutStamp: fc.nat(3),
+    touchedAtMs: fc.nat(30),
+    subject,
+    subjectAtMs: fc.nat(3),
+    successor: fc.option(successor, { nil: undefined }),
+    ended: fc.option(end, { nil: undefined }),
+  })
+  .map((one) => (one.ended === undefined ? one : endEnvelope(one, one.ended)));
+
+const revocations = fc.dictionary(fc.constantFrom("U", "V"), fc.nat(4)).map((registers): Revocations => new Map(Object.entries(registers)));
 
 describe("envelopes", () => {
   test("[E1] joining is always commutative, associative and idempotent", () => {
@@ -38,6 +50,7 @@ describe("envelopes", () => {
   test("[E3] [E7] a join never moves a touch back, and takes the idle timeout of the later stamp, at equal stamps the longer", () => {
     fc.assert(
       fc.property(envelope, envelope, (a, b) => {
+        fc.pre(a.ended === undefined && b.ended === undefined);
         const joined = joinEnvelopes(a, b);
         expect(joined.touchedAtMs).toBe(Math.max(a.touchedAtMs, b.touchedAtMs));
         const later = a.idleTimeoutStamp > b.idleTimeoutStamp ? [a] : a.idleTimeoutStamp < b.idleTimeoutStamp ? [b] : [a, b];
@@ -48,9 +61,9 @@ describe("envelopes", () => {
 
   test("[E2] once ended, it is always ended, in every join and at every later instant", () => {
     fc.assert(
-      fc.property(envelope, end, fc.array(envelope), fc.nat(100), (first, ended, others, nowMs) => {
-        const joined = others.reduce(joinEnvelopes, { ...first, ended });
-        expect(verdict(joined, nowMs)).toBe("ended");
+      fc.property(envelope, end, fc.array(envelope), revocations, fc.nat(100), (first, ended, others, revoked, nowMs) => {
+        const joined = others.reduce(joinEnvelopes, endEnvelope(first, ended));
+        expect(verdict(joined, revoked, nowMs)).toBe("ended");
         expect(joined.ended?.atMs).toBeLessThanOrEqual(ended.atMs);
       }),
     );
@@ -62,7 +75,7 @@ describe("envelopes", () => {
     fc.assert(
       fc.property(envelope, envelope, end, (alive, dead, ended) => {
         const record = { ...replica.record(), envelope: { ...alive, ended: undefined } };
-        const over = { envelope: { ...dead, ended }, document: undefined };
+        const over = { envelope: endEnvelope(dead, ended), document: undefined };
         for (const merged of [mergeRecords(record, over, replica.context), mergeRecords(over, record, replica.context)]) {
           expect(merged.document).toBeUndefined();
           expect(merged.envelope.ended).toBeDefined();
@@ -74,11 +87,13 @@ describe("envelopes", () => {
   test("[E5] the verdict is always ended, idle or alive by its rule, and goes one way only while nobody uses the session", () => {
     const rank = { alive: 0, idle: 1, ended: 2 };
     fc.assert(
-      fc.property(envelope, fc.nat(60), fc.nat(60), (one, atMs, laterMs) => {
-        const isOver = one.ended !== undefined || atMs >= one.deadlineMs;
+      fc.property(envelope, revocations, fc.nat(60), fc.nat(60), (one, revoked, atMs, laterMs) => {
+        const isRevoked = one.subject !== undefined && (revoked.get(one.subject) ?? -1) >= one.subjectAtMs;
+        const isFollowed = one.successor !== undefined && atMs >= one.successor.atMs;
+        const isOver = one.ended !== undefined || atMs >= one.deadlineMs || isRevoked || isFollowed;
         const isIdle = atMs >= one.touchedAtMs + one.idleTimeoutMs;
-        expect(verdict(one, atMs)).toBe(isOver ? "ended" : isIdle ? "idle" : "alive");
-        expect(rank[verdict(one, atMs + laterMs)]).toBeGreaterThanOrEqual(rank[verdict(one, atMs)]);
+        expect(verdict(one, revoked, atMs)).toBe(isOver ? "ended" : isIdle ? "idle" : "alive");
+        expect(rank[verdict(one, revoked, atMs + laterMs)]).toBeGreaterThanOrEqual(rank[verdict(one, revoked, atMs)]);
       }),
     );
   });
@@ -91,15 +106,19 @@ describe("envelopes", () => {
         const one: Envelope = {
           key: KEY,
           createdAtMs: 0,
+          firstCreatedAtMs: 0,
           deadlineMs: 100_000,
           idleTimeoutMs,
           idleTimeoutStamp: 0,
           touchedAtMs,
+          subject: undefined,
+          subjectAtMs: 0,
+          successor: undefined,
           ended: undefined,
         };
         const instants = [touchedAtMs + idleTimeoutMs, one.deadlineMs];
         if (instants.every((instant) => Math.abs(nowMs - instant) > EPSILON_MS)) {
-          expect(verdict(one, nowMs + skewMs)).toBe(verdict(one, nowMs));
+          expect(verdict(one, NO_REVOCATIONS, nowMs + skewMs)).toBe(verdict(one, NO_REVOCATIONS, nowMs));
         }
       }),
     );

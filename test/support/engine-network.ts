@@ -93,7 +93,7 @@ export class TestNode {
   }
 
   async open(key: SessionKey): Promise<OpenSession> {
-    const result = await this.engine.open(key);
+    const result = await this.engine.checkOut(key);
     if (result.kind !== "alive") throw new Error(`the session is ${result.kind}`);
     return result.session;
   }
@@ -107,7 +107,7 @@ export class TestNode {
 
   /** All attributes, or why there are none. */
   async read(key: SessionKey): Promise<Record<string, unknown> | "absent" | "ended"> {
-    const result = await this.engine.open(key);
+    const result = await this.engine.checkOut(key);
     return result.kind === "alive" ? attributesOf(result.session) : result.kind;
   }
 

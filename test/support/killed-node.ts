@@ -18,7 +18,7 @@ first.commit();
 await new Promise<void>((resolve) => process.stdout.write(`wrote ${engine.keyOf(id)} ${WRITE_COUNT}\n`, () => resolve()));
 
 for (let visits = 1; visits <= WRITE_COUNT; visits += 1) {
-  const session = engine.openHot(engine.keyOf(id));
+  const session = engine.checkOutHot(engine.keyOf(id));
   session?.set("visits", visits);
   session?.commit();
 }

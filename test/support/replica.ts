@@ -19,10 +19,14 @@ import { seededRandom, sha256 } from "./manual-runtime.ts";
 const BIRTH: Envelope = {
   key: "AAAAAAAAAAAAAAAAAAAAAA",
   createdAtMs: 0,
+  firstCreatedAtMs: 0,
   deadlineMs: 2 ** 40,
   idleTimeoutMs: 2 ** 40,
   idleTimeoutStamp: 0,
   touchedAtMs: 0,
+  subject: undefined,
+  subjectAtMs: 0,
+  successor: undefined,
   ended: undefined,
 };
 
@@ -98,6 +102,9 @@ export class TestReplica {
       reattach: (live) => live,
       touch: () => undefined,
       setIdleTimeout: () => undefined,
+      subjectKey: (subject) => subject,
+      setSubject: () => undefined,
+      setSuccessor: () => undefined,
       committed: (_live, change) => {
         this.#written = change;
       },

@@ -1,4 +1,5 @@
 import type { Change, ChangeReceipt, Envelope, Replica, SessionKey, SessionRecord, StateReceipt } from "../../src/engine/index.ts";
+import { endEnvelope } from "../../src/engine/envelope.ts";
 
 const EPOCH = { counter: 0, hash: "0000000000000000" };
 const WRITER = 2 ** 32;
@@ -94,7 +95,7 @@ export function recordOf(key: SessionKey, stamps: readonly number[]): SessionRec
 }
 
 export function endedRecord(key: SessionKey): SessionRecord & { readonly document: undefined } {
-  return { envelope: { ...envelopeOf(key), ended: { reason: "destroyed", atMs: 2 } }, document: undefined };
+  return { envelope: endEnvelope(envelopeOf(key), { reason: "destroyed", atMs: 2 }), document: undefined };
 }
 
 /** The commit that adds `stamp` after `previousStamp`. */
@@ -103,7 +104,19 @@ export function changeOf(stamp: number, previousStamp = 0): Change {
 }
 
 function envelopeOf(key: SessionKey): Envelope {
-  return { key, createdAtMs: 1, deadlineMs: 1_000, idleTimeoutMs: 100, idleTimeoutStamp: 0, touchedAtMs: 1, ended: undefined };
+  return {
+    key,
+    createdAtMs: 1,
+    firstCreatedAtMs: 1,
+    deadlineMs: 1_000,
+    idleTimeoutMs: 100,
+    idleTimeoutStamp: 0,
+    touchedAtMs: 1,
+    subject: undefined,
+    subjectAtMs: 0,
+    successor: undefined,
+    ended: undefined,
+  };
 }
 
 function merge(left: SessionRecord | undefined, right: SessionRecord): SessionRecord {

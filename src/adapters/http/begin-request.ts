@@ -34,7 +34,7 @@ export function beginRequest(settings: AdapterSettings, incoming: IncomingReques
   const { cookie } = reading;
   try {
     const key = settings.engine.keyOf(cookie.id);
-    const hot = settings.engine.openHot(key);
+    const hot = settings.engine.checkOutHot(key);
     if (hot === undefined) {
       if (settings.engine.isPastLife(cookie.id)) return new RequestSession(settings, channel, cookie, false, NO_SESSION);
       return openCold(settings, key, cookie.id).then((opening) => new RequestSession(settings, channel, cookie, incoming.isUse, opening));
@@ -48,7 +48,7 @@ export function beginRequest(settings: AdapterSettings, incoming: IncomingReques
 async function openCold(settings: AdapterSettings, key: string, id: string): Promise<Opening> {
   const { engine, waitMs, setTimer } = settings;
   try {
-    const result = await withDeadline(engine.open(key), waitMs, setTimer, () => new Error(`No answer within ${waitMs} ms.`));
+    const result = await withDeadline(engine.checkOut(key), waitMs, setTimer, () => new Error(`No answer within ${waitMs} ms.`));
     if (result.kind === "alive") return { kind: "alive", open: result.session, id };
     // The engine's clock, not this machine's: a new session is born now.
     const isRecent = result.kind === "ended" && engine.draft().envelope.createdAtMs - result.atMs < ROTATED_GRACE_MS;

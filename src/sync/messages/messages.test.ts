@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Change, Envelope, SessionRecord } from "../../engine/index.ts";
+import { endEnvelope } from "../../engine/envelope.ts";
 import { keyFromBytes } from "../../engine/key-bytes.ts";
 import { ProtocolError } from "../protocol-error.ts";
 import { encodeAck } from "./ack.ts";
@@ -29,16 +30,20 @@ const writer = fc.integer({ min: 2 ** 32, max: 2 ** 35 - 1 });
 const epoch = fc.record({ counter: fc.nat(), hash: fc.nat().map((value) => value.toString(16).padStart(16, "0")) });
 const alive: fc.Arbitrary<Envelope> = fc.record({
   key,
-  createdAtMs: instant,
-  deadlineMs: instant.map((value) => value + 2 ** 31),
+  createdAtMs: instant.map((value) => value + 2 ** 31),
+  firstCreatedAtMs: instant,
+  deadlineMs: instant.map((value) => value + 2 ** 32),
   idleTimeoutMs: instant,
   idleTimeoutStamp: instant,
   touchedAtMs: instant,
+  subject: fc.option(key, { nil: undefined }),
+  subjectAtMs: instant,
+  successor: fc.option(fc.record({ key, atMs: instant }), { nil: undefined }),
   ended: fc.constant(undefined),
 });
 const ended: fc.Arbitrary<Envelope> = fc
   .tuple(alive, instant)
-  .map(([envelope, atMs]) => ({ ...envelope, ended: { reason: "rotated", atMs } }));
+  .map(([envelope, atMs]) => endEnvelope(envelope, { reason: "rotated", atMs }));
 const record: fc.Arbitrary<SessionRecord> = fc.oneof(
   fc.record({ envelope: alive, document: fc.record({ epoch, bytes: fc.uint8Array() }) }),
   fc.record({ envelope: ended, document: fc.constant(undefined) }),

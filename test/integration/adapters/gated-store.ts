@@ -8,7 +8,7 @@ export class GatedStore implements SessionStore {
   isFailing = false;
   #held: (() => void)[] | undefined;
 
-  /** From now on nothing is loaded or appended until `release`. */
+  /** From now on nothing is loaded or appended until `open`. */
   hold(): void {
     this.#held = [];
   }
@@ -18,7 +18,7 @@ export class GatedStore implements SessionStore {
     return this.#held?.length ?? 0;
   }
 
-  release(): void {
+  open(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const go of held) go();
@@ -38,8 +38,26 @@ export class GatedStore implements SessionStore {
     return 0;
   }
 
+  async *keys(): AsyncIterable<SessionKey> {
+    yield* this.records.keys();
+  }
+
+  async claim(): Promise<boolean> {
+    return true;
+  }
+
+  async release(): Promise<void> {}
+
+  async revocations(): Promise<ReadonlyMap<string, number>> {
+    return new Map();
+  }
+
+  async revoke(): Promise<void> {
+    await this.#passage();
+  }
+
   async close(): Promise<void> {
-    this.release();
+    this.open();
   }
 
   async #passage(): Promise<void> {

@@ -144,7 +144,7 @@ describe.each(FRAMEWORKS)("responses: $name", (framework) => {
     gate.open();
     gate = new Gate();
     for (const { app, engine, store } of running.splice(0)) {
-      store.release();
+      store.open();
       store.isFailing = false;
       await app.close();
       await engine.close();
@@ -166,7 +166,7 @@ describe.each(FRAMEWORKS)("responses: $name", (framework) => {
     const answer = visitor.sendWithoutKeeping(pathOf(way)).finally(() => (isAnswered = true));
     await expect.poll(() => store.waitingCount).toBeGreaterThan(0);
     expect(isAnswered).toBe(false);
-    store.release();
+    store.open();
     const response = await answer;
     expect(response.status).toBe(200);
     expect(response.headers.getSetCookie()).toHaveLength(2);
@@ -206,7 +206,7 @@ describe.each(FRAMEWORKS)("responses: $name", (framework) => {
     const { store, visitor } = await start({ persist: "before", waitMs: 20 });
     store.hold();
     expect((await visitor.send("/write")).status).toBe(503);
-    store.release();
+    store.open();
   });
 
   test("[A19] a redirect is never ahead of the write", async () => {
@@ -214,7 +214,7 @@ describe.each(FRAMEWORKS)("responses: $name", (framework) => {
     store.hold();
     const answer = visitor.send("/redirect");
     await expect.poll(() => store.waitingCount).toBeGreaterThan(0);
-    store.release();
+    store.open();
     const response = await answer;
     expect(response.status).toBe(302);
     expect(response.headers.get("location")).toBe("/get");
@@ -246,7 +246,7 @@ describe.each(FRAMEWORKS)("responses: $name", (framework) => {
     const answer = visitor.send("/raw/look");
     await gate.reached;
     expect(observed).toEqual({ before: false, isFlowing: false, headersSent: true, set: "ERR_HTTP_HEADERS_SENT" });
-    store.release();
+    store.open();
     const response = await answer;
     expect(await response.text()).toBe(BODY);
     expect(response.headers.get("x-late")).toBeNull();
