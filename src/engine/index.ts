@@ -19,7 +19,7 @@ export { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelop
 export { replicaOf } from "./replica.ts";
 export type { ReplicaHost } from "./replica.ts";
 export type { ChangeReceipt, Delivery, FetchAnswer, Replica, Replication, StateReceipt } from "./replication.ts";
-export type { Runtime } from "./runtime.ts";
+export type { Runtime, SpanName } from "./runtime.ts";
 export type {
   CheckOut,
   CommitResult,

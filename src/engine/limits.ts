@@ -14,6 +14,10 @@ export interface Limits {
   readonly sessionCount: number;
   /** Live Yjs documents; the least recently used beyond go cold. About 7.5 KB of heap each. */
   readonly hotCount: number;
+  /** Encoded bytes of the hot documents together; the least recently used beyond go cold. */
+  readonly hotBytes: number;
+  /** Bytes that this process alone has, where the store is durable; beyond, new sessions are refused (TOO_MANY_SESSIONS). */
+  readonly unsavedBytes: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -24,4 +28,6 @@ export const DEFAULT_LIMITS: Limits = {
   depth: 32,
   sessionCount: 1_000_000,
   hotCount: 10_000,
+  hotBytes: 256 * 1024 * 1024,
+  unsavedBytes: 256 * 1024 * 1024,
 };

@@ -1,3 +1,8 @@
+import type { SessionKey } from "./record.ts";
+
+/** What the engine does that is worth a span: waits, and the writes of a request. */
+export type SpanName = "session.load" | "session.commit" | "session.store" | "session.end";
+
 /**
  * What the engine needs from the machine it runs on. `src/runtime` gives Node's; a simulation gives its own.
  * The engine itself never reads a clock, arms a timer, draws a random number or hashes on its own.
@@ -11,4 +16,6 @@ export interface Runtime {
   randomBytes(byteCount: number): Uint8Array;
   /** SHA-256 of `bytes`, 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array;
+  /** Begins a span of a trace, and returns what ends it; undefined where nobody traces. `key` names the session to those who correlate. */
+  readonly span?: ((name: SpanName, key: SessionKey) => (error?: unknown) => void) | undefined;
 }
