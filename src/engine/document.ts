@@ -60,8 +60,11 @@ export class SessionDocument {
   /** The size of the last genesis that was computed, so that a session that is big by right is not compacted again and again. */
   #compactSize: number;
 
+  #heldFrom: ReadonlyMap<WriterId, Stamp>;
+
   private constructor(context: DocumentContext, record: DocumentRecord, table: CellTable, header: GenesisHeader | undefined) {
     this.#context = context;
+    this.#heldFrom = new Map(table.vector);
     this.#epoch = record.epoch;
     this.#table = table;
     this.#header = header;
@@ -99,6 +102,11 @@ export class SessionDocument {
   /** The dot of the last commit written here; stamp 0 when there is none under the current writer. */
   get own(): Dot {
     return [this.#writer, this.#ownStamp];
+  }
+
+  /** What it had seen when it was loaded, or when it last went on with another genesis. */
+  get heldFrom(): ReadonlyMap<WriterId, Stamp> {
+    return this.#heldFrom;
   }
 
   get vector(): ReadonlyMap<WriterId, Stamp> {
@@ -208,6 +216,7 @@ export class SessionDocument {
     this.#versionRow = undefined;
     this.#epoch = record.epoch;
     this.#table = table;
+    this.#heldFrom = new Map(table.vector);
     this.#header = header;
     this.#bytes = record.bytes;
     this.#sizeBound = record.bytes.length;

@@ -1,54 +1,45 @@
-import { Schema, type AttributeTypes } from "./attributes/schema.ts";
-import { COMPACT_AT_ONCE, COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "./document.ts";
+import { Schema } from "./attributes/schema.ts";
+import { envelopesOf } from "./directory.ts";
+import { type DocumentContext, SessionDocument } from "./document.ts";
 import { type EndReason, endEnvelope, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
-import { type EventListener, harmless } from "./events.ts";
+import { EventHub } from "./event-hub.ts";
+import type { EventListener, SessionEvent } from "./events.ts";
 import { EngineClock } from "./hybrid-clock.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { Compactor } from "./compactor.ts";
+import { ABSOLUTE_TIMEOUT_MAX_MS, type EngineOptions, resolveSettings } from "./engine-options.ts";
+import { Claims } from "./claims.ts";
+import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import { type Birth, RequestSession, type SessionHost } from "./open-session.ts";
 import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
+import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Delivery, Replication } from "./replication.ts";
 import type { Runtime } from "./runtime.ts";
-import type { CheckOut, DraftOptions, OnceOptions, OpenSession, SessionEngine, SessionHandle, SessionSummary } from "./session-engine.ts";
+import type {
+  CheckOut,
+  DraftOptions,
+  OnceOptions,
+  OpenSession,
+  SessionChange,
+  SessionData,
+  SessionEngine,
+  SessionHandle,
+  SessionSummary,
+} from "./session-engine.ts";
+import { type HandleHost, LiveHandle } from "./session-handle.ts";
 import type { EngineStats } from "./stats.ts";
 import { bornAtMs, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
+import { Subjects } from "./subjects.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
-import { verdict, type Verdict } from "./verdict.ts";
-
-/** No session lives longer: it bounds how long an end must be remembered. */
-const ABSOLUTE_TIMEOUT_MAX_MS = 30 * 24 * 60 * 60 * 1000;
-/** Compaction waits for this much quiet after the last change of a session. */
-const QUIET_MS = 100;
-/** Beyond so many processes that wrote one session, an event tells. */
-const WRITER_COUNT_WARNED = 256;
-
-export interface EngineOptions {
-  /** Declared attributes by name, as `{ visits: counter() }`. Others merge by what they hold. */
-  readonly attributes?: AttributeTypes;
-  /** Attributes that are always replaced whole, unless declared otherwise. Default: user, passport, auth, account, identity. */
-  readonly units?: readonly string[];
-  readonly limits?: Partial<Limits>;
-  /** How long a session may go unused. Default 30 min; less than `absoluteTimeoutMs`. */
-  readonly idleTimeoutMs?: number;
-  /** How long a session may live in all. Default 12 h, at most 30 d. */
-  readonly absoluteTimeoutMs?: number;
-  /** How far the clocks of two nodes may be apart, milliseconds. Default 2,000, at most 30,000. */
-  readonly epsilonMs?: number;
-  /** Whether responses wait until what they wrote is stored. Default `after`: they do not. */
-  readonly persist?: "before" | "after";
-  /** Default: memory. */
-  readonly store?: SessionStore;
-  /** How this process meets others, as `relays([...], { secret })`. Default: alone. */
-  readonly sync?: (host: ReplicaHost) => Replication;
-  readonly onEvent?: EventListener;
-}
+import { endReason, verdict, type Verdict } from "./verdict.ts";
+import type { ContainerNode } from "./view.ts";
 
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
-export class Engine implements SessionEngine, SessionHost, ReplicaHost {
+export class Engine<Data extends object = SessionData> implements SessionEngine<Data>, SessionHost, HandleHost, ReplicaHost {
   readonly ready: Promise<void>;
   readonly persist: "before" | "after";
   readonly schema: Schema;
@@ -62,10 +53,16 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   readonly #idleTimeoutMs: number;
   readonly #absoluteTimeoutMs: number;
   readonly epsilonMs: number;
-  readonly #onEvent: EventListener;
-  readonly #revocations = new Map<SubjectKey, number>();
-  readonly #restless = new Set<LiveSession>();
-  #cancelQuiet: (() => void) | undefined;
+  readonly #events = new EventHub();
+  readonly #observers = new Observers(this.#events);
+  readonly #subjects: Subjects;
+  readonly #claims: Claims;
+  readonly #compactor: Compactor;
+  /** While this process' own commit is told. */
+  #isCommitting = false;
+  #commitCount = 0;
+  #remoteCommitCount = 0;
+  #loadCount = 0;
   #writer: WriterId;
   #closing: Promise<void> | undefined;
 
@@ -74,14 +71,14 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     this.#runtime = runtime;
     this.#clock = new EngineClock(runtime);
     this.schema = new Schema(options.attributes, options.units);
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const settings = resolveSettings(options);
+    this.limits = settings.limits;
+    this.epsilonMs = settings.epsilonMs;
+    this.#idleTimeoutMs = settings.idleTimeoutMs;
+    this.#absoluteTimeoutMs = settings.absoluteTimeoutMs;
     this.persist = options.persist ?? "after";
-    this.#absoluteTimeoutMs = inRange("absoluteTimeoutMs", options.absoluteTimeoutMs ?? 12 * 60 * 60 * 1000, 1, ABSOLUTE_TIMEOUT_MAX_MS);
-    const idleDefault = Math.min(30 * 60 * 1000, this.#absoluteTimeoutMs);
-    this.#idleTimeoutMs = inRange("idleTimeoutMs", options.idleTimeoutMs ?? idleDefault, 1, this.#absoluteTimeoutMs);
-    this.epsilonMs = inRange("epsilonMs", options.epsilonMs ?? 2_000, 0, 30_000);
-    for (const [name, limit] of Object.entries<number>({ ...this.limits })) inRange(`limits.${name}`, limit, 1, Number.MAX_SAFE_INTEGER);
-    this.#onEvent = harmless(options.onEvent);
+    if (options.onEvent !== undefined) this.#events.on("*", options.onEvent);
+    this.#subjects = new Subjects(options.subjectSecret ?? "", (bytes) => runtime.sha256(bytes));
     this.#writer = this.#drawWriter();
     this.#context = {
       sha256: (bytes) => runtime.sha256(bytes),
@@ -97,14 +94,29 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
       store: this.#store,
       limits: this.limits,
       epsilonMs: this.epsilonMs,
-      onEvent: this.#onEvent,
-      revocations: this.#revocations,
+      onEvent: (event) => this.#events.emit(event),
+      revocations: this.#subjects.revocations,
+      onInsert: (live) => {
+        live.isEndTold = live.envelope.ended !== undefined && !this.#observers.has(live.key);
+        this.#observers.begin(live, () => this.viewOf(live));
+      },
+      onChange: (live) => this.#tell(live),
+      onForget: (key) => this.#observers.ended(key, "expired"),
       fetch: (key) => this.#sync?.fetch(key),
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),
     });
+    this.#compactor = new Compactor(runtime, this.#clock, this.#events, (live) => {
+      void this.#registry.changed(live);
+      this.#sync?.sendState(live.key, live.record());
+    });
+    this.#claims = new Claims(runtime, this.#clock, this.#store, options.sync === undefined);
     this.#sync = options.sync?.(this);
-    this.ready = this.#sync?.ready ?? Promise.resolve();
+    const revocations = this.#revocationsKnown();
+    // Whoever asks for a session asks again, and is told.
+    revocations?.catch(() => undefined);
+    this.ready = Promise.all([this.#sync?.ready, revocations]).then(() => undefined);
+    this.ready.catch(() => undefined);
   }
 
   get host(): ReplicaHost {
@@ -129,71 +141,135 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
 
   checkOutHot(key: SessionKey): OpenSession | undefined {
     const live = this.#registry.hot(key);
-    if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
+    if (live === undefined || live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
 
   async checkOut(key: SessionKey): Promise<CheckOut> {
     this.#checkOpen();
-    const loaded = this.#registry.hot(key) ?? (await this.#registry.load(key));
-    if (loaded === undefined) return { kind: "absent" };
-    const live = this.#registry.reattach(loaded);
+    await this.#revocationsKnown();
+    const live = await this.#load(key);
+    if (live === undefined) return { kind: "absent" };
     const now = this.verdictOf(live.envelope);
-    if (now === "alive") return { kind: "alive", session: new RequestSession(this, live), follows: false };
+    if (now === "alive") {
+      const { successor } = live.envelope;
+      if (successor === undefined) return { kind: "alive", session: new RequestSession(this, live), follows: false };
+      const next = await this.checkOut(successor.key);
+      return next.kind === "alive" ? { ...next, follows: true } : next;
+    }
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
-      this.#end(live, "expired").catch(() => undefined);
+      this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
     }
     const { ended } = live.envelope;
     return { kind: "ended", reason: ended?.reason ?? "expired", atMs: ended?.atMs ?? live.envelope.deadlineMs };
   }
 
-  async end(key: SessionKey, reason: EndReason): Promise<Delivery> {
+  async end(key: SessionKey, reason: EndReason = "destroyed"): Promise<Delivery> {
     this.#checkOpen();
-    const end = (live?: LiveSession): Promise<Delivery> =>
-      this.#end(live ?? this.#registry.add(this.#unknownEnded(key, reason), undefined), reason);
+    const end = (live?: LiveSession): Promise<Delivery> => {
+      const ending = live ?? this.#registry.add(this.#unknownEnded(key, reason), undefined);
+      // Of a session that nobody here knew, its end is told all the same.
+      if (live === undefined) ending.isEndTold = false;
+      return this.#end(ending, reason);
+    };
     // What cannot be loaded is ended all the same: a logout never fails.
     return this.#registry.use(key, end).catch(() => end(this.#registry.hot(key)));
   }
 
-  async open(): Promise<SessionHandle | undefined> {
-    throw notBuilt();
+  async open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
+    this.#checkOpen();
+    await this.#revocationsKnown();
+    const live = await this.#load(key);
+    if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
+    const { successor } = live.envelope;
+    // The type of the attributes is what the application declared; the engine itself knows them by name.
+    return successor === undefined
+      ? (new LiveHandle(this, live) as SessionHandle<SessionData> as SessionHandle<Data>)
+      : this.open(successor.key);
   }
 
-  async openById(): Promise<SessionHandle | undefined> {
-    throw notBuilt();
+  openById(id: string): Promise<SessionHandle<Data> | undefined> {
+    return this.isPastLife(id) ? Promise.resolve(undefined) : this.open(this.keyOf(id));
   }
 
-  async claim(): Promise<boolean> {
-    throw notBuilt();
+  async rotate(key: SessionKey, nextKey: SessionKey): Promise<Delivery> {
+    this.#events.emit({ type: "id-changed", key, nextKey });
+    return this.end(key, "rotated");
   }
 
-  async once<T>(_key: SessionKey, _name: string, _run: () => T | Promise<T>, _options?: OnceOptions): Promise<T> {
-    throw notBuilt();
+  async claim(key: SessionKey, token: string): Promise<boolean> {
+    return this.#claims.claim(key, token, (await this.#alive(key)).deadlineMs + 3 * this.epsilonMs);
   }
 
-  sessions(): AsyncIterable<SessionSummary> {
-    throw notBuilt();
+  async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T> {
+    await this.#alive(key);
+    return this.#claims.once(key, name, run, options);
+  }
+
+  async *sessions(options: { readonly subject?: string } = {}): AsyncIterable<SessionSummary> {
+    for await (const { key, createdAtMs, touchedAtMs, idleTimeoutMs, deadlineMs } of this.#living(options.subject))
+      yield { key, createdAtMs, touchedAtMs, idleTimeoutMs, deadlineMs };
   }
 
   async count(): Promise<number> {
-    throw notBuilt();
+    let count = 0;
+    for await (const _ of this.#living()) count++;
+    return count;
   }
 
   async clear(): Promise<number> {
-    throw notBuilt();
+    let count = 0;
+    for await (const { key } of this.#living()) {
+      await this.end(key, "destroyed");
+      count++;
+    }
+    return count;
   }
 
-  async revokeAll(): Promise<void> {
-    throw notBuilt();
+  async revokeAll(subject: string, options: { readonly except?: SessionKey } = {}): Promise<void> {
+    this.#checkOpen();
+    await this.#revocationsKnown();
+    const nowMs = this.#clock.nowMs();
+    const subjectKey = this.#subjects.keyOf(subject);
+    const kept = options.except === undefined ? undefined : await this.#load(options.except);
+    const over: SessionKey[] = [];
+    for await (const { key } of this.#living(subject)) if (key !== options.except) over.push(key);
+    this.#subjects.raise(subjectKey, nowMs);
+    if (kept !== undefined && kept.envelope.subject === subjectKey && kept.envelope.subjectAtMs <= nowMs) {
+      const live = this.reattach(kept);
+      live.envelope = { ...live.envelope, subjectAtMs: nowMs + 1 };
+      this.committed(live, undefined);
+    }
+    await this.#store.revoke(subjectKey, nowMs, nowMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
+    await Promise.all(over.map((key) => this.end(key, "revoked")));
   }
 
   stats(): EngineStats {
-    throw notBuilt();
+    const { hot, cold, ended } = this.#registry.counts();
+    const count = (of: Parameters<EventHub["count"]>[0]): number => this.#events.count(of);
+    return {
+      sessions: { hot, cold, ended, limit: this.limits.sessionCount },
+      hotBytes: this.#registry.hotBytes,
+      unsavedBytes: this.#registry.unsavedBytes,
+      created: count("created"),
+      ended: { destroyed: count("destroyed"), rotated: count("rotated"), expired: count("expired"), revoked: count("revoked") },
+      idle: count("idle"),
+      commits: this.#commitCount,
+      discardedCommits: count("commit-discarded"),
+      remoteCommits: this.#remoteCommitCount,
+      conflicts: count("conflict"),
+      clockFaults: count("clock-fault"),
+      refusedInputs: count("input-refused"),
+      loads: this.#loadCount,
+      storeFailures: count("store-failed"),
+      passivated: count("passivated"),
+      activated: count("activated"),
+    };
   }
 
-  on(): () => void {
-    throw notBuilt();
+  on(type: SessionEvent["type"] | "*", listener: (event: never) => void): () => void {
+    return this.#events.on(type, listener as EventListener);
   }
 
   close(): Promise<void> {
@@ -212,7 +288,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   }
 
   verdictOf(envelope: Envelope): Verdict {
-    return verdict(envelope, this.#revocations, this.#clock.nowMs());
+    return verdict(envelope, this.#subjects.revocations, this.#clock.nowMs());
   }
 
   newEnvelope(key: SessionKey, birth: Birth): Envelope {
@@ -242,7 +318,9 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     this.#checkOpen();
     const held = this.#registry.hot(envelope.key);
     if (held !== undefined) throw new SessionError("INVARIANT_BROKEN", "A new session needs an id that was never used.");
-    return this.#registry.add(envelope, document);
+    const live = this.#registry.add(envelope, document);
+    this.#events.emit({ type: "created", key: live.key });
+    return live;
   }
 
   reattach(live: LiveSession): LiveSession {
@@ -258,7 +336,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     const nowMs = this.#clock.nowMs();
     const { envelope } = live;
     // A request that runs for longer than the idle timeout is use, too: nobody was told yet that the session is over.
-    if (nowMs <= envelope.touchedAtMs || verdict(envelope, this.#revocations, nowMs) === "ended") return;
+    if (nowMs <= envelope.touchedAtMs || verdict(envelope, this.#subjects.revocations, nowMs) === "ended") return;
     live.envelope = { ...envelope, touchedAtMs: nowMs };
     if (nowMs - live.sentTouchMs < Math.min(envelope.idleTimeoutMs / 10, 60_000)) return;
     live.sentTouchMs = nowMs;
@@ -280,28 +358,42 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
 
   /** Now, and after what is revoked already. */
   subjectAtMs(subject: SubjectKey | undefined): number {
-    return Math.max(this.#clock.nowMs(), (this.#revocations.get(subject ?? "") ?? -1) + 1);
+    return this.#subjects.givenAtMs(subject, this.#clock.nowMs());
   }
 
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void {
     live.envelope = { ...live.envelope, successor: { key, atMs: this.#clock.nowMs() + graceMs } };
+    this.#events.emit({ type: "id-changed", key: live.key, nextKey: key });
     this.committed(live, undefined);
   }
 
   subjectKey(subject: string): SubjectKey {
-    return subject;
-  }
-
-  discarded(key: SessionKey): void {
-    this.#onEvent({ type: "commit-discarded", key });
+    return this.#subjects.keyOf(subject);
   }
 
   /** `change` undefined: the session is told whole. */
   committed(live: LiveSession, change: Change | undefined): void {
+    this.#commitCount++;
     if (change === undefined) this.#sync?.sendState(live.key, live.record());
     else this.#sync?.sendChange(live.key, change);
-    this.documentChanged(live);
-    void this.#registry.changed(live);
+    this.#isCommitting = true;
+    try {
+      void this.#registry.changed(live);
+    } finally {
+      this.#isCommitting = false;
+    }
+    this.#compactor.changed(live);
+  }
+
+  // HandleHost
+
+  viewOf(live: LiveSession): ContainerNode | undefined {
+    return live.document?.root();
+  }
+
+  observe(live: LiveSession, listener: (change: SessionChange) => void): () => void {
+    const view = this.viewOf(live);
+    return view === undefined ? () => undefined : this.#observers.observe(live.key, view, listener);
   }
 
   // ReplicaHost
@@ -314,29 +406,75 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     return this.#registry;
   }
 
-  get onEvent(): EventListener {
-    return this.#onEvent;
+  get events(): EventHub {
+    return this.#events;
   }
 
-  documentChanged(live: LiveSession): void {
-    const { document } = live;
-    if (document === undefined) return;
-    live.lastChangeAtMs = this.#clock.nowMs();
-    if (document.wantsCompaction(COMPACT_AT_ONCE)) this.#compact(live, COMPACT_AT_ONCE);
-    if (document.sizeBound > COMPACT_WHEN_QUIET.bytes) this.#awaitQuiet(live);
-    if (document.vector.size > WRITER_COUNT_WARNED && !live.isWarned) {
-      live.isWarned = true;
-      this.#onEvent({ type: "many-writers", key: live.key, writerCount: document.vector.size });
+  cameIn(live: LiveSession): Promise<void> | undefined {
+    if (live.document !== undefined) this.#remoteCommitCount++;
+    const storing = this.#registry.changed(live);
+    this.#compactor.changed(live);
+    return storing;
+  }
+
+  /** The live session, from wherever it is; a session that this process held comes back as it is. */
+  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+    const hot = this.#registry.hot(key);
+    if (hot !== undefined) return hot;
+    const endSpan = this.#runtime.span?.("session.load", key);
+    this.#loadCount++;
+    try {
+      const loaded = await this.#registry.load(key);
+      endSpan?.();
+      return loaded === undefined ? undefined : this.#registry.reattach(loaded);
+    } catch (error) {
+      endSpan?.(error);
+      throw error;
     }
   }
 
+  /** @throws SessionError SESSION_ENDED */
+  async #alive(key: SessionKey): Promise<Envelope> {
+    this.#checkOpen();
+    await this.#revocationsKnown();
+    const live = await this.#load(key);
+    if (live !== undefined && this.verdictOf(live.envelope) === "alive") return live.envelope;
+    throw new SessionError("SESSION_ENDED", "Nothing can be claimed in a session that is over, or never was.");
+  }
+
+  async *#living(subject?: string): AsyncIterable<Envelope> {
+    this.#checkOpen();
+    await this.#revocationsKnown();
+    const subjectKey = subject === undefined ? undefined : this.#subjects.keyOf(subject);
+    for await (const envelope of envelopesOf(this.#registry, this.#store, subjectKey))
+      if (this.verdictOf(envelope) === "alive") yield envelope;
+  }
+
+  /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
+  #revocationsKnown(): Promise<void> | undefined {
+    return this.#subjects.known(this.#store, this.#clock.nowMs() - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
+  }
+
+  /** Called by the registry after every change, whoever made it. */
+  #tell(live: LiveSession): void {
+    const { key, envelope } = live;
+    if (envelope.ended === undefined)
+      return this.#observers.changed(live, () => this.viewOf(live), this.#isCommitting ? "local" : "remote");
+    if (live.isEndTold) return;
+    live.isEndTold = true;
+    this.#events.emit({ type: "ended", key, reason: envelope.ended.reason });
+    this.#observers.ended(key, envelope.ended.reason);
+  }
+
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
+    const endSpan = this.#runtime.span?.("session.end", live.key);
     live.envelope = endEnvelope(live.envelope, live.envelope.ended ?? this.#endNow(reason));
     live.document = undefined;
     void this.#registry.changed(live);
     const stored = this.#store.durable ? this.#registry.store(live) : Promise.resolve();
     const sent = this.#sync?.sendEnd(live.key, live.envelope) ?? { acks: 0, wanted: 0, durable: this.#store.durable };
     const [delivery] = await Promise.all([sent, stored.catch(() => undefined)]);
+    endSpan?.();
     return delivery;
   }
 
@@ -349,27 +487,6 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
     return { reason, atMs: this.#clock.nowMs() };
   }
 
-  #awaitQuiet(live: LiveSession): void {
-    this.#restless.add(live);
-    this.#cancelQuiet ??= this.#runtime.setTimer(QUIET_MS, () => {
-      this.#cancelQuiet = undefined;
-      const nowMs = this.#clock.nowMs();
-      for (const session of this.#restless) {
-        if (nowMs - session.lastChangeAtMs < QUIET_MS) continue;
-        this.#restless.delete(session);
-        if (session.isHeld && session.document?.wantsCompaction(COMPACT_WHEN_QUIET) === true) this.#compact(session, COMPACT_WHEN_QUIET);
-      }
-      const [next] = this.#restless;
-      if (next !== undefined) this.#awaitQuiet(next);
-    });
-  }
-
-  #compact(live: LiveSession, rule: typeof COMPACT_WHEN_QUIET): void {
-    if (live.document?.compact(rule) !== true) return;
-    void this.#registry.changed(live);
-    this.#sync?.sendState(live.key, live.record());
-  }
-
   #drawWriter(): WriterId {
     const [a = 0, b = 0, c = 0, d = 0, e = 0] = this.#runtime.randomBytes(5);
     return WRITER_MIN + ((a * 2 ** 32 + b * 2 ** 24 + c * 2 ** 16 + d * 2 ** 8 + e) % (WRITER_MAX - WRITER_MIN + 1));
@@ -380,21 +497,9 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
   }
 
   async #close(): Promise<void> {
-    this.#cancelQuiet?.();
-    this.#restless.clear();
+    this.#compactor.close();
     await this.#registry.close();
     await this.#sync?.close();
     await this.#store.close();
   }
-}
-
-function notBuilt(): SessionError {
-  return new SessionError("INVARIANT_BROKEN", "This is being built.");
-}
-
-function inRange(name: string, value: number, lowest: number, highest: number): number {
-  if (!(value >= lowest && value <= highest)) {
-    throw new SessionError("OPTION_INVALID", `${name} is ${value}; it must be a number from ${lowest} to ${highest}.`);
-  }
-  return value;
 }

@@ -26,6 +26,9 @@ import {
 /** `state-needed`: a gap, or a higher epoch; nothing was changed. */
 export type ApplyResult = "applied" | "joined" | "duplicate" | "state-needed";
 
+/** Called with the rows that are about to be taken in, once they were checked. */
+export type LookAtRows = (rows: readonly Row[]) => void;
+
 const EMPTY_UPDATE_BYTES = 2;
 
 /**
@@ -48,7 +51,7 @@ export function checkDocument(context: DocumentContext, record: DocumentRecord):
  * and the keys that it dropped: nothing else of its old document is needed.
  * @throws SessionError RECORD_CORRUPT; the document is as it was
  */
-export function applyChange(document: SessionDocument, change: Change): ApplyResult {
+export function applyChange(document: SessionDocument, change: Change, look: LookAtRows = () => undefined): ApplyResult {
   const dot: Dot = [change.writer, change.stamp];
   const { table } = document.parts();
   if (covers(table.vector, dot)) return "duplicate";
@@ -57,11 +60,12 @@ export function applyChange(document: SessionDocument, change: Change): ApplyRes
   const order = compareEpochs(change.epoch, document.epoch);
   if (!isNext || order > 0) return "state-needed";
   if (order < 0) {
-    document.adopt(joinChange(document.encode(), change, document.parts()));
+    document.adopt(joinChange(document.encode(), change, document.parts(), look));
     return "joined";
   }
   const read = readForeign(document.parts(), change.update);
   checkCommit(read, change);
+  look(rowsOf(read));
   if (change.writer === document.writer) document.renew();
   take(document, read, change.update);
   table.see(dot);
@@ -72,12 +76,13 @@ export function applyChange(document: SessionDocument, change: Change): ApplyRes
  * Takes in what another replica holds in the same epoch. True when there was something new.
  * @throws SessionError RECORD_CORRUPT; the document is as it was
  */
-export function mergeState(document: SessionDocument, record: DocumentRecord): boolean {
+export function mergeState(document: SessionDocument, record: DocumentRecord, look: LookAtRows = () => undefined): boolean {
   if (compareEpochs(record.epoch, document.epoch) !== 0) throw corrupt("Yjs merges within an epoch only");
   const before = document.encode();
   const { ydoc } = document.parts();
   const stateBefore = Y.encodeStateVector(ydoc);
   const read = readForeign(document.parts(), record.bytes);
+  look(rowsOf(read));
   if (read.rows.some((row) => row.client === document.writer)) document.renew();
   take(document, read, record.bytes);
   if (!isSound(document.parts())) {
@@ -112,7 +117,7 @@ export function checkPlaces(table: CellTable, rows: Iterable<Row>): void {
 }
 
 /** A late change: the caller knows that it is next. */
-function joinChange(document: DocumentRecord, change: Change, { table, context }: DocumentParts): DocumentRecord {
+function joinChange(document: DocumentRecord, change: Change, { table, context }: DocumentParts, look: LookAtRows): DocumentRecord {
   const isKept = (row: Row, cell: Cell): boolean =>
     change.dropped.every(
       ({ containerId, writer, stamp }) => containerId !== row.containerId || writer !== cell.writer || stamp !== cell.stamp,
@@ -124,6 +129,7 @@ function joinChange(document: DocumentRecord, change: Change, { table, context }
   const read = readUpdate(change.update, context.limits, knownClock, undefined, checkUpdate(change.update, knownClock));
   checkCommit(read, change);
   checkPlaces(after, rowsOf(read));
+  look(rowsOf(read));
   for (const { decoded, client, clock } of read.rows) after.add(decoded.row, client, clock, change.stamp);
   after.see([change.writer, change.stamp]);
   return joined(after, table, document, context);

@@ -18,6 +18,8 @@ export class LiveSession {
   lastChangeAtMs = 0;
   /** Whether the event `many-writers` was raised. */
   isWarned = false;
+  /** Whether those who listen know that it ended. */
+  isEndTold = false;
   /** The touch that others know of. */
   sentTouchMs: number;
   /** False once it went cold: who still holds it brings it back by writing. */

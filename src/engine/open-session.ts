@@ -1,8 +1,10 @@
 import type { Schema } from "./attributes/schema.ts";
 import { CellKind, namedContainer, ROOT_CONTAINER } from "./cells.ts";
+import { conflictsOf, shownBy } from "./conflicts.ts";
 import type { Sha256 } from "./containers.ts";
 import type { DraftRow, SessionDocument } from "./document.ts";
 import type { Envelope } from "./envelope.ts";
+import type { EventHub } from "./event-hub.ts";
 import { SessionError } from "./errors.ts";
 import { nextStamp } from "./hybrid-clock.ts";
 import type { Limits } from "./limits.ts";
@@ -32,6 +34,7 @@ export interface SessionHost {
   readonly schema: Schema;
   readonly limits: Limits;
   readonly sha256: Sha256;
+  readonly events: EventHub;
   nowMs(): number;
   keyOf(id: string): SessionKey;
   verdictOf(envelope: Envelope): Verdict;
@@ -48,8 +51,6 @@ export interface SessionHost {
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void;
   /** Tells others. `change` undefined: they are told the session whole. */
   committed(live: LiveSession, change: Change | undefined): void;
-  /** A commit came too late. */
-  discarded(key: SessionKey): void;
   store(live: LiveSession): Promise<void>;
 }
 
@@ -148,7 +149,7 @@ export class RequestSession implements OpenSession {
     if (this.verdict() === "idle") this.touch();
     const { document } = live;
     if (document === undefined || this.verdict() !== "alive") {
-      this.#engine.discarded(live.key);
+      this.#engine.events.emit({ type: "commit-discarded", key: live.key });
       return "discarded";
     }
     const change = this.#write(live, document);
@@ -195,10 +196,18 @@ export class RequestSession implements OpenSession {
   #write(live: LiveSession, document: SessionDocument): Change | undefined {
     const isAlone = document.root() === this.#working.base;
     const { difference, stamp } = this.#difference(live.envelope, document);
-    const rows = isAlone ? difference.rows : visibleRows(difference.rows, document);
+    const rows = isAlone ? difference.rows : this.#rowsBesideOthers(live.key, difference.rows, document);
     const change = rows.length === 0 ? undefined : document.commit(rows, stamp);
     this.#working.rebase(difference, isAlone ? document.root() : undefined);
     return change;
+  }
+
+  /** Others wrote since this request was given its session. */
+  #rowsBesideOthers(key: SessionKey, rows: readonly DraftRow[], document: SessionDocument): readonly DraftRow[] {
+    const visible = visibleRows(rows, document);
+    for (const conflict of conflictsOf(document.parts().table, visible, shownBy(this.#working.base)))
+      this.#engine.events.emit({ type: "conflict", key, ...conflict });
+    return visible;
   }
 
   /** @throws SessionError LIMIT_EXCEEDED, before anything is changed */

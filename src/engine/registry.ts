@@ -34,6 +34,12 @@ export interface RegistryOptions {
   readonly revocations: Revocations;
   /** Asks the holders; undefined without replication. */
   readonly fetch: (key: SessionKey) => Promise<FetchAnswer> | undefined;
+  /** A live session came into memory. */
+  readonly onInsert: (session: LiveSession) => void;
+  /** A session changed, or ended; also by what was found at rest. */
+  readonly onChange: (session: LiveSession) => void;
+  /** Nothing is known of this session from here on. */
+  readonly onForget: (key: SessionKey) => void;
   /** This process holds `key` from now on, or no longer. */
   readonly onHold: (key: SessionKey) => void;
   readonly onRelease: (key: SessionKey) => void;
@@ -75,6 +81,22 @@ export class Registry {
 
   get sessionCount(): number {
     return this.#hot.size + this.#cold.size;
+  }
+
+  counts(): { readonly hot: number; readonly cold: number; readonly ended: number } {
+    return { hot: this.#hot.size, cold: this.#cold.size, ended: 0 };
+  }
+
+  get hotBytes(): number {
+    return 0;
+  }
+
+  get unsavedBytes(): number {
+    return 0;
+  }
+
+  get hotSessions(): Iterable<LiveSession> {
+    return this.#hot.values();
   }
 
   *heldKeys(): Iterable<SessionKey> {
@@ -143,6 +165,7 @@ export class Registry {
   /** Must be called after every change of a session. Resolves, and never rejects, when a store that lasts has it or has failed. */
   changed(session: LiveSession): Promise<void> | undefined {
     session.version++;
+    this.#options.onChange(session);
     return this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
   }
 
@@ -225,6 +248,7 @@ export class Registry {
     this.#cold.delete(session.key);
     this.#hot.set(session.key, session);
     this.#latest = session;
+    this.#options.onInsert(session);
     if (isNew) this.#options.onHold(session.key);
     this.#cool();
   }
@@ -258,7 +282,8 @@ export class Registry {
    * what is written to sessions that come in from now on is written under another writer id.
    */
   #forget(key: SessionKey, own: Dot | undefined): void {
-    const { context, onRelease } = this.#options;
+    const { context, onForget, onRelease } = this.#options;
+    onForget(key);
     if (own !== undefined && own[1] > 0 && own[0] === context.writer()) context.newWriter();
     if (this.#hot.delete(key) || this.#cold.delete(key)) onRelease(key);
   }

@@ -1,9 +1,10 @@
 import type { CellTable } from "./cell-table.ts";
-import { covers } from "./cells.ts";
+import { type Cell, covers, type Row } from "./cells.ts";
+import { AuthorsSeen, conflictsOf } from "./conflicts.ts";
 import { type DocumentContext, SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
-import type { EventListener } from "./events.ts";
+import type { EventHub } from "./event-hub.ts";
 import { isHostileStamp, stampMs } from "./hybrid-clock.ts";
 import { applyChange, checkDocument, checkPlaces, mergeState } from "./intake.ts";
 import { type LiveSession, mergeTrusted } from "./live-session.ts";
@@ -25,10 +26,10 @@ export interface ReplicaHost {
   readonly registry: Registry;
   /** How far two clocks may be apart, milliseconds. */
   readonly epsilonMs: number;
-  readonly onEvent: EventListener;
+  readonly events: EventHub;
   nowMs(): number;
-  /** Must be called after every change of a session's document. */
-  documentChanged(live: LiveSession): void;
+  /** Must be called after every change that came from elsewhere. Resolves as `Registry.changed` does. */
+  cameIn(live: LiveSession): Promise<void> | undefined;
 }
 
 /** The sessions of an engine, for replication. Apart from the engine: a process that runs alone does not load it. */
@@ -39,6 +40,7 @@ export function replicaOf(host: ReplicaHost): Replica {
 class EngineReplica implements Replica {
   readonly #host: ReplicaHost;
   readonly #registry: Registry;
+  readonly #authors = new WeakMap<SessionDocument, AuthorsSeen>();
 
   constructor(host: ReplicaHost) {
     this.#host = host;
@@ -49,7 +51,7 @@ class EngineReplica implements Replica {
         this.#checked(received);
         return received;
       } catch (error) {
-        host.onEvent({ type: "input-refused", key: record.envelope.key, error });
+        host.events.emit({ type: "input-refused", key: record.envelope.key, error });
         return undefined;
       }
     };
@@ -74,7 +76,7 @@ class EngineReplica implements Replica {
         return { kind: "merged", ahead: false };
       });
     } catch (error) {
-      this.#host.onEvent({ type: "input-refused", key, error });
+      this.#host.events.emit({ type: "input-refused", key, error });
       return { kind: "refused", ahead: false };
     }
   }
@@ -83,7 +85,7 @@ class EngineReplica implements Replica {
     try {
       return await this.#registry.use(key, (live) => (live === undefined ? "unknown" : this.#take(live, change)));
     } catch (error) {
-      this.#host.onEvent({ type: "input-refused", key, error });
+      this.#host.events.emit({ type: "input-refused", key, error });
       return "refused";
     }
   }
@@ -107,7 +109,7 @@ class EngineReplica implements Replica {
     const storing = (live: LiveSession | undefined): Promise<void> | undefined => {
       if (live === undefined) return this.#add(end);
       live.takeIn(end, () => false);
-      return this.#registry.changed(live);
+      return this.#host.cameIn(live);
     };
     // What cannot be loaded is ended all the same: an end needs nothing of what it ends.
     const stored = await this.#registry
@@ -118,17 +120,12 @@ class EngineReplica implements Replica {
 
   #add({ envelope, document }: SessionRecord): Promise<void> | undefined {
     const { context } = this.#host;
-    return this.#registry.changed(
-      this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(context, document)),
-    );
+    return this.#host.cameIn(this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(context, document)));
   }
 
   #merge(live: LiveSession, record: SessionRecord, theirs: CellTable | undefined): StateReceipt {
-    const isChanged = live.takeIn(record, (document, theirDocument) => this.#mergeDocument(document, theirDocument, theirs));
-    if (isChanged) {
-      this.#host.documentChanged(live);
-      void this.#registry.changed(live);
-    }
+    const isChanged = live.takeIn(record, (document, theirDocument) => this.#mergeDocument(live.key, document, theirDocument, theirs));
+    if (isChanged) void this.#host.cameIn(live);
     return { kind: isChanged ? "merged" : "unchanged", ahead: isMore(live, record, theirs?.vector) };
   }
 
@@ -136,19 +133,43 @@ class EngineReplica implements Replica {
     const { key, envelope, document } = live;
     if (document === undefined) return "ended";
     if (isHostileStamp(change.stamp, envelope.createdAtMs, envelope.deadlineMs)) throw corrupt("a change is stamped after its end");
-    const receipt = applyChange(document, change);
+    const authors = this.#authors.get(document) ?? new AuthorsSeen(document);
+    const receipt = applyChange(document, change, (rows) => {
+      this.#authors.set(document, authors);
+      authors.learn(change);
+      this.#tellConflicts(key, document, rows, (cell) => authors.saw(change.writer, [cell.writer, cell.stamp]));
+    });
     if (receipt === "applied" || receipt === "joined") {
       this.#isAhead(key, envelope.createdAtMs + stampMs(change.stamp));
-      this.#host.documentChanged(live);
-      void this.#registry.changed(live);
+      // What its author had seen is told along the changes of one epoch.
+      if (receipt === "joined") this.#authors.delete(document);
+      void this.#host.cameIn(live);
     }
     return receipt;
   }
 
-  #mergeDocument(ours: SessionDocument, document: DocumentRecord, theirs: CellTable | undefined): boolean {
-    if (compareEpochs(ours.epoch, document.epoch) === 0) return mergeState(ours, document);
-    if (theirs !== undefined) checkPlaces(ours.parts().table, theirs.countingRows());
+  #mergeDocument(key: SessionKey, ours: SessionDocument, document: DocumentRecord, theirs: CellTable | undefined): boolean {
+    const look = (rows: Iterable<Row>): void => {
+      if (theirs === undefined) return;
+      const { vector } = theirs;
+      const fresh = [...rows].map((row) => ({
+        ...row,
+        cells: row.cells.filter((cell) => !covers(ours.vector, [cell.writer, cell.stamp])),
+      }));
+      this.#tellConflicts(key, ours, fresh, (cell) => covers(vector, [cell.writer, cell.stamp]));
+    };
+    if (compareEpochs(ours.epoch, document.epoch) === 0) return mergeState(ours, document, look);
+    if (theirs !== undefined) {
+      checkPlaces(ours.parts().table, theirs.countingRows());
+      look(theirs.countingRows());
+    }
     return mergeTrusted(ours, document, this.#host.context);
+  }
+
+  #tellConflicts(key: SessionKey, document: SessionDocument, rows: Iterable<Row>, saw: (cell: Cell) => boolean): void {
+    const { table } = document.parts();
+    for (const conflict of conflictsOf(table, rows, (_containerId, cell) => saw(cell)))
+      this.#host.events.emit({ type: "conflict", key, ...conflict });
   }
 
   /** The cells of a document that a peer sent. */
@@ -177,7 +198,7 @@ class EngineReplica implements Replica {
   #isAhead(key: SessionKey, atMs: number): boolean {
     const aheadMs = atMs - this.#host.nowMs();
     if (aheadMs <= this.#host.epsilonMs) return false;
-    this.#host.onEvent({ type: "clock-fault", key, aheadMs });
+    this.#host.events.emit({ type: "clock-fault", key, aheadMs });
     return true;
   }
 }

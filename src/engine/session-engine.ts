@@ -51,6 +51,8 @@ export interface SessionEngine<Data extends object = SessionData> {
    * connected holders, at the latest after `ackTimeoutMs`; never rejects for want of acks, the result says what is known.
    */
   end(key: SessionKey, reason?: EndReason): Promise<Delivery>;
+  /** `end(key, "rotated")`, and an event that tells which session goes on in its place. */
+  rotate(key: SessionKey, nextKey: SessionKey): Promise<Delivery>;
   /**
    * True for at most one caller in the life of the session, for whatever `token` names: a ticket, a form, a payment. In one process, or
    * in several that share a store on disk.

@@ -1,4 +1,5 @@
-import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import type { Envelope } from "../../src/engine/envelope.ts";
 import type { SessionEvent } from "../../src/engine/events.ts";
 import type { Change, SessionKey, SessionRecord } from "../../src/engine/record.ts";
@@ -90,6 +91,11 @@ export class TestNode {
     for (const [name, value] of Object.entries(data)) session.set(name, value);
     session.commit({ evenIfEmpty: true });
     return keyOf(session);
+  }
+
+  /** What it told of one kind. */
+  told<Type extends SessionEvent["type"]>(type: Type): Extract<SessionEvent, { type: Type }>[] {
+    return this.events.filter((event): event is Extract<SessionEvent, { type: Type }> => event.type === type);
   }
 
   async open(key: SessionKey): Promise<OpenSession> {

@@ -2,6 +2,7 @@ import * as Y from "yjs";
 import { type AttributeTypes, Schema } from "../../src/engine/attributes/schema.ts";
 import { digestOf } from "../../src/engine/compaction.ts";
 import { COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "../../src/engine/document.ts";
+import { EventHub } from "../../src/engine/event-hub.ts";
 import type { Envelope } from "../../src/engine/envelope.ts";
 import { DEFAULT_LIMITS } from "../../src/engine/limits.ts";
 import { applyChange, checkDocument, checkPlaces, mergeState } from "../../src/engine/intake.ts";
@@ -93,6 +94,7 @@ export class TestReplica {
       schema,
       limits: DEFAULT_LIMITS,
       sha256,
+      events: new EventHub(),
       nowMs: () => world.nowMs,
       keyOf: () => BIRTH.key,
       verdictOf: () => "alive",
@@ -108,7 +110,6 @@ export class TestReplica {
       committed: (_live, change) => {
         this.#written = change;
       },
-      discarded: () => undefined,
       store: async () => undefined,
     };
   }

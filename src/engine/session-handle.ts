@@ -1,0 +1,91 @@
+import type { EndReason } from "./envelope.ts";
+import { SessionError } from "./errors.ts";
+import { draftOf } from "./draft.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { SessionKey } from "./record.ts";
+import type { Delivery } from "./replication.ts";
+import type { OnceOptions, SessionChange, SessionData, SessionEngine, SessionHandle } from "./session-engine.ts";
+import type { Plain } from "./values.ts";
+import type { Verdict } from "./verdict.ts";
+import { type ContainerNode, plainOf } from "./view.ts";
+
+/** What a handle needs of its engine, besides what everybody has. */
+export interface HandleHost extends Pick<SessionEngine, "checkOut" | "claim" | "end" | "once" | "persist"> {
+  verdictOf(envelope: LiveSession["envelope"]): Verdict;
+  /** The attributes now, those out of time left out. */
+  viewOf(live: LiveSession): ContainerNode | undefined;
+  touch(live: LiveSession): void;
+  /** The live session of today, for one that may have gone cold since. */
+  reattach(live: LiveSession): LiveSession;
+  observe(live: LiveSession, listener: (change: SessionChange) => void): () => void;
+}
+
+/** A session outside a request; see `SessionHandle`. It keeps the live session that it was opened with: there is one a key at any time. */
+export class LiveHandle implements SessionHandle {
+  readonly key: SessionKey;
+  readonly #host: HandleHost;
+  #live: LiveSession;
+
+  constructor(host: HandleHost, live: LiveSession) {
+    this.key = live.key;
+    this.#host = host;
+    this.#live = live;
+  }
+
+  verdict(): Verdict {
+    return this.#host.verdictOf(this.#live.envelope);
+  }
+
+  get(name: string): unknown {
+    const entry = this.#view()?.entries.get(name);
+    return entry === undefined ? undefined : plainOf(entry);
+  }
+
+  data(): SessionData {
+    const data: Record<string, Plain> = {};
+    const entries = this.#view()?.entries;
+    for (const name of [...(entries?.keys() ?? [])].sort()) {
+      const entry = entries?.get(name);
+      if (entry !== undefined) data[name] = plainOf(entry);
+    }
+    return data;
+  }
+
+  async change(change: (draft: SessionData) => void | Promise<void>): Promise<void> {
+    const opened = await this.#host.checkOut(this.key);
+    if (opened.kind !== "alive") throw over();
+    const { session } = opened;
+    await change(draftOf(session));
+    if (session.commit() === "discarded") throw over();
+    if (this.#host.persist === "before") await session.persisted();
+  }
+
+  touch(): void {
+    this.#live = this.#host.reattach(this.#live);
+    this.#host.touch(this.#live);
+  }
+
+  observe(listener: (change: SessionChange) => void): () => void {
+    return this.#host.observe(this.#live, listener);
+  }
+
+  end(reason: EndReason = "destroyed"): Promise<Delivery> {
+    return this.#host.end(this.key, reason);
+  }
+
+  claim(token: string): Promise<boolean> {
+    return this.#host.claim(this.key, token);
+  }
+
+  once<T>(name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T> {
+    return this.#host.once(this.key, name, run, options);
+  }
+
+  #view(): ContainerNode | undefined {
+    return this.verdict() === "ended" ? undefined : this.#host.viewOf(this.#live);
+  }
+}
+
+function over(): SessionError {
+  return new SessionError("SESSION_ENDED", "Not written: this session is over. Observe it to learn of that in time.");
+}

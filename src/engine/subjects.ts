@@ -1,0 +1,80 @@
+import { encodeUtf8 } from "lib0/string";
+import type { Sha256 } from "./containers.ts";
+import { SessionError } from "./errors.ts";
+import { KEY_BYTES, keyFromBytes } from "./key-bytes.ts";
+import type { SubjectKey } from "./record.ts";
+import type { SessionStore } from "./session-store.ts";
+import type { Revocations } from "./verdict.ts";
+
+const BLOCK_BYTES = 64;
+
+/**
+ * To whom sessions belong, and since when whose are revoked. A subject is known by a keyed hash only: HMAC-SHA-256 (RFC 2104), its
+ * first 16 bytes.
+ */
+export class Subjects {
+  readonly #sha256: Sha256;
+  readonly #inner: Uint8Array;
+  readonly #outer: Uint8Array;
+  #isRead = false;
+  #reading: Promise<void> | undefined;
+  readonly #revocations = new Map<SubjectKey, number>();
+
+  constructor(secret: string, sha256: Sha256) {
+    this.#sha256 = sha256;
+    const bytes = encodeUtf8(secret);
+    const key = new Uint8Array(BLOCK_BYTES);
+    key.set(bytes.length > BLOCK_BYTES ? sha256(bytes) : bytes);
+    this.#inner = key.map((byte) => byte ^ 0x36);
+    this.#outer = key.map((byte) => byte ^ 0x5c);
+  }
+
+  /** The registers as they are now; they grow under whoever holds this. */
+  get revocations(): Revocations {
+    return this.#revocations;
+  }
+
+  keyOf(subject: string): SubjectKey {
+    const inner = this.#sha256(joined(this.#inner, encodeUtf8(subject)));
+    return keyFromBytes(this.#sha256(joined(this.#outer, inner)).subarray(0, KEY_BYTES));
+  }
+
+  /** When a session that is given to `subject` now is given to it: after everything that is revoked. */
+  givenAtMs(subject: SubjectKey | undefined, nowMs: number): number {
+    return Math.max(nowMs, ((subject === undefined ? undefined : this.#revocations.get(subject)) ?? -1) + 1);
+  }
+
+  raise(subject: SubjectKey, notBeforeMs: number): void {
+    if (notBeforeMs > (this.#revocations.get(subject) ?? -1)) this.#revocations.set(subject, notBeforeMs);
+  }
+
+  /**
+   * Reads what was revoked before this process began, once: undefined when that is done. Registers from before `forgottenMs` are
+   * dropped: no session lives so long. @throws SessionError SESSION_UNAVAILABLE; the next call tries again
+   */
+  known(store: SessionStore, forgottenMs: number): Promise<void> | undefined {
+    if (this.#isRead) return undefined;
+    this.#reading ??= this.#read(store, forgottenMs).finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #read(store: SessionStore, forgottenMs: number): Promise<void> {
+    try {
+      for (const [subject, notBeforeMs] of await store.revocations()) if (notBeforeMs >= forgottenMs) this.raise(subject, notBeforeMs);
+    } catch (cause) {
+      throw new SessionError("SESSION_UNAVAILABLE", "The store did not say who was revoked, so nobody can be let in; try again.", {
+        cause,
+      });
+    }
+    this.#isRead = true;
+  }
+}
+
+function joined(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(left.length + right.length);
+  bytes.set(left);
+  bytes.set(right, left.length);
+  return bytes;
+}
