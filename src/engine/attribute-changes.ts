@@ -1,4 +1,4 @@
-import { ContainerNode, type Entry, entryEquals, plainOf } from "./view.ts";
+import { type ContainerNode, type Entry, entryEquals, plainOf } from "./view.ts";
 
 /** What was done to one attribute between two views of a session. */
 export interface AttributeChange {

@@ -11,7 +11,7 @@ export async function* envelopesOf(registry: Registry, store: SessionStore, subj
   const isMeant = (envelope: Envelope): boolean => subject === undefined || envelope.subject === subject;
   const seen = new Set<SessionKey>();
   // What is in memory is newer than what rests.
-  for (const { key, envelope } of [...registry.hotSessions]) {
+  for (const { key, envelope } of Array.from(registry.hotSessions)) {
     seen.add(key);
     if (isMeant(envelope)) yield envelope;
   }

@@ -184,9 +184,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     const { successor } = live.envelope;
     // The type of the attributes is what the application declared; the engine itself knows them by name.
-    return successor === undefined
-      ? (new LiveHandle(this, live) as SessionHandle<SessionData> as SessionHandle<Data>)
-      : this.open(successor.key);
+    return successor === undefined ? (new LiveHandle(this, live) as SessionHandle as SessionHandle<Data>) : this.open(successor.key);
   }
 
   openById(id: string): Promise<SessionHandle<Data> | undefined> {

@@ -77,7 +77,7 @@ export class Observers {
 }
 
 function tell({ listeners }: Observed, change: SessionChange): void {
-  for (const listener of [...listeners]) {
+  for (const listener of listeners) {
     try {
       listener(change);
     } catch {
