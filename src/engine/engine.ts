@@ -228,18 +228,23 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   async revokeAll(subject: string, options: { readonly except?: SessionKey } = {}): Promise<void> {
     this.#checkOpen();
     await this.#revocationsKnown();
-    const nowMs = this.#clock.nowMs();
+    let notBeforeMs = this.#clock.nowMs();
     const subjectKey = this.#subjects.keyOf(subject);
     const kept = options.except === undefined ? undefined : await this.#load(options.except);
     const over: SessionKey[] = [];
-    for await (const { key } of this.#living(subject)) if (key !== options.except) over.push(key);
-    this.#subjects.raise(subjectKey, nowMs);
-    if (kept !== undefined && kept.envelope.subject === subjectKey && kept.envelope.subjectAtMs <= nowMs) {
+    for await (const { key, subjectAtMs } of this.#living(subject)) {
+      if (key === options.except) continue;
+      over.push(key);
+      // A node whose clock is fast may have given it out.
+      notBeforeMs = Math.max(notBeforeMs, subjectAtMs);
+    }
+    this.#subjects.raise(subjectKey, notBeforeMs);
+    if (kept !== undefined && kept.envelope.subject === subjectKey && kept.envelope.subjectAtMs <= notBeforeMs) {
       const live = this.reattach(kept);
-      live.envelope = { ...live.envelope, subjectAtMs: nowMs + 1 };
+      live.envelope = { ...live.envelope, subjectAtMs: notBeforeMs + 1 };
       this.committed(live, undefined);
     }
-    await this.#store.revoke(subjectKey, nowMs, nowMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
+    await this.#store.revoke(subjectKey, notBeforeMs, notBeforeMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
     await Promise.all(over.map((key) => this.end(key, "revoked")));
   }
 

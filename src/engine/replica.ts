@@ -2,6 +2,7 @@ import type { CellTable } from "./cell-table.ts";
 import { type Cell, covers, type Row } from "./cells.ts";
 import { AuthorsSeen, conflictsOf } from "./conflicts.ts";
 import { type DocumentContext, SessionDocument } from "./document.ts";
+import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventHub } from "./event-hub.ts";
@@ -175,6 +176,9 @@ class EngineReplica implements Replica {
   /** The cells of a document that a peer sent. */
   #checked({ envelope, document }: SessionRecord): CellTable | undefined {
     if (document === undefined && envelope.ended === undefined) throw corrupt("it is alive and holds nothing");
+    // An end that nobody knows a session for is dated by the clock of who wrote it.
+    const bornAtMs = envelope.ended === undefined ? envelope.firstCreatedAtMs : this.#host.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS;
+    if (envelope.deadlineMs > bornAtMs + ABSOLUTE_TIMEOUT_MAX_MS) throw corrupt("it would live for more than 30 days");
     if (document === undefined) return undefined;
     const table = checkDocument(this.#host.context, document);
     if (table.latestStamp > 0 && isHostileStamp(table.latestStamp, envelope.createdAtMs, envelope.deadlineMs)) {

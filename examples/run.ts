@@ -1,0 +1,14 @@
+/** `npm run example -- login`: runs one of the examples. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  login: "a login with passport, flash messages and CSRF tokens; sessions survive the process on disk",
+  flash: "a form that shows its result after a redirect, with connect-flash",
+  chat: "a chat over WebSocket that sees logins, logouts and changes of its sessions",
+};
+
+const name = process.argv[2] ?? "";
+if (Object.hasOwn(EXAMPLES, name)) await import(`./${name}/main.ts`);
+else {
+  console.log("npm run example -- <name>, where <name> is one of:\n");
+  for (const [each, what] of Object.entries(EXAMPLES)) console.log(`  ${each.padEnd(6)} ${what}`);
+  process.exitCode = name === "" ? 0 : 1;
+}

@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { startProcess, type TestProcess } from "../support/process.ts";
+
+const running: TestProcess[] = [];
+const folders: string[] = [];
+const sockets: WebSocket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.terminate();
+  for (const each of running.splice(0)) await each.stop();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(name: string, environment: Record<string, string> = {}): Promise<{ url: string; process: TestProcess }> {
+  const example = startProcess("examples/run.ts", [name], { PORT: "0", ...environment });
+  running.push(example);
+  const [, url = ""] = await example.waitForLine(/^Open (\S+)$/);
+  return { url, process: example };
+}
+
+/** A browser without script: keeps its cookie, follows no redirect by itself. */
+class Visitor {
+  cookie = "";
+
+  async send(url: string, form?: Record<string, string>): Promise<{ status: number; text: string; location: string | null }> {
+    const response = await fetch(url, {
+      redirect: "manual",
+      headers: { cookie: this.cookie },
+      ...(form === undefined ? {} : { method: "POST", body: new URLSearchParams(form) }),
+    });
+    for (const header of response.headers.getSetCookie()) this.cookie = header.split(";")[0] ?? "";
+    return { status: response.status, text: await response.text(), location: response.headers.get("location") };
+  }
+
+  /** Sends the page's form with its CSRF token, and follows the redirect. */
+  async post(url: string, path: string, fields: Record<string, string> = {}): Promise<string> {
+    const [, token = ""] = /name="token" value="([^"]+)"/.exec((await this.send(url)).text) ?? [];
+    const { status } = await this.send(`${url}${path}`, { token, ...fields });
+    expect(status).toBe(302);
+    return (await this.send(url)).text;
+  }
+}
+
+describe("the login example", () => {
+  const ANN = { username: "ann", password: "wonderland" };
+
+  test("[X9] logs in and out with passport, flashes once, refuses a form without its token, and changes the id at login", async () => {
+    const { url } = await start("login");
+    const ann = new Visitor();
+    expect(await ann.post(url, "login", { ...ANN, password: "wrong" })).toContain("Wrong name or password.");
+    const before = ann.cookie;
+    const home = await ann.post(url, "login", ANN);
+    expect(home).toContain("Hello, <b>ann</b>");
+    expect(home).toContain("You are logged in.");
+    expect(ann.cookie).not.toBe(before);
+    expect((await ann.send(url)).text).not.toContain("You are logged in.");
+    expect((await ann.send(`${url}logout`, {})).status).toBe(403);
+    const thief = new Visitor();
+    thief.cookie = before;
+    expect((await thief.send(url)).text).not.toContain("Hello");
+    expect(await ann.post(url, "logout")).toContain("You are logged out.");
+    expect((await ann.send(url)).text).not.toContain("Hello");
+  });
+
+  test("[X9] whoever was logged in still is after kill -9; whoever logged out on all devices is out on all", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "login-example-"));
+    folders.push(folder);
+    const [laptop, phone] = [new Visitor(), new Visitor()];
+    let { url, process: app } = await start("login", { SESSION_FOLDER: folder });
+    for (const device of [laptop, phone]) expect(await device.post(url, "login", ANN)).toContain("Hello, <b>ann</b>");
+    app.signal("SIGKILL");
+    await app.ended();
+    ({ url, process: app } = await start("login", { SESSION_FOLDER: folder }));
+    for (const device of [laptop, phone]) expect((await device.send(url)).text).toContain("Hello, <b>ann</b>");
+    await laptop.post(url, "logout-everywhere");
+    app.signal("SIGKILL");
+    await app.ended();
+    ({ url } = await start("login", { SESSION_FOLDER: folder }));
+    for (const device of [laptop, phone]) expect((await device.send(url)).text).not.toContain("Hello");
+    expect(await phone.post(url, "login", ANN)).toContain("Hello, <b>ann</b>");
+  });
+});
+
+test("[X9] the flash example shows its note once, on the page after the redirect", async () => {
+  const { url } = await start("flash");
+  const guest = new Visitor();
+  expect(await guest.send(url, { name: "<Zoe>" })).toMatchObject({ status: 302, location: "/" });
+  expect((await guest.send(url)).text).toContain("Thank you, &lt;Zoe&gt;.");
+  expect((await guest.send(url)).text).not.toContain("Thank you");
+});
+
+describe("the chat example", () => {
+  interface Seat {
+    readonly heard: { type: string; name: string; text?: string }[];
+    readonly socket: WebSocket;
+    readonly closed: Promise<number>;
+  }
+
+  function sit(url: string, cookie: string, origin = new URL(url).origin): Seat {
+    const socket = new WebSocket(url.replace(/^http/, "ws"), { headers: { cookie, origin } });
+    sockets.push(socket);
+    const heard: Seat["heard"] = [];
+    socket.on("message", (data: Buffer) => heard.push(JSON.parse(data.toString()) as Seat["heard"][number]));
+    socket.on("error", () => undefined);
+    return { heard, socket, closed: new Promise((resolve) => socket.on("close", resolve)) };
+  }
+
+  test("[X9] a socket sees the name that another tab writes, and is closed when the session ends", async () => {
+    const { url } = await start("chat");
+    const [ann, bob] = [new Visitor(), new Visitor()];
+    for (const each of [ann, bob]) await each.send(url);
+    const [seat, other] = [sit(url, ann.cookie), sit(url, bob.cookie)];
+    await expect.poll(() => [seat.heard.length, other.heard.length]).toEqual([1, 1]);
+    await ann.send(`${url}name`, { name: "Ann" });
+    await expect.poll(() => seat.heard.at(-1)).toEqual({ type: "you", name: "Ann" });
+    seat.socket.send("hello");
+    await expect.poll(() => other.heard.at(-1)).toEqual({ type: "said", name: "Ann", text: "hello" });
+    await ann.send(`${url}leave`, {});
+    expect(await seat.closed).toBe(4401);
+    expect(other.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  test("[X9] nobody sits down without a session, or from another site's page", async () => {
+    const { url } = await start("chat");
+    const ann = new Visitor();
+    await ann.send(url);
+    expect(await sit(url, "").closed).toBe(1006);
+    expect(await sit(url, ann.cookie, "http://evil.example").closed).toBe(1006);
+  });
+});
