@@ -65,8 +65,8 @@ function findSpans(): BeginSpan | undefined {
   for (const from of [import.meta.url, process.argv[1]]) {
     try {
       if (from === undefined) continue;
-      const require = createRequire(from);
-      return spansOf(require("@opentelemetry/api") as TraceApi, versionOfThis(require));
+      const load = createRequire(from);
+      return spansOf(load("@opentelemetry/api") as TraceApi, versionOfThis(load));
     } catch {
       // Not installed, or not to be loaded: nobody traces.
     }
@@ -74,9 +74,9 @@ function findSpans(): BeginSpan | undefined {
   return undefined;
 }
 
-function versionOfThis(require: NodeJS.Require): string | undefined {
+function versionOfThis(load: NodeJS.Require): string | undefined {
   try {
-    return (require("converge-session/package.json") as { version: string }).version;
+    return (load("converge-session/package.json") as { version: string }).version;
   } catch {
     return undefined;
   }

@@ -42,7 +42,7 @@ export async function testSession<Data extends object = SessionData>(
   const notices: Notice[] = [];
   const settings = resolveOptions(
     {
-      engine: engine as SessionEngine,
+      engine,
       // A test of visitors may want a session without attributes.
       saveUninitialized: true,
       // The application's own middleware tells what is to be told.
