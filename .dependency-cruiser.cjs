@@ -75,7 +75,11 @@ module.exports = {
       comment: "Frameworks and OpenTelemetry are optional peers: their types may be known, and they must not be loaded by an import",
       severity: "error",
       from: { path: "^src/", pathNot: TEST },
-      to: { path: [...["express", "fastify", "koa", "@opentelemetry/api"].map(packagePath), ...PEER_TYPES], dependencyTypesNot: AS_TYPE, couldNotResolve: false },
+      to: {
+        path: [...["express", "fastify", "koa", "@opentelemetry/api"].map(packagePath), ...PEER_TYPES],
+        dependencyTypesNot: AS_TYPE,
+        couldNotResolve: false,
+      },
     },
     {
       name: "only-through-the-index",
