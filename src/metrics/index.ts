@@ -1,0 +1,2 @@
+export { collectMetrics } from "./collector.ts";
+export type { MetricsOptions } from "./collector.ts";
