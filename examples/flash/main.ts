@@ -13,7 +13,9 @@ app.use(express.urlencoded({ extended: false }));
 
 app.get("/", (request, response) => {
   const notes = request.flash("info").map((note) => `<p class="note">${escape(note)}</p>`);
-  response.send(page("Guest book", `${notes.join("")}<form method="post"><input name="name" placeholder="your name"> <button>Sign</button></form>`));
+  response.send(
+    page("Guest book", `${notes.join("")}<form method="post"><input name="name" placeholder="your name"> <button>Sign</button></form>`),
+  );
 });
 
 app.post("/", (request, response) => {

@@ -38,10 +38,10 @@ const app = express();
 app.disable("x-powered-by");
 const sessions = session({
   secret: process.env["SESSION_SECRET"] ?? "only for this example, at least thirty-two bytes",
-    store: lmdbStore({ path: folder }),
-    // A login that was answered survives the process.
-    persist: "before",
-    subject: (data) => (data["passport"] as { user?: string } | undefined)?.user,
+  store: lmdbStore({ path: folder }),
+  // A login that was answered survives the process.
+  persist: "before",
+  subject: (data) => (data["passport"] as { user?: string } | undefined)?.user,
 });
 app.use(sessions);
 app.use(express.urlencoded({ extended: false }));

@@ -58,7 +58,7 @@ export function resolveSettings(options: EngineOptions): EngineSettings {
   };
 }
 
-function inRange(name: string, value: number, lowest: number, highest: number): number {
+export function inRange(name: string, value: number, lowest: number, highest: number): number {
   if (!(value >= lowest && value <= highest)) {
     throw new SessionError("OPTION_INVALID", `${name} is ${value}; it must be a number from ${lowest} to ${highest}.`);
   }

@@ -7,10 +7,10 @@ import { EventHub } from "./event-hub.ts";
 import type { EventListener, SessionEvent } from "./events.ts";
 import { EngineClock } from "./hybrid-clock.ts";
 import { Compactor } from "./compactor.ts";
-import { ABSOLUTE_TIMEOUT_MAX_MS, type EngineOptions, resolveSettings } from "./engine-options.ts";
+import { ABSOLUTE_TIMEOUT_MAX_MS, type EngineOptions, inRange, resolveSettings } from "./engine-options.ts";
 import { Claims } from "./claims.ts";
 import type { Limits } from "./limits.ts";
-import type { LiveSession } from "./live-session.ts";
+import { type LiveSession, mergeTrusted } from "./live-session.ts";
 import { type Birth, RequestSession, type SessionHost } from "./open-session.ts";
 import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Observers } from "./observers.ts";
@@ -31,12 +31,16 @@ import type {
 } from "./session-engine.ts";
 import { type HandleHost, LiveHandle } from "./session-handle.ts";
 import type { EngineStats } from "./stats.ts";
-import { bornAtMs, issueSessionId, sessionKey } from "./session-id.ts";
+import { ageOf, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
 import { Subjects } from "./subjects.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 import { endReason, verdict, type Verdict } from "./verdict.ts";
 import type { ContainerNode } from "./view.ts";
+
+/** A rotation's grace is for requests under way. */
+const GRACE_MAX_MS = 24 * 60 * 60 * 1000;
+const SUCCESSORS_FOLLOWED_MAX = 8;
 
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
 export class Engine<Data extends object = SessionData> implements SessionEngine<Data>, SessionHost, HandleHost, ReplicaHost {
@@ -123,8 +127,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this;
   }
 
-  issueId(): string {
-    return issueSessionId(this.#clock.nowMs(), this.#runtime);
+  issueId(options: { readonly absoluteTimeoutMs?: number } = {}): string {
+    return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.#runtime);
   }
 
   keyOf(id: string): SessionKey {
@@ -132,14 +136,24 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   isPastLife(id: string): boolean {
-    return this.#clock.nowMs() >= (bornAtMs(id) ?? Infinity) + this.#absoluteTimeoutMs;
+    return this.#clock.nowMs() >= (ageOf(id)?.overAtMs ?? Infinity);
   }
 
   draft(options: DraftOptions = {}): OpenSession {
-    return new RequestSession(this, undefined, options);
+    const { from } = options;
+    if (from !== undefined && !(from instanceof RequestSession))
+      throw new SessionError("OPTION_INVALID", "from is a session of this engine.");
+    const firstCreatedAtMs = inRange(
+      "firstCreatedAtMs",
+      options.firstCreatedAtMs ?? from?.envelope.firstCreatedAtMs ?? Infinity,
+      0,
+      Infinity,
+    );
+    return new RequestSession(this, undefined, { absoluteTimeoutMs: this.#lifeMs(options), firstCreatedAtMs, from });
   }
 
   checkOutHot(key: SessionKey): OpenSession | undefined {
+    if (this.#revocationsKnown() !== undefined) return undefined;
     const live = this.#registry.hot(key);
     if (live === undefined || live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
@@ -147,16 +161,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async checkOut(key: SessionKey): Promise<CheckOut> {
     this.#checkOpen();
-    await this.#revocationsKnown();
-    const live = await this.#load(key);
+    const live = await this.#current(key);
     if (live === undefined) return { kind: "absent" };
-    const now = this.verdictOf(live.envelope);
-    if (now === "alive") {
-      const { successor } = live.envelope;
-      if (successor === undefined) return { kind: "alive", session: new RequestSession(this, live), follows: false };
-      const next = await this.checkOut(successor.key);
-      return next.kind === "alive" ? { ...next, follows: true } : next;
-    }
+    if (this.verdictOf(live.envelope) === "alive")
+      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
       this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
@@ -197,12 +205,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   async claim(key: SessionKey, token: string): Promise<boolean> {
-    return this.#claims.claim(key, token, (await this.#alive(key)).deadlineMs + 3 * this.epsilonMs);
+    const { firstKey, firstCreatedAtMs } = await this.#alive(key);
+    return this.#claims.claim(firstKey, token, firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
   }
 
   async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T> {
-    await this.#alive(key);
-    return this.#claims.once(key, name, run, options);
+    const { firstKey } = await this.#alive(key);
+    return this.#claims.once(firstKey, name, run, options);
   }
 
   async *sessions(options: { readonly subject?: string } = {}): AsyncIterable<SessionSummary> {
@@ -228,24 +237,25 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   async revokeAll(subject: string, options: { readonly except?: SessionKey } = {}): Promise<void> {
     this.#checkOpen();
     await this.#revocationsKnown();
-    let notBeforeMs = this.#clock.nowMs();
     const subjectKey = this.#subjects.keyOf(subject);
-    const kept = options.except === undefined ? undefined : await this.#load(options.except);
-    const over: SessionKey[] = [];
-    for await (const { key, subjectAtMs } of this.#living(subject)) {
-      if (key === options.except) continue;
-      over.push(key);
+    const kept = options.except === undefined ? undefined : await this.#current(options.except);
+    const over = new Set<SessionKey>();
+    // The register first: whatever comes in from here on is judged by it, and what cannot be read now cannot get by it, either.
+    let notBeforeMs = Math.max(this.#clock.nowMs(), (this.#subjects.revocations.get(subjectKey) ?? -1) + 1);
+    for (const { key, envelope } of this.#registry.hotSessions) {
+      if (envelope.subject !== subjectKey || key === kept?.key) continue;
+      over.add(key);
       // A node whose clock is fast may have given it out.
-      notBeforeMs = Math.max(notBeforeMs, subjectAtMs);
+      notBeforeMs = Math.max(notBeforeMs, envelope.subjectAtMs);
     }
-    this.#subjects.raise(subjectKey, notBeforeMs);
-    if (kept !== undefined && kept.envelope.subject === subjectKey && kept.envelope.subjectAtMs <= notBeforeMs) {
-      const live = this.reattach(kept);
-      live.envelope = { ...live.envelope, subjectAtMs: notBeforeMs + 1 };
-      this.committed(live, undefined);
+    await this.#raise(subjectKey, notBeforeMs, kept);
+    for await (const { key, subjectAtMs, ended } of envelopesOf(this.#registry, this.#store, subjectKey, this.#events)) {
+      if (ended !== undefined || key === kept?.key) continue;
+      over.add(key);
+      if (subjectAtMs > notBeforeMs && !this.#registry.isHot(key)) notBeforeMs = subjectAtMs;
     }
-    await this.#store.revoke(subjectKey, notBeforeMs, notBeforeMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
-    await Promise.all(over.map((key) => this.end(key, "revoked")));
+    if (notBeforeMs > (this.#subjects.revocations.get(subjectKey) ?? -1)) await this.#raise(subjectKey, notBeforeMs, kept);
+    await Promise.all(Array.from(over, (key) => this.end(key, "revoked")));
   }
 
   stats(): EngineStats {
@@ -296,13 +306,15 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   newEnvelope(key: SessionKey, birth: Birth): Envelope {
     const nowMs = this.#clock.nowMs();
-    const createdAtMs = birth.bornAtMs ?? nowMs;
-    const firstCreatedAtMs = Math.min(birth.firstCreatedAtMs ?? createdAtMs, createdAtMs);
+    const createdAtMs = Math.min(birth.bornAtMs ?? nowMs, nowMs);
+    const firstCreatedAtMs = Math.min(birth.firstCreatedAtMs, createdAtMs);
+    const latestMs = firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS;
     return {
       key,
       createdAtMs,
+      firstKey: birth.firstKey ?? key,
       firstCreatedAtMs,
-      deadlineMs: Math.min(createdAtMs + (birth.absoluteTimeoutMs ?? this.#absoluteTimeoutMs), firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS),
+      deadlineMs: Math.max(createdAtMs, Math.min(createdAtMs + birth.absoluteTimeoutMs, latestMs)),
       idleTimeoutMs: birth.idleTimeoutMs ?? this.#idleTimeoutMs,
       idleTimeoutStamp: 0,
       touchedAtMs: nowMs,
@@ -313,8 +325,9 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     };
   }
 
-  newDocument(): SessionDocument {
-    return SessionDocument.create(this.#context);
+  newDocument(from: SessionDocument | undefined): SessionDocument {
+    // Loading it sees commits of this process that are not its own document's: it is written under another writer id.
+    return from === undefined ? SessionDocument.create(this.#context) : SessionDocument.load(this.#context, from.encode());
   }
 
   add(envelope: Envelope, document: SessionDocument): LiveSession {
@@ -365,7 +378,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void {
-    live.envelope = { ...live.envelope, successor: { key, atMs: this.#clock.nowMs() + graceMs } };
+    const wholeMs = Math.ceil(inRange("graceMs", graceMs, 1, GRACE_MAX_MS));
+    if (key === live.key) throw new SessionError("INVARIANT_BROKEN", "A session does not go on in its own place.");
+    if (this.verdictOf(live.envelope) === "ended") throw new SessionError("SESSION_ENDED", "What is over has no successor.");
+    if (live.envelope.successor !== undefined)
+      throw new SessionError("SESSION_ROTATED", "Another request has rotated this session already.");
+    live.envelope = { ...live.envelope, successor: { key, atMs: this.#clock.nowMs() + wholeMs } };
     this.#events.emit({ type: "id-changed", key: live.key, nextKey: key });
     this.committed(live, undefined);
   }
@@ -386,9 +404,21 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       this.#isCommitting = false;
     }
     this.#compactor.changed(live);
+    this.#carryOver(live);
   }
 
   // HandleHost
+
+  /** Where a handle goes on: the session in whose place another goes on is followed as far as that is in memory. */
+  followed(live: LiveSession): LiveSession {
+    let current = live;
+    for (let hops = 0; hops < SUCCESSORS_FOLLOWED_MAX && current.envelope.successor !== undefined; hops++) {
+      const next = this.#registry.hot(current.envelope.successor.key);
+      if (next === undefined) break;
+      current = next;
+    }
+    return current;
+  }
 
   viewOf(live: LiveSession): ContainerNode | undefined {
     return live.document?.root();
@@ -417,6 +447,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     if (live.document !== undefined) this.#remoteCommitCount++;
     const storing = this.#registry.changed(live);
     this.#compactor.changed(live);
+    this.#carryOver(live);
     return storing;
   }
 
@@ -436,11 +467,35 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
   }
 
+  async #raise(subject: SubjectKey, notBeforeMs: number, kept: LiveSession | undefined): Promise<void> {
+    this.#subjects.raise(subject, notBeforeMs);
+    if (kept !== undefined && kept.envelope.subject === subject && kept.envelope.subjectAtMs <= notBeforeMs) {
+      const live = this.reattach(kept);
+      live.envelope = { ...live.envelope, subjectAtMs: notBeforeMs + 1 };
+      this.committed(live, undefined);
+    }
+    await this.#store.revoke(subject, notBeforeMs, notBeforeMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
+  }
+
+  /**
+   * The session that a key stands for now: of one that was rotated, during the grace, the one that goes on in its place. Undefined when
+   * nobody has it.
+   */
+  async #current(key: SessionKey): Promise<LiveSession | undefined> {
+    await this.#revocationsKnown();
+    let live = await this.#load(key);
+    for (let hops = 0; live?.envelope.successor !== undefined && this.verdictOf(live.envelope) === "alive"; hops++) {
+      // Nobody rotates so often within one grace: these lead in a circle.
+      if (hops === SUCCESSORS_FOLLOWED_MAX) return undefined;
+      live = await this.#load(live.envelope.successor.key);
+    }
+    return live;
+  }
+
   /** @throws SessionError SESSION_ENDED */
   async #alive(key: SessionKey): Promise<Envelope> {
     this.#checkOpen();
-    await this.#revocationsKnown();
-    const live = await this.#load(key);
+    const live = await this.#current(key);
     if (live !== undefined && this.verdictOf(live.envelope) === "alive") return live.envelope;
     throw new SessionError("SESSION_ENDED", "Nothing can be claimed in a session that is over, or never was.");
   }
@@ -449,8 +504,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#checkOpen();
     await this.#revocationsKnown();
     const subjectKey = subject === undefined ? undefined : this.#subjects.keyOf(subject);
-    for await (const envelope of envelopesOf(this.#registry, this.#store, subjectKey))
-      if (this.verdictOf(envelope) === "alive") yield envelope;
+    for await (const envelope of envelopesOf(this.#registry, this.#store, subjectKey, this.#events)) {
+      // One that was rotated is the same session as its successor.
+      if (envelope.successor === undefined && this.verdictOf(envelope) === "alive") yield envelope;
+    }
   }
 
   /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
@@ -488,6 +545,34 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   #endNow(reason: EndReason): { reason: EndReason; atMs: number } {
     return { reason, atMs: this.#clock.nowMs() };
+  }
+
+  /**
+   * What is still written to a session that was rotated, by a request that began before, belongs to the one that goes on in its place.
+   * They share their history, so this is a merge as any other.
+   */
+  #carryOver({ key, envelope, document }: LiveSession): void {
+    const { successor } = envelope;
+    if (successor === undefined || document === undefined || successor.key === key) return;
+    const record = document.encode();
+    this.#registry
+      .use(successor.key, (next) => {
+        if (next === undefined) return;
+        this.#observers.move(key, next.key);
+        const isNews = next.takeIn({ envelope: next.envelope, document: record }, (ours, theirs) =>
+          mergeTrusted(ours, theirs, this.#context),
+        );
+        if (!isNews) return;
+        void this.#registry.changed(next);
+        this.#compactor.changed(next);
+        this.#sync?.sendState(next.key, next.record());
+      })
+      .catch((error: unknown) => this.#events.emit({ type: "store-failed", error }));
+  }
+
+  /** How long a session may live that begins now. @throws SessionError OPTION_INVALID */
+  #lifeMs({ absoluteTimeoutMs = this.#absoluteTimeoutMs }: { readonly absoluteTimeoutMs?: number }): number {
+    return Math.min(Math.ceil(inRange("absoluteTimeoutMs", absoluteTimeoutMs, 1, Infinity)), ABSOLUTE_TIMEOUT_MAX_MS);
   }
 
   #drawWriter(): WriterId {

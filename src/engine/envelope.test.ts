@@ -5,6 +5,7 @@ import { type Revocations, type Verdict, verdict } from "./verdict.ts";
 const BORN: Envelope = {
   key: "AAAAAAAAAAAAAAAAAAAAAA",
   createdAtMs: 1_000,
+  firstKey: "AAAAAAAAAAAAAAAAAAAAAA",
   firstCreatedAtMs: 1_000,
   deadlineMs: 100_000,
   idleTimeoutMs: 10_000,
@@ -27,9 +28,9 @@ describe("joining", () => {
     expect(joinEnvelopes(left, tied).ended).toEqual(joinEnvelopes(tied, left).ended);
   });
 
-  test("[E1] deadlines that differ, as after an end of a session nobody knew, join to the earlier", () => {
+  test("[E1] deadlines that differ, as after an end of a session nobody knew, join to the later: it is not forgotten too early", () => {
     const unknown: Envelope = { ...BORN, createdAtMs: 9_000, deadlineMs: 900_000, ended: { reason: "destroyed", atMs: 9_000 } };
-    expect(joinEnvelopes(BORN, unknown)).toMatchObject({ deadlineMs: 100_000, ended: { reason: "destroyed" } });
+    expect(joinEnvelopes(BORN, unknown)).toMatchObject({ deadlineMs: 900_000, ended: { reason: "destroyed" } });
   });
 });
 

@@ -22,7 +22,11 @@ export interface Envelope {
   readonly key: SessionKey;
   /** Birth; fixed. */
   readonly createdAtMs: number;
-  /** Birth of the first of the sessions that this one goes on with (`regenerate({ keep: true })`); fixed. Bounds every deadline of them. */
+  /**
+   * Key and birth of the first of the sessions that this one goes on from (`draft({ from })`), its own where it goes on from none; fixed.
+   * Bounds every deadline of them, names what was claimed in them, and is where their stamps count from.
+   */
+  readonly firstKey: SessionKey;
   readonly firstCreatedAtMs: number;
   /** Absolute end; fixed, at most 30 days after `firstCreatedAtMs`. */
   readonly deadlineMs: number;
@@ -44,15 +48,16 @@ export interface Envelope {
 /** Field by field the greater; an end wins over everything, of two the earlier (then the lesser reason) is the one told. */
 export function joinEnvelopes(left: Envelope, right: Envelope): Envelope {
   const ended = earlier(left.ended, right.ended, (end) => end.reason);
-  const deadlineMs = Math.min(left.deadlineMs, right.deadlineMs);
-  if (ended !== undefined) return endEnvelope({ key: left.key, deadlineMs }, ended);
+  // An end is remembered for as long as anybody says that the session could live.
+  if (ended !== undefined) return endEnvelope({ key: left.key, deadlineMs: Math.max(left.deadlineMs, right.deadlineMs) }, ended);
   const idle = compareIdle(left, right) >= 0 ? left : right;
   const owned = compareSubjects(left, right) >= 0 ? left : right;
   return {
     key: left.key,
     createdAtMs: Math.min(left.createdAtMs, right.createdAtMs),
+    firstKey: left.firstKey <= right.firstKey ? left.firstKey : right.firstKey,
     firstCreatedAtMs: Math.min(left.firstCreatedAtMs, right.firstCreatedAtMs),
-    deadlineMs,
+    deadlineMs: Math.min(left.deadlineMs, right.deadlineMs),
     idleTimeoutMs: idle.idleTimeoutMs,
     idleTimeoutStamp: idle.idleTimeoutStamp,
     touchedAtMs: Math.max(left.touchedAtMs, right.touchedAtMs),
@@ -68,6 +73,7 @@ export function endEnvelope({ key, deadlineMs }: Pick<Envelope, "key" | "deadlin
   return {
     key,
     createdAtMs: 0,
+    firstKey: key,
     firstCreatedAtMs: 0,
     deadlineMs,
     idleTimeoutMs: 0,
@@ -82,6 +88,16 @@ export function endEnvelope({ key, deadlineMs }: Pick<Envelope, "key" | "deadlin
 
 export function sameEnvelope(left: Envelope, right: Envelope): boolean {
   return left === right || JSON.stringify(left) === JSON.stringify(right);
+}
+
+/** Whether two living copies of a session agree in what never changes. */
+export function sameBirth(left: Envelope, right: Envelope): boolean {
+  return (
+    left.createdAtMs === right.createdAtMs &&
+    left.deadlineMs === right.deadlineMs &&
+    left.firstKey === right.firstKey &&
+    left.firstCreatedAtMs === right.firstCreatedAtMs
+  );
 }
 
 function compareIdle(left: Envelope, right: Envelope): number {

@@ -24,12 +24,12 @@ export class EngineClock {
 }
 
 /**
- * The stamp of a commit made at `nowMs` (milliseconds since the epoch) to a session born at `createdAtMs`: later than every
+ * The stamp of a commit made at `nowMs` (milliseconds since the epoch) to a session first born at `firstCreatedAtMs`: later than every
  * stamp seen (`lastSeenStamp`, 0 for none), whatever the clocks say, and at least 1. The rule of hybrid logical clocks
  * (Kulkarni et al., Logical Physical Clocks, 2014) with clock and counter in one safe integer: good for 1,100 years.
  */
-export function nextStamp(nowMs: number, createdAtMs: number, lastSeenStamp: Stamp): Stamp {
-  return Math.max((nowMs - createdAtMs) * STAMPS_PER_MS, lastSeenStamp + 1, 1);
+export function nextStamp(nowMs: number, firstCreatedAtMs: number, lastSeenStamp: Stamp): Stamp {
+  return Math.max((nowMs - firstCreatedAtMs) * STAMPS_PER_MS, lastSeenStamp + 1, 1);
 }
 
 /** Milliseconds between the birth of the session and this stamp. */
@@ -41,6 +41,6 @@ export function stampMs(stamp: Stamp): number {
  * True for what no commit can carry: no positive safe integer, or a time past the session's absolute end. Any other stamp is
  * accepted, however fast the clock that it came from: data is never refused for that.
  */
-export function isHostileStamp(stamp: number, createdAtMs: number, deadlineMs: number): boolean {
-  return !Number.isSafeInteger(stamp) || stamp < 1 || stampMs(stamp) > deadlineMs - createdAtMs;
+export function isHostileStamp(stamp: number, firstCreatedAtMs: number, deadlineMs: number): boolean {
+  return !Number.isSafeInteger(stamp) || stamp < 1 || stampMs(stamp) > deadlineMs - firstCreatedAtMs;
 }

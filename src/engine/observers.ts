@@ -66,9 +66,19 @@ export class Observers {
     const own: Listener = (change) => listener(change);
     observed.listeners.add(own);
     return () => {
-      observed.listeners.delete(own);
-      if (observed.listeners.size === 0 && this.#observed.get(key) === observed) this.#observed.delete(key);
+      // Wherever it went meanwhile.
+      for (const [at, { listeners }] of this.#observed) if (listeners.delete(own) && listeners.size === 0) this.#observed.delete(at);
     };
+  }
+
+  /** Who observed a session goes on with the one that goes on in its place. */
+  move(from: SessionKey, to: SessionKey): void {
+    const observed = this.#observed.get(from);
+    if (observed === undefined) return;
+    this.#observed.delete(from);
+    const there = this.#observed.get(to);
+    if (there === undefined) this.#observed.set(to, observed);
+    else for (const listener of observed.listeners) there.listeners.add(listener);
   }
 
   has(key: SessionKey): boolean {

@@ -3,6 +3,7 @@ import { CellKind, namedContainer, ROOT_CONTAINER } from "./cells.ts";
 import { conflictsOf, shownBy } from "./conflicts.ts";
 import type { Sha256 } from "./containers.ts";
 import type { DraftRow, SessionDocument } from "./document.ts";
+import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
 import type { Envelope } from "./envelope.ts";
 import type { EventHub } from "./event-hub.ts";
 import { SessionError } from "./errors.ts";
@@ -10,8 +11,8 @@ import { nextStamp } from "./hybrid-clock.ts";
 import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { Change, SessionKey, SubjectKey } from "./record.ts";
-import type { CommitResult, DraftOptions, OpenSession } from "./session-engine.ts";
-import { bornAtMs } from "./session-id.ts";
+import type { CommitResult, OpenSession } from "./session-engine.ts";
+import { ageOf } from "./session-id.ts";
 import type { Verdict } from "./verdict.ts";
 import { ContainerNode } from "./view.ts";
 import { WorkingCopy, type WorkingDifference } from "./working-copy.ts";
@@ -22,11 +23,22 @@ const CELL_BYTES = 64;
 const EMPTY_ROOT = new ContainerNode(ROOT_CONTAINER, CellKind.object, {});
 
 /** What a new session's envelope is made of, where it differs from the engine's defaults. */
-export interface Birth extends DraftOptions {
+export interface Birth {
+  readonly absoluteTimeoutMs: number;
+  readonly firstCreatedAtMs: number;
+  /** Key of the first of the sessions that it goes on from. */
+  readonly firstKey: SessionKey | undefined;
   /** The birth that its id tells of. */
   readonly bornAtMs?: number | undefined;
   readonly idleTimeoutMs?: number | undefined;
   readonly subject?: SubjectKey | undefined;
+}
+
+/** `DraftOptions`, checked, with their defaults. */
+export interface DraftSettings {
+  readonly absoluteTimeoutMs: number;
+  readonly firstCreatedAtMs: number;
+  readonly from: RequestSession | undefined;
 }
 
 /** What an open session needs of its engine. */
@@ -39,7 +51,8 @@ export interface SessionHost {
   keyOf(id: string): SessionKey;
   verdictOf(envelope: Envelope): Verdict;
   newEnvelope(key: SessionKey, birth: Birth): Envelope;
-  newDocument(): SessionDocument;
+  /** Empty, or a copy of one that it goes on from. */
+  newDocument(from: SessionDocument | undefined): SessionDocument;
   /** Takes in a new session. */
   add(envelope: Envelope, document: SessionDocument): LiveSession;
   /** The live session of today, for one that may have gone cold since it was opened. */
@@ -63,13 +76,17 @@ export class RequestSession implements OpenSession {
   #bornAtMs: number | undefined;
   #idleTimeoutMs: number | undefined;
   #subject: { readonly key: SubjectKey | undefined } | undefined;
-  readonly #options: DraftOptions;
+  readonly #draft: DraftSettings | undefined;
 
-  constructor(engine: SessionHost, live: LiveSession | undefined, options: DraftOptions = {}) {
+  /** @throws what committing `draft.from` throws */
+  constructor(engine: SessionHost, live: LiveSession | undefined, draft?: DraftSettings) {
     this.#engine = engine;
-    this.#options = options;
+    this.#draft = draft;
+    draft?.from?.commit();
     this.#live = live;
     this.#working = this.#newWorkingCopy();
+    // One that never began has nothing that could be gone on from, but what its request wrote.
+    if (draft?.from?.isNew === true) for (const name of draft.from.names()) this.#working.set(name, draft.from.get(name));
   }
 
   get key(): SessionKey | undefined {
@@ -108,7 +125,7 @@ export class RequestSession implements OpenSession {
     if (this.key !== undefined) throw new SessionError("INVARIANT_BROKEN", "A session is identified once; use regenerate() for a new id.");
     this.#draftKey = this.#engine.keyOf(id);
     // So that whoever sees the id knows when its session ends at the latest.
-    this.#bornAtMs = bornAtMs(id);
+    this.#bornAtMs = ageOf(id)?.bornAtMs;
   }
 
   verdict(): Verdict {
@@ -123,7 +140,7 @@ export class RequestSession implements OpenSession {
 
   setIdleTimeout(idleTimeoutMs: number): void {
     if (!(idleTimeoutMs > 0)) throw new SessionError("OPTION_INVALID", "An idle timeout is a number of milliseconds above 0.");
-    this.#idleTimeoutMs = idleTimeoutMs;
+    this.#idleTimeoutMs = Math.min(Math.ceil(idleTimeoutMs), ABSOLUTE_TIMEOUT_MAX_MS);
   }
 
   setSubject(subject: string | undefined): void {
@@ -156,7 +173,10 @@ export class RequestSession implements OpenSession {
     const isIdleChange = this.#isIdleTimeoutChanged();
     const isSubjectChange = this.#isSubjectChanged();
     if (isSubjectChange) this.#engine.setSubject(live, this.#subject?.key);
+    // Said once: a later commit must not say it over what others said meanwhile.
+    this.#subject = undefined;
     if (isIdleChange) this.#engine.setIdleTimeout(live, this.#idleTimeoutMs ?? 0, document.latestStamp);
+    this.#idleTimeoutMs = undefined;
     const isEnvelopeChange = isIdleChange || isSubjectChange;
     if (change === undefined && !isEnvelopeChange) return "unchanged";
     this.#engine.committed(live, isEnvelopeChange ? undefined : change);
@@ -170,25 +190,40 @@ export class RequestSession implements OpenSession {
   reload(): void {
     this.#working = this.#newWorkingCopy();
     this.#idleTimeoutMs = undefined;
+    this.#subject = undefined;
+  }
+
+  /** The session that this draft goes on from. */
+  get #fromLive(): LiveSession | undefined {
+    const from = this.#draft?.from;
+    return from === undefined ? undefined : from.#live;
+  }
+
+  get #fromDocument(): SessionDocument | undefined {
+    return this.#fromLive?.document;
   }
 
   #newWorkingCopy(): WorkingCopy {
-    return new WorkingCopy(this.#live?.document?.root() ?? EMPTY_ROOT, this.#engine.schema, this.#engine.limits);
+    const document = this.#live === undefined ? this.#fromDocument : this.#live.document;
+    return new WorkingCopy(document?.root() ?? EMPTY_ROOT, this.#engine.schema, this.#engine.limits);
   }
 
   #commitDraft(evenIfEmpty: boolean): CommitResult {
     const key = this.#draftKey;
     if (key === undefined) throw new SessionError("INVARIANT_BROKEN", "A draft is identified before it is committed.");
-    const document = this.#engine.newDocument();
+    const from = this.#fromDocument;
+    const document = this.#engine.newDocument(from);
     const envelope = this.#engine.newEnvelope(key, this.#birth());
     const written = this.#difference(envelope, document);
-    if (written.difference.rows.length === 0 && !evenIfEmpty) return "unchanged";
+    if (written.difference.rows.length === 0 && from === undefined && !evenIfEmpty) return "unchanged";
     const live = this.#engine.add(envelope, document);
     if (written.difference.rows.length > 0) {
       document.commit(written.difference.rows, written.stamp);
       this.#working.rebase(written.difference, document.root());
     }
     this.#live = live;
+    this.#idleTimeoutMs = undefined;
+    this.#subject = undefined;
     this.#engine.committed(live, undefined);
     return "committed";
   }
@@ -212,7 +247,7 @@ export class RequestSession implements OpenSession {
 
   /** @throws SessionError LIMIT_EXCEEDED, before anything is changed */
   #difference(envelope: Envelope, document: SessionDocument): { difference: WorkingDifference; stamp: number } {
-    const stamp = nextStamp(this.#engine.nowMs(), envelope.createdAtMs, document.latestStamp);
+    const stamp = nextStamp(this.#engine.nowMs(), envelope.firstCreatedAtMs, document.latestStamp);
     const difference = this.#working.difference({
       sha256: this.#engine.sha256,
       writer: document.writer,
@@ -234,7 +269,15 @@ export class RequestSession implements OpenSession {
   }
 
   #birth(): Birth {
-    return { ...this.#options, bornAtMs: this.#bornAtMs, idleTimeoutMs: this.#idleTimeoutMs, subject: this.#subject?.key };
+    const from = this.#fromLive?.envelope;
+    return {
+      absoluteTimeoutMs: this.#draft?.absoluteTimeoutMs ?? ABSOLUTE_TIMEOUT_MAX_MS,
+      firstCreatedAtMs: this.#draft?.firstCreatedAtMs ?? Infinity,
+      firstKey: from?.firstKey,
+      bornAtMs: this.#bornAtMs,
+      idleTimeoutMs: this.#idleTimeoutMs ?? from?.idleTimeoutMs,
+      subject: this.#subject === undefined ? from?.subject : this.#subject.key,
+    };
   }
 
   #isSubjectChanged(): boolean {

@@ -26,11 +26,12 @@ const alive: fc.Arbitrary<Envelope> = fc
     subject: fc.option(key, { nil: undefined }),
     subjectAtMs: instant,
     successor: fc.option(fc.record({ key, atMs: instant }), { nil: undefined }),
-    ageMs: fc.nat(),
+    first: fc.option(fc.record({ firstKey: key, ageMs: fc.nat() }), { nil: undefined }),
   })
-  .map(({ lifetimeMs, ageMs, ...rest }) => ({
+  .map(({ lifetimeMs, first, ...rest }) => ({
     ...rest,
-    firstCreatedAtMs: Math.max(0, rest.createdAtMs - ageMs),
+    firstKey: first?.firstKey ?? rest.key,
+    firstCreatedAtMs: Math.max(0, rest.createdAtMs - (first?.ageMs ?? 0)),
     deadlineMs: rest.createdAtMs + lifetimeMs,
     ended: undefined,
   }));

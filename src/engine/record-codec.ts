@@ -19,6 +19,7 @@ const EPOCH_HASH = /^[0-9a-f]{16}$/;
 const CONTAINER_ID_BYTES_MAX = 255;
 /** The position is the byte that stands for it; 0 means alive. Append only. */
 const END_REASONS: readonly EndReason[] = ["destroyed", "rotated", "expired", "revoked"];
+const LATER_FLAG = 0x20;
 const SUBJECT_FLAG = 0x40;
 const SUCCESSOR_FLAG = 0x80;
 
@@ -51,8 +52,8 @@ export function decodeRecord(bytes: Uint8Array): SessionRecord {
 
 /**
  * `[u8 version][16 bytes key][u8 state]`, and for an ended one (state 1 destroyed, 2 rotated, 3 expired, 4 revoked)
- * `[varuint deadlineMs][varuint ended atMs]`; for a living one (state: 0x40 subject, 0x80 successor)
- * `[varuint createdAtMs][varuint createdAtMs - firstCreatedAtMs][varuint deadlineMs - createdAtMs][varuint idleTimeoutMs]`
+ * `[varuint deadlineMs][varuint ended atMs]`; for a living one (state: 0x20 goes on from another, 0x40 subject, 0x80 successor)
+ * `[varuint createdAtMs]([16 bytes firstKey][varuint createdAtMs - firstCreatedAtMs])[varuint deadlineMs - createdAtMs][varuint idleTimeoutMs]`
  * `[varuint idleTimeoutStamp][varuint touchedAtMs][varuint subjectAtMs]([16 bytes subject])([16 bytes successor][varuint successor atMs])`.
  */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
@@ -128,16 +129,23 @@ function readVersioned(bytes: Uint8Array): ByteReader {
 }
 
 function writeEnvelope(encoder: Encoder, envelope: Envelope): void {
-  const { key, createdAtMs, firstCreatedAtMs, deadlineMs, subject, subjectAtMs, successor, ended } = envelope;
+  const { key, createdAtMs, firstKey, firstCreatedAtMs, deadlineMs, subject, subjectAtMs, successor, ended } = envelope;
   writeUint8Array(encoder, keyToBytes(key));
   if (ended !== undefined) {
     writeUint8(encoder, END_REASONS.indexOf(ended.reason) + 1);
     writeVarUint(encoder, deadlineMs);
     return writeVarUint(encoder, ended.atMs);
   }
-  writeUint8(encoder, (subject === undefined ? 0 : SUBJECT_FLAG) | (successor === undefined ? 0 : SUCCESSOR_FLAG));
+  const isFirst = firstKey === key && firstCreatedAtMs === createdAtMs;
+  writeUint8(
+    encoder,
+    (subject === undefined ? 0 : SUBJECT_FLAG) | (successor === undefined ? 0 : SUCCESSOR_FLAG) | (isFirst ? 0 : LATER_FLAG),
+  );
   writeVarUint(encoder, createdAtMs);
-  writeVarUint(encoder, createdAtMs - firstCreatedAtMs);
+  if (!isFirst) {
+    writeUint8Array(encoder, keyToBytes(firstKey));
+    writeVarUint(encoder, createdAtMs - firstCreatedAtMs);
+  }
   writeVarUint(encoder, deadlineMs - createdAtMs);
   writeVarUint(encoder, envelope.idleTimeoutMs);
   writeVarUint(encoder, envelope.idleTimeoutStamp);
@@ -157,9 +165,12 @@ function readEnvelope(reader: ByteReader): Envelope {
     const deadlineMs = reader.varUint();
     return endEnvelope({ key, deadlineMs }, { reason, atMs: reader.varUint() });
   }
-  if ((flags & ~(SUBJECT_FLAG | SUCCESSOR_FLAG)) !== 0) throw corrupt("its envelope has flags that nobody sets");
+  if ((flags & ~(LATER_FLAG | SUBJECT_FLAG | SUCCESSOR_FLAG)) !== 0) throw corrupt("its envelope has flags that nobody sets");
   const createdAtMs = reader.varUint();
-  const firstCreatedAtMs = createdAtMs - reader.varUint();
+  const isLater = (flags & LATER_FLAG) !== 0;
+  const firstKey = isLater ? reader.key() : key;
+  const firstCreatedAtMs = isLater ? createdAtMs - reader.varUint() : createdAtMs;
+  if (isLater && firstKey === key && firstCreatedAtMs === createdAtMs) throw corrupt("its envelope is spelled longer than needed");
   const deadlineMs = createdAtMs + reader.varUint();
   if (firstCreatedAtMs < 0) throw corrupt("a birth is out of its range");
   if (!Number.isSafeInteger(deadlineMs)) throw corrupt("a deadline is out of its range");
@@ -172,6 +183,7 @@ function readEnvelope(reader: ByteReader): Envelope {
   return {
     key,
     createdAtMs,
+    firstKey,
     firstCreatedAtMs,
     deadlineMs,
     idleTimeoutMs,

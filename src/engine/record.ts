@@ -9,7 +9,7 @@ export type SubjectKey = string;
 /** Random id of a process start, and at once its Yjs client id: an integer in [2^32, 2^35). */
 export type WriterId = number;
 
-/** Hybrid logical clock: (milliseconds since `createdAtMs`) * 256 + counter, a safe integer ≥ 1. One per commit. */
+/** Hybrid logical clock: (milliseconds since `firstCreatedAtMs`) * 256 + counter, a safe integer ≥ 1. One per commit. */
 export type Stamp = number;
 
 /** (writer, stamp): names one commit of one session. */

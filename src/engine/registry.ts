@@ -104,6 +104,10 @@ export class Registry {
     yield* this.#cold.keys();
   }
 
+  isHot(key: SessionKey): boolean {
+    return this.#hot.has(key);
+  }
+
   /** The session if it is in memory; marks it as used. */
   hot(key: SessionKey): LiveSession | undefined {
     const session = this.#hot.get(key);

@@ -3,7 +3,7 @@ import { type Cell, covers, type Row } from "./cells.ts";
 import { AuthorsSeen, conflictsOf } from "./conflicts.ts";
 import { type DocumentContext, SessionDocument } from "./document.ts";
 import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
-import { type Envelope, sameEnvelope } from "./envelope.ts";
+import { type Envelope, sameBirth, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventHub } from "./event-hub.ts";
 import { isHostileStamp, stampMs } from "./hybrid-clock.ts";
@@ -106,7 +106,7 @@ class EngineReplica implements Replica {
 
   async receiveEnd(key: SessionKey, envelope: Envelope): Promise<void> {
     if (envelope.key !== key || envelope.ended === undefined) return;
-    const end = { envelope, document: undefined };
+    const end = this.#received({ envelope, document: undefined });
     const storing = (live: LiveSession | undefined): Promise<void> | undefined => {
       if (live === undefined) return this.#add(end);
       live.takeIn(end, () => false);
@@ -125,6 +125,9 @@ class EngineReplica implements Replica {
   }
 
   #merge(live: LiveSession, record: SessionRecord, theirs: CellTable | undefined): StateReceipt {
+    // Fixed at birth: a copy that says otherwise is of no session that anybody made.
+    const isAlive = live.envelope.ended === undefined && record.envelope.ended === undefined;
+    if (isAlive && !sameBirth(live.envelope, record.envelope)) throw corrupt("its birth or its absolute end is another");
     const isChanged = live.takeIn(record, (document, theirDocument) => this.#mergeDocument(live.key, document, theirDocument, theirs));
     if (isChanged) void this.#host.cameIn(live);
     return { kind: isChanged ? "merged" : "unchanged", ahead: isMore(live, record, theirs?.vector) };
@@ -133,7 +136,7 @@ class EngineReplica implements Replica {
   #take(live: LiveSession, change: Change): ChangeReceipt {
     const { key, envelope, document } = live;
     if (document === undefined) return "ended";
-    if (isHostileStamp(change.stamp, envelope.createdAtMs, envelope.deadlineMs)) throw corrupt("a change is stamped after its end");
+    if (isHostileStamp(change.stamp, envelope.firstCreatedAtMs, envelope.deadlineMs)) throw corrupt("a change is stamped after its end");
     const authors = this.#authors.get(document) ?? new AuthorsSeen(document);
     const receipt = applyChange(document, change, (rows) => {
       this.#authors.set(document, authors);
@@ -141,7 +144,7 @@ class EngineReplica implements Replica {
       this.#tellConflicts(key, document, rows, (cell) => authors.saw(change.writer, [cell.writer, cell.stamp]));
     });
     if (receipt === "applied" || receipt === "joined") {
-      this.#isAhead(key, envelope.createdAtMs + stampMs(change.stamp));
+      this.#isAhead(key, envelope.firstCreatedAtMs + stampMs(change.stamp));
       // What its author had seen is told along the changes of one epoch.
       if (receipt === "joined") this.#authors.delete(document);
       void this.#host.cameIn(live);
@@ -176,12 +179,12 @@ class EngineReplica implements Replica {
   /** The cells of a document that a peer sent. */
   #checked({ envelope, document }: SessionRecord): CellTable | undefined {
     if (document === undefined && envelope.ended === undefined) throw corrupt("it is alive and holds nothing");
-    // An end that nobody knows a session for is dated by the clock of who wrote it.
-    const bornAtMs = envelope.ended === undefined ? envelope.firstCreatedAtMs : this.#host.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS;
-    if (envelope.deadlineMs > bornAtMs + ABSOLUTE_TIMEOUT_MAX_MS) throw corrupt("it would live for more than 30 days");
+    const { firstCreatedAtMs, createdAtMs, deadlineMs, ended } = envelope;
+    if (ended === undefined && (deadlineMs > firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS || deadlineMs < createdAtMs))
+      throw corrupt("it lives for less than nothing, or for more than 30 days");
     if (document === undefined) return undefined;
     const table = checkDocument(this.#host.context, document);
-    if (table.latestStamp > 0 && isHostileStamp(table.latestStamp, envelope.createdAtMs, envelope.deadlineMs)) {
+    if (table.latestStamp > 0 && isHostileStamp(table.latestStamp, envelope.firstCreatedAtMs, envelope.deadlineMs)) {
       throw corrupt("it holds a commit from after its end");
     }
     return table;
@@ -191,11 +194,15 @@ class EngineReplica implements Replica {
    * What counts of a record: of a session that ended, that it did. And a touch that is dated ahead of this clock by more than ε is
    * refused, not clamped: clamping walks it forward for ever.
    */
-  #received({ envelope, document }: SessionRecord): SessionRecord {
+  #received({ envelope, document }: SessionRecord): SessionRecord & { readonly document: DocumentRecord | undefined } {
+    // No session that lives now lives longer than this: an end need not be remembered beyond, whatever a peer says.
+    const latestMs = this.#host.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS;
+    if (envelope.ended !== undefined)
+      return { envelope: { ...envelope, deadlineMs: Math.min(envelope.deadlineMs, latestMs) }, document: undefined };
     const isAhead = this.#isAhead(envelope.key, envelope.touchedAtMs);
     return {
       envelope: isAhead ? { ...envelope, touchedAtMs: envelope.createdAtMs } : envelope,
-      document: envelope.ended === undefined ? document : undefined,
+      document,
     };
   }
 

@@ -21,8 +21,11 @@ export interface SessionEngine<Data extends object = SessionData> {
   /** For `replicaOf`: how replication gets at the sessions, also in a relay, which is an engine without requests. */
   readonly host: ReplicaHost;
 
-  /** A new id: base64url of 32 random bytes and the birth time. A bearer secret: it belongs in the cookie only. */
-  issueId(): string;
+  /**
+   * A new id: base64url of 32 random bytes, the birth time and how long its session may live. A bearer secret: it belongs in the cookie only.
+   * For a draft with an absolute timeout of its own, give it here, too.
+   */
+  issueId(options?: { readonly absoluteTimeoutMs?: number }): string;
   /** What everybody but the browser calls the session that has this id. Costs one SHA-256. */
   keyOf(id: string): SessionKey;
   /** Whether an id is dead by its age: its session, if it had one, is past its absolute timeout. Asks nobody. */
@@ -73,8 +76,9 @@ export interface SessionEngine<Data extends object = SessionData> {
   /** Ends all of them (`destroyed`); resolves to how many. */
   clear(): Promise<number>;
   /**
-   * Ends all sessions that belong to `subject`, also those that nobody here knows; `except` goes on. Resolves when this is stored.
-   * Logging in again works at once.
+   * Ends all sessions that belong to `subject`; `except` goes on. Those that only come to light later, in this process or in one that shares
+   * the store, are over, too: the instant is stored. Resolves when it is. Logging in again works at once.
+   * With `sync`, other nodes learn of the sessions that this process or its store knows.
    */
   revokeAll(subject: string, options?: { readonly except?: SessionKey }): Promise<void>;
 
@@ -87,9 +91,14 @@ export interface SessionEngine<Data extends object = SessionData> {
 }
 
 export interface DraftOptions {
-  /** How long it may live in all, from now on. Default and maximum: the engine's `absoluteTimeoutMs` and 30 d after `firstCreatedAtMs`. */
+  /** How long it may live in all, from now on. Default: the engine's `absoluteTimeoutMs`. At most 30 d after the first birth. */
   readonly absoluteTimeoutMs?: number;
-  /** Birth of the session that it goes on with. Default: now. */
+  /**
+   * The session that it goes on from, of this engine: it begins with what that one holds, and what others still write to that one during
+   * the grace of its successor comes along. What was not committed there yet is committed first.
+   */
+  readonly from?: OpenSession;
+  /** Birth of the first session that it goes on from. Default: that of `from`, otherwise now. */
   readonly firstCreatedAtMs?: number;
 }
 
@@ -130,11 +139,15 @@ export interface OpenSession {
   verdict(): Verdict;
   /** Counts as use: the idle timeout starts again. Cheap, coalesced on the way to others. No-op once ended. */
   touch(): void;
-  /** Sets this session's idle timeout; takes effect with the next commit. Milliseconds, > 0. */
+  /** Sets this session's idle timeout; takes effect with the next commit. Milliseconds, 1 to 30 d; more is taken as 30 d. */
   setIdleTimeout(idleTimeoutMs: number): void;
   /** Says whom the session belongs to (`revokeAll`, `sessions`); undefined for nobody. Takes effect with the next commit. */
   setSubject(subject: string | undefined): void;
-  /** Names the session that goes on in place of this one: until `graceMs` from now requests for this one get that one. Takes effect at once. */
+  /**
+   * Names the session that goes on in place of this one, a committed draft `from` it: until `graceMs` (1 ms to a day) from now requests for
+   * this one get that one. Takes effect at once.
+   * @throws SessionError SESSION_ROTATED when another request did so before, SESSION_ENDED.
+   */
   setSuccessor(key: SessionKey, graceMs: number): void;
   /** True when `commit` would write something. Costs the comparison. */
   isModified(): boolean;
@@ -156,6 +169,7 @@ export type CommitResult = "unchanged" | "committed" | "discarded";
 
 /** A session held by code outside a request. It holds nothing open, keeps no session alive, and needs no closing. */
 export interface SessionHandle<Data extends object = SessionData> {
+  /** Another one once the session was rotated with a grace: the handle goes on with what goes on in its place. */
   readonly key: SessionKey;
   /** What the session's envelope says now. */
   verdict(): Verdict;

@@ -15,21 +15,30 @@ export interface HandleHost extends Pick<SessionEngine, "checkOut" | "claim" | "
   /** The attributes now, those out of time left out. */
   viewOf(live: LiveSession): ContainerNode | undefined;
   touch(live: LiveSession): void;
+  /** The session that goes on in its place, if there is one in memory. */
+  followed(live: LiveSession): LiveSession;
   /** The live session of today, for one that may have gone cold since. */
   reattach(live: LiveSession): LiveSession;
   observe(live: LiveSession, listener: (change: SessionChange) => void): () => void;
 }
 
-/** A session outside a request; see `SessionHandle`. It keeps the live session that it was opened with: there is one a key at any time. */
+/** A session outside a request; see `SessionHandle`. It keeps a live session: there is one a key at any time. */
 export class LiveHandle implements SessionHandle {
-  readonly key: SessionKey;
   readonly #host: HandleHost;
-  #live: LiveSession;
+  #held: LiveSession;
 
   constructor(host: HandleHost, live: LiveSession) {
-    this.key = live.key;
     this.#host = host;
-    this.#live = live;
+    this.#held = live;
+  }
+
+  /** Where the session was rotated with a grace, the one that goes on in its place. */
+  get #live(): LiveSession {
+    return (this.#held = this.#host.followed(this.#held));
+  }
+
+  get key(): SessionKey {
+    return this.#live.key;
   }
 
   verdict(): Verdict {
@@ -61,8 +70,8 @@ export class LiveHandle implements SessionHandle {
   }
 
   touch(): void {
-    this.#live = this.#host.reattach(this.#live);
-    this.#host.touch(this.#live);
+    this.#held = this.#host.reattach(this.#live);
+    this.#host.touch(this.#held);
   }
 
   observe(listener: (change: SessionChange) => void): () => void {
@@ -82,7 +91,8 @@ export class LiveHandle implements SessionHandle {
   }
 
   #view(): ContainerNode | undefined {
-    return this.verdict() === "ended" ? undefined : this.#host.viewOf(this.#live);
+    const live = this.#live;
+    return this.#host.verdictOf(live.envelope) === "ended" ? undefined : this.#host.viewOf(live);
   }
 }
 

@@ -12,7 +12,8 @@ export function verdict(envelope: Envelope, revocations: Revocations, nowMs: num
   const { ended, deadlineMs, subject, subjectAtMs, successor, touchedAtMs, idleTimeoutMs } = envelope;
   if (ended !== undefined || nowMs >= deadlineMs) return "ended";
   if (subject !== undefined && subjectAtMs <= (revocations.get(subject) ?? -1)) return "ended";
-  if (successor !== undefined && nowMs >= successor.atMs) return "ended";
+  // Who uses it during the grace uses its successor: it is not idle for that.
+  if (successor !== undefined) return nowMs >= successor.atMs ? "ended" : "alive";
   if (nowMs >= touchedAtMs + idleTimeoutMs) return "idle";
   return "alive";
 }

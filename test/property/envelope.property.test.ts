@@ -22,6 +22,7 @@ const envelope: fc.Arbitrary<Envelope> = fc
   .record({
     key: fc.constant(KEY),
     createdAtMs: fc.constant(0),
+    firstKey: fc.constant(KEY),
     firstCreatedAtMs: fc.constant(0),
     deadlineMs: fc.constant(30),
     idleTimeoutMs: fc.integer({ min: 1, max: 20 }),
@@ -91,7 +92,7 @@ describe("envelopes", () => {
         const isRevoked = one.subject !== undefined && (revoked.get(one.subject) ?? -1) >= one.subjectAtMs;
         const isFollowed = one.successor !== undefined && atMs >= one.successor.atMs;
         const isOver = one.ended !== undefined || atMs >= one.deadlineMs || isRevoked || isFollowed;
-        const isIdle = atMs >= one.touchedAtMs + one.idleTimeoutMs;
+        const isIdle = one.successor === undefined && atMs >= one.touchedAtMs + one.idleTimeoutMs;
         expect(verdict(one, revoked, atMs)).toBe(isOver ? "ended" : isIdle ? "idle" : "alive");
         expect(rank[verdict(one, revoked, atMs + laterMs)]).toBeGreaterThanOrEqual(rank[verdict(one, revoked, atMs)]);
       }),
@@ -106,6 +107,7 @@ describe("envelopes", () => {
         const one: Envelope = {
           key: KEY,
           createdAtMs: 0,
+          firstKey: KEY,
           firstCreatedAtMs: 0,
           deadlineMs: 100_000,
           idleTimeoutMs,

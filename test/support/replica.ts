@@ -20,6 +20,7 @@ import { seededRandom, sha256 } from "./manual-runtime.ts";
 const BIRTH: Envelope = {
   key: "AAAAAAAAAAAAAAAAAAAAAA",
   createdAtMs: 0,
+  firstKey: "AAAAAAAAAAAAAAAAAAAAAA",
   firstCreatedAtMs: 0,
   deadlineMs: 2 ** 40,
   idleTimeoutMs: 2 ** 40,

@@ -107,6 +107,7 @@ function envelopeOf(key: SessionKey): Envelope {
   return {
     key,
     createdAtMs: 1,
+    firstKey: key,
     firstCreatedAtMs: 1,
     deadlineMs: 1_000,
     idleTimeoutMs: 100,

@@ -31,6 +31,7 @@ const epoch = fc.record({ counter: fc.nat(), hash: fc.nat().map((value) => value
 const alive: fc.Arbitrary<Envelope> = fc.record({
   key,
   createdAtMs: instant.map((value) => value + 2 ** 31),
+  firstKey: key,
   firstCreatedAtMs: instant,
   deadlineMs: instant.map((value) => value + 2 ** 32),
   idleTimeoutMs: instant,
