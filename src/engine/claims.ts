@@ -1,5 +1,5 @@
-import type { EngineClock } from "./hybrid-clock.ts";
 import { SessionError } from "./errors.ts";
+import type { EngineClock } from "./hybrid-clock.ts";
 import type { SessionKey } from "./record.ts";
 import type { Runtime } from "./runtime.ts";
 import type { OnceOptions } from "./session-engine.ts";
@@ -10,14 +10,25 @@ const LEASE_MS = 30_000;
 const RETRY_MS = 50;
 const TIMER_MAX_MS = 24 * 60 * 60 * 1000;
 
+/** How a run came out; `untaken`: the one who was to run never got the lease. */
+type Outcome =
+  | { readonly kind: "done"; readonly value: unknown }
+  | { readonly kind: "failed"; readonly error: unknown }
+  | { readonly kind: "untaken" };
+
 interface Run {
-  readonly result: Promise<unknown>;
-  readonly untilMs: number;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** The bound of one caller's wait: `expired` resolves when it is over, however the clock is set. */
+interface Wait {
+  readonly expired: Promise<"expired">;
+  readonly cancel: () => void;
 }
 
 /**
  * Who may do what a session may have done once. The store grants: so it holds in every process that shares the store, and as long as
- * the store lasts.
+ * the store lasts. Leases are told from each other by the instant at which they end.
  */
 export class Claims {
   readonly #runtime: Runtime;
@@ -25,7 +36,10 @@ export class Claims {
   readonly #store: SessionStore;
   /** False where processes that do not share the store may hold the session, too. */
   readonly #isAlone: boolean;
+  /** Who is running, or about to, in this process; until the lease is over. */
   readonly #runs = new Map<string, Run>();
+  readonly #waits = new Set<() => void>();
+  #isClosed = false;
 
   constructor(runtime: Runtime, clock: EngineClock, store: SessionStore, isAlone: boolean) {
     this.#runtime = runtime;
@@ -36,48 +50,119 @@ export class Claims {
 
   async claim(key: SessionKey, token: string, untilMs: number): Promise<boolean> {
     this.#checkAlone();
-    return this.#store.claim(key, `claim ${token}`, this.#clock.nowMs(), untilMs);
+    const wait = this.#wait(LEASE_MS);
+    try {
+      const answer = await Promise.race([this.#store.claim(key, `claim ${token}`, this.#clock.nowMs(), untilMs), wait.expired]);
+      if (answer === "expired") throw this.#untaken();
+      return answer;
+    } finally {
+      wait.cancel();
+    }
   }
 
   async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options: OnceOptions = {}): Promise<T> {
     this.#checkAlone();
     const leaseMs = inTimerRange("leaseMs", options.leaseMs ?? LEASE_MS);
-    const waitMs = inTimerRange("waitMs", options.waitMs ?? leaseMs);
+    const wait = this.#wait(inTimerRange("waitMs", options.waitMs ?? leaseMs));
     const place = `${key} ${name}`;
-    const running = this.#runs.get(place);
-    // The same name has the same kind of result: the caller's own contract.
-    if (running !== undefined && this.#clock.nowMs() < running.untilMs) return this.#inTime(running.result as Promise<T>, waitMs);
-    const result = this.#lead(key, `once ${name}`, run, leaseMs, waitMs);
-    const mine: Run = { result, untilMs: this.#clock.nowMs() + waitMs + leaseMs };
-    this.#runs.set(place, mine);
-    const done = (): void => {
-      if (this.#runs.get(place) === mine) this.#runs.delete(place);
-    };
-    result.then(done, done);
-    return result;
-  }
-
-  async #lead<T>(key: SessionKey, name: string, run: () => T | Promise<T>, leaseMs: number, waitMs: number): Promise<T> {
-    const giveUpAtMs = this.#clock.nowMs() + waitMs;
-    let untilMs = this.#clock.nowMs() + leaseMs;
-    while (!(await this.#store.claim(key, name, this.#clock.nowMs(), untilMs))) {
-      if (this.#clock.nowMs() >= giveUpAtMs) throw taken();
-      await new Promise<void>((resolve) => void this.#runtime.setTimer(RETRY_MS, resolve));
-      untilMs = this.#clock.nowMs() + leaseMs;
-    }
     try {
-      return await run();
+      for (;;) {
+        const running = this.#runs.get(place);
+        // Its own run a caller waits for as long as it takes.
+        const outcome = await (running === undefined
+          ? this.#begin(place, key, `once ${name}`, run, leaseMs, wait)
+          : Promise.race([running.outcome, wait.expired]));
+        if (outcome === "expired" || (running === undefined && outcome.kind === "untaken")) throw this.#untaken();
+        // The same name has the same kind of result: the caller's own contract.
+        if (outcome.kind === "done") return outcome.value as T;
+        if (outcome.kind === "failed") throw outcome.error;
+        // Whoever was to run gave up, or took too long: it is this caller's turn, for as long as it still waits.
+      }
     } finally {
-      // Past its time the lease may be another's.
-      if (this.#clock.nowMs() < untilMs) await this.#store.release(key, name).catch(() => undefined);
+      wait.cancel();
     }
   }
 
-  #inTime<T>(result: Promise<T>, waitMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#runtime.setTimer(waitMs, () => reject(taken()));
-      result.then(resolve, reject).finally(cancel);
+  /** Tells those who wait. What runs goes on: it is the application's. */
+  close(): void {
+    this.#isClosed = true;
+    for (const end of this.#waits) end();
+  }
+
+  /** The others see it until its lease is over. */
+  #begin(place: string, key: SessionKey, name: string, run: () => unknown, leaseMs: number, wait: Wait): Promise<Outcome> {
+    let giveUp: () => void = () => undefined;
+    const over = new Promise<Outcome>((resolve) => (giveUp = () => resolve({ kind: "untaken" })));
+    const lead = this.#lead(key, name, run, leaseMs, wait, () => giveUp());
+    const mine: Run = { outcome: Promise.race([lead, over]) };
+    this.#runs.set(place, mine);
+    void mine.outcome.then(() => {
+      if (this.#runs.get(place) === mine) this.#runs.delete(place);
     });
+    return lead;
+  }
+
+  async #lead(key: SessionKey, name: string, run: () => unknown, leaseMs: number, wait: Wait, giveUp: () => void): Promise<Outcome> {
+    try {
+      const untilMs = await this.#lease(key, name, leaseMs, wait);
+      if (untilMs === undefined) return { kind: "untaken" };
+      // From then on another may run; whoever waits for this run here may, too.
+      const cancel = this.#runtime.setTimer(leaseMs, giveUp);
+      try {
+        return { kind: "done", value: await run() };
+      } finally {
+        cancel();
+        void this.#store.release(key, name, untilMs).catch(() => undefined);
+      }
+    } catch (error) {
+      return { kind: "failed", error };
+    }
+  }
+
+  /** Until when it is taken; undefined when it could not be had in time. */
+  async #lease(key: SessionKey, name: string, leaseMs: number, wait: Wait): Promise<number | undefined> {
+    for (;;) {
+      const nowMs = this.#clock.nowMs();
+      const asking = this.#store.claim(key, name, nowMs, nowMs + leaseMs);
+      const answer = await Promise.race([asking, wait.expired]);
+      if (answer === true) return nowMs + leaseMs;
+      if (answer === "expired") {
+        // Granted after all, for nobody.
+        asking.then((granted) => (granted ? this.#store.release(key, name, nowMs + leaseMs) : undefined)).catch(() => undefined);
+        return undefined;
+      }
+      let cancel: () => void = () => undefined;
+      const retry = new Promise<"again">((resolve) => (cancel = this.#runtime.setTimer(RETRY_MS, () => resolve("again"))));
+      const next = await Promise.race([retry, wait.expired]);
+      cancel();
+      if (next === "expired") return undefined;
+    }
+  }
+
+  #wait(waitMs: number): Wait {
+    let end: () => void = () => undefined;
+    const expired = new Promise<"expired">((resolve) => (end = () => resolve("expired")));
+    const stop = this.#runtime.setTimer(waitMs, () => end());
+    const finish = (): void => {
+      stop();
+      end();
+    };
+    this.#waits.add(finish);
+    return {
+      expired,
+      cancel: () => {
+        stop();
+        this.#waits.delete(finish);
+      },
+    };
+  }
+
+  #untaken(): SessionError {
+    if (this.#isClosed) return new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
+    return new SessionError(
+      "CLAIM_UNAVAILABLE",
+      "Somebody else held it for all of waitMs, or the store did not answer; try again, or wait longer.",
+    );
   }
 
   #checkAlone(): void {
@@ -89,12 +174,9 @@ export class Claims {
   }
 }
 
-function taken(): SessionError {
-  return new SessionError("CLAIM_UNAVAILABLE", "Somebody else held it for all of waitMs; try again, or wait longer.");
-}
-
 function inTimerRange(name: string, value: number): number {
-  if (!(value > 0 && value <= TIMER_MAX_MS))
+  if (!(value > 0 && value <= TIMER_MAX_MS)) {
     throw new SessionError("OPTION_INVALID", `${name} must be a number of milliseconds above 0, at most a day.`);
+  }
   return value;
 }

@@ -1,6 +1,6 @@
 import * as Y from "yjs";
 import type { CellTable, StoredRow } from "./cell-table.ts";
-import { Layout, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
+import { Layout, namedContainer, raise, ROOT_CONTAINER, type Row } from "./cells.ts";
 import { emptyGenesis, type Genesis, genesisOf, ROWS_NAME } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
 import { SessionError } from "./errors.ts";
@@ -107,6 +107,13 @@ export class SessionDocument {
   /** What it had seen when it was loaded, or when it last went on with another genesis. */
   get heldFrom(): ReadonlyMap<WriterId, Stamp> {
     return this.#heldFrom;
+  }
+
+  /** Whoever told this process of all this has seen it, and is not asked again whether he had. */
+  holdsFrom(vector: ReadonlyMap<WriterId, Stamp>): void {
+    const joined = new Map(this.#heldFrom);
+    for (const dot of vector) raise(joined, dot);
+    this.#heldFrom = joined;
   }
 
   get vector(): ReadonlyMap<WriterId, Stamp> {

@@ -58,12 +58,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly #absoluteTimeoutMs: number;
   readonly epsilonMs: number;
   readonly #events = new EventHub();
-  readonly #observers = new Observers(this.#events);
+  readonly #observers: Observers;
   readonly #subjects: Subjects;
   readonly #claims: Claims;
   readonly #compactor: Compactor;
-  /** While this process' own commit is told. */
-  #isCommitting = false;
   #commitCount = 0;
   #remoteCommitCount = 0;
   #loadCount = 0;
@@ -104,12 +102,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
         live.isEndTold = live.envelope.ended !== undefined && !this.#observers.has(live.key);
         this.#observers.begin(live, () => this.viewOf(live));
       },
-      onChange: (live) => this.#tell(live),
-      onForget: (key) => this.#observers.ended(key, "expired"),
+      onChange: (live, origin) => this.#tell(live, origin),
       fetch: (key) => this.#sync?.fetch(key),
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),
     });
+    this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
     this.#compactor = new Compactor(runtime, this.#clock, this.#events, (live) => {
       void this.#registry.changed(live);
       this.#sync?.sendState(live.key, live.record());
@@ -153,8 +151,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   checkOutHot(key: SessionKey): OpenSession | undefined {
-    if (this.#revocationsKnown() !== undefined) return undefined;
     const live = this.#registry.hot(key);
+    if (live?.envelope.subject !== undefined && this.#revocationsKnown() !== undefined) return undefined;
     if (live === undefined || live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
@@ -281,8 +279,18 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     };
   }
 
+  on<Type extends SessionEvent["type"]>(type: Type, listener: (event: Extract<SessionEvent, { type: Type }>) => void): () => void;
+  on(type: "*", listener: (event: SessionEvent) => void): () => void;
   on(type: SessionEvent["type"] | "*", listener: (event: never) => void): () => void {
-    return this.#events.on(type, listener as EventListener);
+    const wereWanted = this.#events.wants("attribute");
+    const stop = this.#events.on(type, listener as EventListener);
+    // What happens from here on is compared with what the sessions hold now.
+    if (!wereWanted && this.#events.wants("attribute"))
+      for (const live of this.#registry.hotSessions) this.#observers.begin(live, () => this.viewOf(live));
+    return () => {
+      stop();
+      if (!this.#events.wants("attribute")) this.#observers.forget();
+    };
   }
 
   close(): Promise<void> {
@@ -397,12 +405,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#commitCount++;
     if (change === undefined) this.#sync?.sendState(live.key, live.record());
     else this.#sync?.sendChange(live.key, change);
-    this.#isCommitting = true;
-    try {
-      void this.#registry.changed(live);
-    } finally {
-      this.#isCommitting = false;
-    }
+    void this.#registry.changed(live, "local");
     this.#compactor.changed(live);
     this.#carryOver(live);
   }
@@ -411,7 +414,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** Where a handle goes on: the session in whose place another goes on is followed as far as that is in memory. */
   followed(live: LiveSession): LiveSession {
-    let current = live;
+    let current = live.isHeld ? live : (this.#registry.hot(live.key) ?? live);
     for (let hops = 0; hops < SUCCESSORS_FOLLOWED_MAX && current.envelope.successor !== undefined; hops++) {
       const next = this.#registry.hot(current.envelope.successor.key);
       if (next === undefined) break;
@@ -425,8 +428,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   observe(live: LiveSession, listener: (change: SessionChange) => void): () => void {
-    const view = this.viewOf(live);
-    return view === undefined ? () => undefined : this.#observers.observe(live.key, view, listener);
+    return this.#observers.observe(live, this.viewOf(live), listener);
   }
 
   // ReplicaHost
@@ -512,18 +514,22 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
   #revocationsKnown(): Promise<void> | undefined {
-    return this.#subjects.known(this.#store, this.#clock.nowMs() - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
+    const nowMs = this.#clock.nowMs();
+    return this.#subjects.known(this.#store, nowMs, nowMs - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
   }
 
   /** Called by the registry after every change, whoever made it. */
-  #tell(live: LiveSession): void {
+  #tell(live: LiveSession, origin: "local" | "remote"): void {
     const { key, envelope } = live;
-    if (envelope.ended === undefined)
-      return this.#observers.changed(live, () => this.viewOf(live), this.#isCommitting ? "local" : "remote");
+    if (envelope.ended === undefined) return this.#observers.changed(live, () => this.viewOf(live), origin);
     if (live.isEndTold) return;
     live.isEndTold = true;
-    this.#events.emit({ type: "ended", key, reason: envelope.ended.reason });
     this.#observers.ended(key, envelope.ended.reason);
+  }
+
+  #endOf({ envelope }: LiveSession): EndReason | undefined {
+    if (this.verdictOf(envelope) !== "ended") return undefined;
+    return endReason(envelope, this.#subjects.revocations, this.#clock.nowMs());
   }
 
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
@@ -558,7 +564,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#registry
       .use(successor.key, (next) => {
         if (next === undefined) return;
-        this.#observers.move(key, next.key);
+        this.#observers.move(key, next);
         const isNews = next.takeIn({ envelope: next.envelope, document: record }, (ours, theirs) =>
           mergeTrusted(ours, theirs, this.#context),
         );
@@ -586,6 +592,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async #close(): Promise<void> {
     this.#compactor.close();
+    this.#observers.close();
+    this.#claims.close();
     await this.#registry.close();
     await this.#sync?.close();
     await this.#store.close();

@@ -1,5 +1,5 @@
 import type { EndReason } from "./envelope.ts";
-import { type EventListener, harmless, type SessionEvent } from "./events.ts";
+import { calmly, type EventListener, type SessionEvent } from "./events.ts";
 
 type EventType = SessionEvent["type"];
 
@@ -11,7 +11,12 @@ export class EventHub {
   emit(event: SessionEvent): void {
     this.#count(event.type);
     if (event.type === "ended") this.#count(event.reason);
-    for (const to of [event.type, "*"] as const) for (const listener of this.#listeners.get(to) ?? []) listener(event);
+    for (const to of [event.type, "*"] as const) {
+      const listeners = this.#listeners.get(to);
+      if (listeners === undefined) continue;
+      // A copy: who begins to listen inside a call hears of later events only. Who was stopped meanwhile hears nothing.
+      for (const listener of Array.from(listeners)) if (listeners.has(listener)) calmly(() => listener(event));
+    }
   }
 
   /** Whether anybody would hear it: what is costly to find out is only found out then. */
@@ -20,11 +25,12 @@ export class EventHub {
   }
 
   on(type: EventType | "*", listener: EventListener): () => void {
-    const calm = harmless(listener);
+    // One function may be given twice, and is then called twice.
+    const own: EventListener = (event) => listener(event);
     const listeners = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, listeners.add(calm));
+    this.#listeners.set(type, listeners.add(own));
     return () => {
-      listeners.delete(calm);
+      listeners.delete(own);
       if (listeners.size === 0 && this.#listeners.get(type) === listeners) this.#listeners.delete(type);
     };
   }

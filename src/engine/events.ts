@@ -52,13 +52,15 @@ export type SessionEvent =
 
 export type EventListener = (event: SessionEvent) => void;
 
-/** A listener that cannot throw into the engine. */
-export function harmless(listener: EventListener | undefined): EventListener {
-  return (event) => {
-    try {
-      listener?.(event);
-    } catch {
-      // The listener's own affair: nothing that it does may change what happens to sessions.
-    }
-  };
+/**
+ * Runs what an application gave to be called. What comes of it, at once or later, is its own affair: nothing that it does may change what
+ * happens to sessions, or end the process.
+ */
+export function calmly(call: () => unknown): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch(() => undefined);
+  } catch {
+    // See above.
+  }
 }

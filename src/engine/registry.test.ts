@@ -49,8 +49,8 @@ class TroubledStore implements SessionStore {
     return this.#store.claim(key, name, nowMs, untilMs);
   }
 
-  release(key: SessionKey, name: string): Promise<void> {
-    return this.#store.release(key, name);
+  release(key: SessionKey, name: string, untilMs: number): Promise<void> {
+    return this.#store.release(key, name, untilMs);
   }
 
   revocations(): Promise<ReadonlyMap<string, number>> {

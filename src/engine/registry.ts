@@ -37,9 +37,7 @@ export interface RegistryOptions {
   /** A live session came into memory. */
   readonly onInsert: (session: LiveSession) => void;
   /** A session changed, or ended; also by what was found at rest. */
-  readonly onChange: (session: LiveSession) => void;
-  /** Nothing is known of this session from here on. */
-  readonly onForget: (key: SessionKey) => void;
+  readonly onChange: (session: LiveSession, origin: "local" | "remote") => void;
   /** This process holds `key` from now on, or no longer. */
   readonly onHold: (key: SessionKey) => void;
   readonly onRelease: (key: SessionKey) => void;
@@ -167,9 +165,9 @@ export class Registry {
   }
 
   /** Must be called after every change of a session. Resolves, and never rejects, when a store that lasts has it or has failed. */
-  changed(session: LiveSession): Promise<void> | undefined {
+  changed(session: LiveSession, origin: "local" | "remote" = "remote"): Promise<void> | undefined {
     session.version++;
-    this.#options.onChange(session);
+    this.#options.onChange(session, origin);
     return this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
   }
 
@@ -286,8 +284,7 @@ export class Registry {
    * what is written to sessions that come in from now on is written under another writer id.
    */
   #forget(key: SessionKey, own: Dot | undefined): void {
-    const { context, onForget, onRelease } = this.#options;
-    onForget(key);
+    const { context, onRelease } = this.#options;
     if (own !== undefined && own[1] > 0 && own[0] === context.writer()) context.newWriter();
     if (this.#hot.delete(key) || this.#cold.delete(key)) onRelease(key);
   }

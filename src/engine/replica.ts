@@ -162,7 +162,11 @@ class EngineReplica implements Replica {
       }));
       this.#tellConflicts(key, ours, fresh, (cell) => covers(vector, [cell.writer, cell.stamp]));
     };
-    if (compareEpochs(ours.epoch, document.epoch) === 0) return mergeState(ours, document, look);
+    if (compareEpochs(ours.epoch, document.epoch) === 0) {
+      const isNews = mergeState(ours, document, look);
+      if (theirs !== undefined) ours.holdsFrom(theirs.vector);
+      return isNews;
+    }
     if (theirs !== undefined) {
       checkPlaces(ours.parts().table, theirs.countingRows());
       look(theirs.countingRows());
@@ -179,15 +183,24 @@ class EngineReplica implements Replica {
   /** The cells of a document that a peer sent. */
   #checked({ envelope, document }: SessionRecord): CellTable | undefined {
     if (document === undefined && envelope.ended === undefined) throw corrupt("it is alive and holds nothing");
-    const { firstCreatedAtMs, createdAtMs, deadlineMs, ended } = envelope;
-    if (ended === undefined && (deadlineMs > firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS || deadlineMs < createdAtMs))
-      throw corrupt("it lives for less than nothing, or for more than 30 days");
+    if (envelope.ended === undefined) this.#checkLife(envelope);
     if (document === undefined) return undefined;
     const table = checkDocument(this.#host.context, document);
     if (table.latestStamp > 0 && isHostileStamp(table.latestStamp, envelope.firstCreatedAtMs, envelope.deadlineMs)) {
       throw corrupt("it holds a commit from after its end");
     }
     return table;
+  }
+
+  /** What nobody can have said of a living session, however his clock goes. */
+  #checkLife({ key, firstCreatedAtMs, createdAtMs, deadlineMs, idleTimeoutMs, idleTimeoutStamp, successor }: Envelope): void {
+    const latestMs = Math.min(firstCreatedAtMs, this.#host.nowMs() + this.#host.epsilonMs) + ABSOLUTE_TIMEOUT_MAX_MS;
+    if (firstCreatedAtMs > createdAtMs || createdAtMs > deadlineMs || deadlineMs > latestMs)
+      throw corrupt("it lives for more than 30 days");
+    if (!(idleTimeoutMs > 0 && idleTimeoutMs <= ABSOLUTE_TIMEOUT_MAX_MS)) throw corrupt("its idle timeout is out of its range");
+    if (idleTimeoutStamp !== 0 && isHostileStamp(idleTimeoutStamp, firstCreatedAtMs, deadlineMs))
+      throw corrupt("its idle timeout has no time");
+    if (successor?.key === key) throw corrupt("it goes on in its own place");
   }
 
   /**
@@ -200,10 +213,11 @@ class EngineReplica implements Replica {
     if (envelope.ended !== undefined)
       return { envelope: { ...envelope, deadlineMs: Math.min(envelope.deadlineMs, latestMs) }, document: undefined };
     const isAhead = this.#isAhead(envelope.key, envelope.touchedAtMs);
-    return {
-      envelope: isAhead ? { ...envelope, touchedAtMs: envelope.createdAtMs } : envelope,
-      document,
-    };
+    const nowMs = this.#host.nowMs();
+    const touchedAtMs = isAhead ? Math.min(envelope.createdAtMs, nowMs) : envelope.touchedAtMs;
+    // Given out by a fast clock: a revocation of today must reach it.
+    const subjectAtMs = Math.min(envelope.subjectAtMs, nowMs + this.#host.epsilonMs);
+    return { envelope: { ...envelope, touchedAtMs, subjectAtMs }, document };
   }
 
   #isAhead(key: SessionKey, atMs: number): boolean {

@@ -65,7 +65,7 @@ export class LiveHandle implements SessionHandle {
     if (opened.kind !== "alive") throw over();
     const { session } = opened;
     await change(draftOf(session));
-    if (session.commit() === "discarded") throw over();
+    if (session.verdict() === "ended" || session.commit() === "discarded") throw over();
     if (this.#host.persist === "before") await session.persisted();
   }
 

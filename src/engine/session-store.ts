@@ -31,8 +31,8 @@ export interface SessionStore {
    * It is forgotten when its time is over, and no record is needed for it.
    */
   claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean>;
-  /** Gives back what `claim` took. */
-  release(key: SessionKey, name: string): Promise<void>;
+  /** Gives back what `claim` took until exactly `untilMs`; what somebody else took since stays taken. */
+  release(key: SessionKey, name: string, untilMs: number): Promise<void>;
   /** The instant of each subject's latest revocation. */
   revocations(): Promise<ReadonlyMap<SubjectKey, number>>;
   /** Raises the register of `subject` to at least `notBeforeMs`; it may be forgotten from `discardAtMs` on. */

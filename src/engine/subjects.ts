@@ -4,9 +4,12 @@ import { SessionError } from "./errors.ts";
 import { KEY_BYTES, keyFromBytes } from "./key-bytes.ts";
 import type { SubjectKey } from "./record.ts";
 import type { SessionStore } from "./session-store.ts";
+import { isWellFormed } from "./values.ts";
 import type { Revocations } from "./verdict.ts";
 
 const BLOCK_BYTES = 64;
+/** What another process revoked is known here by then at the latest; the sessions that it ended are known at once. */
+const REREAD_MS = 5_000;
 
 /**
  * To whom sessions belong, and since when whose are revoked. A subject is known by a keyed hash only: HMAC-SHA-256 (RFC 2104), its
@@ -17,6 +20,7 @@ export class Subjects {
   readonly #inner: Uint8Array;
   readonly #outer: Uint8Array;
   #isRead = false;
+  #readAtMs = -Infinity;
   #reading: Promise<void> | undefined;
   readonly #revocations = new Map<SubjectKey, number>();
 
@@ -34,7 +38,10 @@ export class Subjects {
     return this.#revocations;
   }
 
+  /** @throws SessionError OPTION_INVALID for what names nobody: two such would be one and the same. */
   keyOf(subject: string): SubjectKey {
+    if (typeof subject !== "string" || subject === "" || !isWellFormed(subject))
+      throw new SessionError("OPTION_INVALID", "A subject is a text that is not empty, such as String(user.id); undefined for nobody.");
     const inner = this.#sha256(joined(this.#inner, encodeUtf8(subject)));
     return keyFromBytes(this.#sha256(joined(this.#outer, inner)).subarray(0, KEY_BYTES));
   }
@@ -49,18 +56,24 @@ export class Subjects {
   }
 
   /**
-   * Reads what was revoked before this process began, once: undefined when that is done. Registers from before `forgottenMs` are
-   * dropped: no session lives so long. @throws SessionError SESSION_UNAVAILABLE; the next call tries again
+   * Reads what was revoked before this process began, once: undefined when that is done. Where other processes share the store, it is read
+   * again every few seconds, meanwhile. Registers from before `forgottenMs` are dropped: no session lives so long.
+   * @throws SessionError SESSION_UNAVAILABLE; the next call tries again
    */
-  known(store: SessionStore, forgottenMs: number): Promise<void> | undefined {
-    if (this.#isRead) return undefined;
+  known(store: SessionStore, nowMs: number, forgottenMs: number): Promise<void> | undefined {
+    const isDue = store.version !== undefined && nowMs >= this.#readAtMs + REREAD_MS;
+    if (this.#isRead && !isDue) return undefined;
+    if (isDue) this.#readAtMs = nowMs;
     this.#reading ??= this.#read(store, forgottenMs).finally(() => {
       this.#reading = undefined;
     });
-    return this.#reading;
+    if (!this.#isRead) return this.#reading;
+    this.#reading.catch(() => undefined);
+    return undefined;
   }
 
   async #read(store: SessionStore, forgottenMs: number): Promise<void> {
+    for (const [subject, notBeforeMs] of this.#revocations) if (notBeforeMs < forgottenMs) this.#revocations.delete(subject);
     try {
       for (const [subject, notBeforeMs] of await store.revocations()) if (notBeforeMs >= forgottenMs) this.raise(subject, notBeforeMs);
     } catch (cause) {

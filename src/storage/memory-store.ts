@@ -70,9 +70,9 @@ export class MemoryStore implements SessionStore {
     return true;
   }
 
-  async release(key: SessionKey, name: string): Promise<void> {
+  async release(key: SessionKey, name: string, untilMs: number): Promise<void> {
     this.#checkOpen();
-    this.#claims.delete(`${key}${name}`);
+    if (this.#claims.get(`${key}${name}`) === untilMs) this.#claims.delete(`${key}${name}`);
   }
 
   async revocations(): Promise<ReadonlyMap<SubjectKey, number>> {

@@ -262,7 +262,13 @@ describe("once, in several processes", () => {
   });
 
   test("[C2] never two run at a time while nobody takes longer than its lease, and everybody is answered within its wait", async () => {
-    const call = fc.record({ engine: fc.nat(2), afterMs: fc.nat(400), takesMs: fc.integer({ min: 0, max: 900 }), fails: fc.boolean(), waitMs: fc.integer({ min: 50, max: 3_000 }) });
+    const call = fc.record({
+      engine: fc.nat(2),
+      afterMs: fc.nat(400),
+      takesMs: fc.integer({ min: 0, max: 900 }),
+      fails: fc.boolean(),
+      waitMs: fc.integer({ min: 50, max: 3_000 }),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(call, { minLength: 2, maxLength: 10 }), async (calls) => {
         const runtime = new ManualRuntime();

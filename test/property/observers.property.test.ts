@@ -45,7 +45,21 @@ interface Write {
 }
 
 const names = ["a", "b", "c"];
-const values: readonly unknown[] = [undefined, 0, 1, "x", null, { n: 1 }, { n: 2, m: [1] }, [], [1, 2], [2, 1], new Date(0), new Set([1]), 5n];
+const values: readonly unknown[] = [
+  undefined,
+  0,
+  1,
+  "x",
+  null,
+  { n: 1 },
+  { n: 2, m: [1] },
+  [],
+  [1, 2],
+  [2, 1],
+  new Date(0),
+  new Set([1]),
+  5n,
+];
 const write: fc.Arbitrary<Write> = fc.record({
   kind: fc.constantFrom("here", "here", "there", "there", "meet", "deliver", "quiet", "crowd", "batch"),
   name: fc.nat(names.length - 1),

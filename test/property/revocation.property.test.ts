@@ -59,7 +59,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constantFrom("logout" as const, "change-hands" as const), subject: fc.nat(1), choice: fc.nat(9) }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("revoke" as const), subject: fc.nat(1), choice: fc.nat(9), except: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant("revoke" as const), subject: fc.nat(1), choice: fc.nat(9), except: fc.boolean() }),
+  },
   // 0 and negative: a clock that stands still, or was set back.
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: -5, max: 5 }) }) },
 );
