@@ -5,6 +5,7 @@ import { SessionError } from "../../src/engine/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/engine/limits.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import type { SessionData, SessionHandle } from "../../src/engine/session-engine.ts";
+import type { SessionStore } from "../../src/engine/session-store.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { exchange, TestNode } from "../support/engine-network.ts";
 import { ManualRuntime, settle, sha256 } from "../support/manual-runtime.ts";
@@ -33,8 +34,9 @@ async function outcome(promise: Promise<unknown>): Promise<string> {
 }
 
 /** A store that lasts, as far as the engine can tell. */
-class DurableStore extends MemoryStore {
-  override readonly durable: boolean = true;
+function durableStore(): SessionStore {
+  const store: SessionStore = new MemoryStore({ sha256, limits: DEFAULT_LIMITS });
+  return Object.defineProperty(store, "durable", { value: true });
 }
 
 describe("change", () => {
@@ -91,28 +93,31 @@ describe("change", () => {
     expect(await outcome(stuck)).toBe("pending");
   });
 
-  test.each(["end", "revoke", "deadline", "close"] as const)("[H1] what it wrote goes nowhere after %s meanwhile, and it says so", async (what) => {
-    const node = new TestNode(1);
-    const key = node.create({ a: 1 });
-    const session = await node.open(key);
-    session.setSubject("ann");
-    session.commit();
-    const handle = await opened(node, key);
-    const door = gate();
-    const changing = handle.change(async (draft) => {
-      draft["a"] = 2;
-      await door.opened;
-      draft["b"] = 3;
-    });
-    await settle();
-    if (what === "end") await node.engine.end(key);
-    else if (what === "revoke") await node.engine.revokeAll("ann");
-    else if (what === "deadline") node.runtime.stepTo(node.runtime.nowMs() + 13 * 60 * 60 * 1000);
-    else await node.engine.close();
-    door.open();
-    expect(await outcome(changing)).toBe(what === "close" ? "ENGINE_CLOSED" : "SESSION_ENDED");
-    expect(handle.data()).not.toHaveProperty("b");
-  });
+  test.each(["end", "revoke", "deadline", "close"] as const)(
+    "[H1] what it wrote goes nowhere after %s meanwhile, and it says so",
+    async (what) => {
+      const node = new TestNode(1);
+      const key = node.create({ a: 1 });
+      const session = await node.open(key);
+      session.setSubject("ann");
+      session.commit();
+      const handle = await opened(node, key);
+      const door = gate();
+      const changing = handle.change(async (draft) => {
+        draft["a"] = 2;
+        await door.opened;
+        draft["b"] = 3;
+      });
+      await settle();
+      if (what === "end") await node.engine.end(key);
+      else if (what === "revoke") await node.engine.revokeAll("ann");
+      else if (what === "deadline") node.runtime.stepTo(node.runtime.nowMs() + 13 * 60 * 60 * 1000);
+      else await node.engine.close();
+      door.open();
+      expect(await outcome(changing)).toBe(what === "close" ? "ENGINE_CLOSED" : "SESSION_ENDED");
+      expect(handle.data()).not.toHaveProperty("b");
+    },
+  );
 
   test("[H1] a slow one is use of the session: it may take longer than the idle timeout", async () => {
     const node = new TestNode(1);
@@ -131,7 +136,7 @@ describe("change", () => {
   });
 
   test("[H1] with `persist: before` a store that fails is told, and what was written is neither lost nor written twice", async () => {
-    const store = new DurableStore({ sha256, limits: DEFAULT_LIMITS });
+    const store = durableStore();
     const engine = new Engine({ store, persist: "before" }, new ManualRuntime(), () => store);
     const draft = engine.draft();
     draft.identify(engine.issueId());

@@ -61,16 +61,20 @@ describe("whom a rotated key leads to", () => {
 
   test("[E12] a chain of rotations leads to its last session while every grace lasts, and nowhere once the first is over", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 6 }), fc.nat(60_000), async (graces, waitMs) => {
-        const node = new TestNode(1);
-        const keys = Array.from({ length: graces.length + 1 }, (_, index) => node.create({ index }));
-        for (const [index, graceMs] of graces.entries()) await succeed(node, keys[index] ?? "", keys[index + 1] ?? "", graceMs);
-        node.runtime.advance(waitMs);
-        const [first = ""] = keys;
-        const over = graces.findIndex((graceMs) => waitMs >= graceMs);
-        if (over === -1) expect(await node.read(first)).toEqual({ index: graces.length });
-        else expect(await node.engine.checkOut(first)).toMatchObject({ kind: "ended", reason: "rotated" });
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 6 }),
+        fc.nat(60_000),
+        async (graces, waitMs) => {
+          const node = new TestNode(1);
+          const keys = Array.from({ length: graces.length + 1 }, (_, index) => node.create({ index }));
+          for (const [index, graceMs] of graces.entries()) await succeed(node, keys[index] ?? "", keys[index + 1] ?? "", graceMs);
+          node.runtime.advance(waitMs);
+          const [first = ""] = keys;
+          const over = graces.findIndex((graceMs) => waitMs >= graceMs);
+          if (over === -1) expect(await node.read(first)).toEqual({ index: graces.length });
+          else expect(await node.engine.checkOut(first)).toMatchObject({ kind: "ended", reason: "rotated" });
+        },
+      ),
       { numRuns: 100 },
     );
   });
@@ -207,52 +211,59 @@ describe("the births that a draft may be given", () => {
 
   test("[E13] [V5] are always either refused, or make a session that can be stored and is over within 30 days of its first birth", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.option(hostile, { nil: undefined }), fc.option(hostile, { nil: undefined }), async (absoluteTimeoutMs, firstCreatedAtMs) => {
-        const node = new TestNode(1);
-        const nowMs = node.runtime.nowMs();
-        let key: SessionKey;
-        try {
-          const draft = node.engine.draft({
-            ...(absoluteTimeoutMs === undefined ? {} : { absoluteTimeoutMs }),
-            ...(firstCreatedAtMs === undefined ? {} : { firstCreatedAtMs }),
-          });
-          draft.identify(node.engine.issueId());
-          draft.commit({ evenIfEmpty: true });
-          key = draft.key ?? "";
-        } catch (error) {
-          expect(error).toMatchObject({ code: "OPTION_INVALID" });
-          return;
-        }
-        const record = await node.record(key);
-        const { envelope } = record;
-        for (const value of [envelope.createdAtMs, envelope.firstCreatedAtMs, envelope.deadlineMs]) {
-          expect(Number.isSafeInteger(value)).toBe(true);
-          expect(value).toBeGreaterThanOrEqual(0);
-        }
-        expect(envelope.firstCreatedAtMs).toBeLessThanOrEqual(envelope.createdAtMs);
-        expect(envelope.createdAtMs).toBeLessThanOrEqual(nowMs);
-        expect(envelope.deadlineMs).toBeGreaterThanOrEqual(envelope.createdAtMs);
-        expect(envelope.deadlineMs).toBeLessThanOrEqual(envelope.firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS);
-        expect(decodeRecord(encodeRecord(record)).envelope).toEqual(envelope);
-      }),
+      fc.asyncProperty(
+        fc.option(hostile, { nil: undefined }),
+        fc.option(hostile, { nil: undefined }),
+        async (absoluteTimeoutMs, firstCreatedAtMs) => {
+          const node = new TestNode(1);
+          const nowMs = node.runtime.nowMs();
+          let key: SessionKey;
+          try {
+            const draft = node.engine.draft({
+              ...(absoluteTimeoutMs === undefined ? {} : { absoluteTimeoutMs }),
+              ...(firstCreatedAtMs === undefined ? {} : { firstCreatedAtMs }),
+            });
+            draft.identify(node.engine.issueId());
+            draft.commit({ evenIfEmpty: true });
+            key = draft.key ?? "";
+          } catch (error) {
+            expect(error).toMatchObject({ code: "OPTION_INVALID" });
+            return;
+          }
+          const record = await node.record(key);
+          const { envelope } = record;
+          for (const value of [envelope.createdAtMs, envelope.firstCreatedAtMs, envelope.deadlineMs]) {
+            expect(Number.isSafeInteger(value)).toBe(true);
+            expect(value).toBeGreaterThanOrEqual(0);
+          }
+          expect(envelope.firstCreatedAtMs).toBeLessThanOrEqual(envelope.createdAtMs);
+          expect(envelope.createdAtMs).toBeLessThanOrEqual(nowMs);
+          expect(envelope.deadlineMs).toBeGreaterThanOrEqual(envelope.createdAtMs);
+          expect(envelope.deadlineMs).toBeLessThanOrEqual(envelope.firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS);
+          expect(decodeRecord(encodeRecord(record)).envelope).toEqual(envelope);
+        },
+      ),
     );
   });
 
-  test.each([Infinity, 0.5, 2 ** 60])("[V5] an idle timeout of %s ms is refused, or leaves a session that can be stored", async (idleTimeoutMs) => {
-    const node = new TestNode(1);
-    const key = node.create({ a: 1 });
-    const session = await node.open(key);
-    try {
-      session.setIdleTimeout(idleTimeoutMs);
-      session.commit();
-    } catch (error) {
-      expect(error).toMatchObject({ code: "OPTION_INVALID" });
-      return;
-    }
-    const { envelope, document } = await node.record(key);
-    expect(Number.isSafeInteger(envelope.idleTimeoutMs)).toBe(true);
-    expect(decodeRecord(encodeRecord({ envelope, document })).envelope).toEqual(envelope);
-  });
+  test.each([Infinity, 0.5, 2 ** 60])(
+    "[V5] an idle timeout of %s ms is refused, or leaves a session that can be stored",
+    async (idleTimeoutMs) => {
+      const node = new TestNode(1);
+      const key = node.create({ a: 1 });
+      const session = await node.open(key);
+      try {
+        session.setIdleTimeout(idleTimeoutMs);
+        session.commit();
+      } catch (error) {
+        expect(error).toMatchObject({ code: "OPTION_INVALID" });
+        return;
+      }
+      const { envelope, document } = await node.record(key);
+      expect(Number.isSafeInteger(envelope.idleTimeoutMs)).toBe(true);
+      expect(decodeRecord(encodeRecord({ envelope, document })).envelope).toEqual(envelope);
+    },
+  );
 
   test("[E10] [E13] a session that may live longer than others is found by its id as long as it lives", async () => {
     const node = new TestNode(1);
