@@ -4,6 +4,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import { DEFAULT_LIMITS } from "../../src/engine/limits.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { ManualRuntime, settle, sha256 } from "../support/manual-runtime.ts";
 
 const LEASE_MS = 1_000;
@@ -304,7 +305,7 @@ describe("once, in several processes", () => {
         expect(late).toEqual([]);
         expect(running).toBe(0);
       }),
-      { numRuns: 60 },
+      fewerRuns(17),
     );
   });
 
@@ -319,7 +320,7 @@ describe("once, in several processes", () => {
         const granted = await Promise.all(engines.flatMap((engine) => [engine.claim(key, "t"), engine.claim(key, "t")]));
         expect(granted.filter(Boolean).length).toBe(1);
       }),
-      { numRuns: 100 },
+      fewerRuns(10),
     );
   });
 

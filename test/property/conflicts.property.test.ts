@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { OpenSession } from "../../src/engine/session-engine.ts";
 import { deliver, exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { settle } from "../support/manual-runtime.ts";
 
 const NAMES = ["a", "b"];
@@ -156,7 +157,7 @@ describe("conflicts", () => {
           for (const name of NAMES) expect(history.hasConcurrent(name)).toBe(false);
           for (const node of history.nodes) expect(told(node)).toEqual([]);
         }),
-        { numRuns: 500 },
+        fewerRuns(2),
       );
     },
   );
@@ -181,7 +182,7 @@ describe("conflicts", () => {
         for (const node of [left, right]) expect(told(node)).toContain("a");
         expect(await left.read(history.key)).toEqual(await right.read(history.key));
       }),
-      { numRuns: 200 },
+      fewerRuns(5),
     );
   });
 
@@ -198,7 +199,7 @@ describe("conflicts", () => {
           }
         }
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 
@@ -240,7 +241,7 @@ describe("conflicts", () => {
           expect(fresh.map((event) => event.name)).toEqual(isConflict ? [attribute] : []);
         }
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 });

@@ -8,6 +8,7 @@ import type { SessionData, SessionHandle } from "../../src/engine/session-engine
 import type { SessionStore } from "../../src/engine/session-store.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { ManualRuntime, settle, sha256 } from "../support/manual-runtime.ts";
 
 const IDLE_MS = 30 * 60 * 1000;
@@ -75,7 +76,7 @@ describe("change", () => {
         );
         for (let name = 0; name < 3; name++) expect(data[`left ${name}`]).toBe(data[`right ${name}`]);
       }),
-      { numRuns: 100 },
+      fewerRuns(10),
     );
   });
 
@@ -264,7 +265,7 @@ describe("lists", () => {
         expect(await node.engine.count()).toBe(0);
         for (const key of all) expect(await node.read(key)).toBe("ended");
       }),
-      { numRuns: 150 },
+      fewerRuns(7),
     );
   });
 
@@ -329,7 +330,7 @@ describe("stats", () => {
         expect(stats.sessions.hot + stats.sessions.cold).toBe(alive.length);
         expect(stats.sessions.ended).toBe(destroyed);
       }),
-      { numRuns: 100 },
+      fewerRuns(10),
     );
   });
 

@@ -6,6 +6,7 @@ import type { SessionEvent } from "../../src/engine/events.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import type { SessionChange, SessionData, SessionEngine, SessionHandle } from "../../src/engine/session-engine.ts";
 import { deliver, exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { settle } from "../support/manual-runtime.ts";
 
 const IDLE_MS = 30 * 60 * 1000;
@@ -126,7 +127,7 @@ describe("observers", () => {
           expect([...attributes.keys()].sort()).toEqual(Object.keys(handle.data()));
         }
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 

@@ -5,6 +5,7 @@ import { type Envelope, endEnvelope } from "../../src/engine/envelope.ts";
 import { decodeRecord, encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey, SessionRecord } from "../../src/engine/record.ts";
 import { exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { settle } from "../support/manual-runtime.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -208,7 +209,7 @@ describe("an envelope from a broken or hostile peer", () => {
         expect(decodeRecord(encodeRecord(after)).envelope).toEqual(after.envelope);
         if (session !== undefined) expect(after.envelope).toMatchObject({ idleTimeoutMs: 7_000, subject: node.engine.subjectKey("bob") });
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 });

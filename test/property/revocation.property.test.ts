@@ -8,6 +8,7 @@ import type { SessionKey, SessionRecord } from "../../src/engine/record.ts";
 import type { OpenSession, SessionChange } from "../../src/engine/session-engine.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { deliver, exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { ManualRuntime, settle, sha256 } from "../support/manual-runtime.ts";
 
 const IDLE_MS = 30 * 60 * 1000;
@@ -110,7 +111,7 @@ describe("revocation in one process", () => {
         for (const own of ended) expect(await isAlive(late, own)).toBe(false);
         for (const own of owners.keys()) expect(await isAlive(late, own)).toBe(true);
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 
@@ -309,7 +310,7 @@ describe("a store that fails while everybody is revoked", () => {
         for (const key of gone) expect(await isAlive(engine, key)).toBe(false);
         for (const key of stays) expect(await isAlive(engine, key)).toBe(true);
       }),
-      { numRuns: 60 },
+      fewerRuns(17),
     );
   });
 });
@@ -390,7 +391,7 @@ describe("revocation with others", () => {
           expect(await isAlive(nodes[1].engine, key)).toBe(false);
         },
       ),
-      { numRuns: 200 },
+      fewerRuns(5),
     );
   });
 
@@ -451,7 +452,7 @@ describe("revocation with others", () => {
           expect(new Set(said).size).toBe(1);
         }
       }),
-      { numRuns: 150 },
+      fewerRuns(7),
     );
   });
 });
