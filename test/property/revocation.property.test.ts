@@ -407,14 +407,26 @@ describe("revocation with others", () => {
     const skews = fc.tuple(fc.integer({ min: -1_000, max: 1_000 }), fc.integer({ min: -1_000, max: 1_000 }));
     await fc.assert(
       fc.asyncProperty(skews, fc.array(op, { minLength: 3, maxLength: 20 }), async (skewsMs, ops) => {
-        const nodes = [new TestNode(1), new TestNode(2), new TestNode(3)] as const;
+        const stores = [memoryStore(), memoryStore(), memoryStore()] as const;
+        const nodes = [
+          new TestNode(1, { store: stores[0] }),
+          new TestNode(2, { store: stores[1] }),
+          new TestNode(3, { store: stores[2] }),
+        ] as const;
         for (const [index, skewMs] of skewsMs.entries()) nodes[index + 1]?.runtime.stepTo(nodes[0].runtime.nowMs() + skewMs);
         const keys: SessionKey[] = [];
         const copies: SessionRecord[] = [];
         /** Who was told by a node that a session is over must never see it alive there again. */
         const over = new Set<string>();
         const ask = async (index: number, key: SessionKey): Promise<"alive" | "absent" | "ended"> => {
-          const { kind } = await (nodes[index] ?? nodes[0]).engine.checkOut(key);
+          const node = nodes[index] ?? nodes[0];
+          const envelope = (await node.replica.record(key))?.envelope;
+          const { kind } = await node.engine.checkOut(key);
+          if (envelope !== undefined) {
+            const notBeforeMs = (await (stores[index] ?? stores[0]).revocations()).get(envelope.subject ?? "") ?? -1;
+            const isOver = envelope.ended !== undefined || envelope.subjectAtMs <= notBeforeMs;
+            if (isOver !== (kind === "ended")) throw new Error(`a session that ${isOver ? "is" : "is not"} revoked is ${kind}`);
+          }
           if (kind === "ended") over.add(`${index} ${key}`);
           else if (kind === "alive" && over.has(`${index} ${key}`)) throw new Error("it was over, and reads alive");
           await settle();
