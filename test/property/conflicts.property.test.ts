@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { OpenSession } from "../../src/engine/session-engine.ts";
 import { deliver, exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { settle } from "../support/manual-runtime.ts";
 
 const NAMES = ["a", "b"];
@@ -16,7 +17,7 @@ interface Written {
 }
 
 interface Step {
-  readonly kind: "write" | "write" | "deliver" | "meet" | "compact" | "subject" | "wait";
+  readonly kind: "write" | "deliver" | "meet" | "compact" | "subject" | "wait";
   readonly at: number;
   readonly from: number;
   readonly name: number;
@@ -37,7 +38,6 @@ class History {
   readonly nodes: TestNode[];
   readonly key: string;
   readonly writes: Written[] = [];
-  /** Whether any two concurrent writes to the name were made: only then a conflict may be told. */
   readonly #knows: Set<number>[];
 
   constructor(nodeCount: number) {
@@ -157,7 +157,7 @@ describe("conflicts", () => {
           for (const name of NAMES) expect(history.hasConcurrent(name)).toBe(false);
           for (const node of history.nodes) expect(told(node)).toEqual([]);
         }),
-        { numRuns: 500 },
+        fewerRuns(2),
       );
     },
   );
@@ -182,7 +182,7 @@ describe("conflicts", () => {
         for (const node of [left, right]) expect(told(node)).toContain("a");
         expect(await left.read(history.key)).toEqual(await right.read(history.key));
       }),
-      { numRuns: 200 },
+      fewerRuns(5),
     );
   });
 
@@ -199,7 +199,7 @@ describe("conflicts", () => {
           }
         }
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 
@@ -241,7 +241,7 @@ describe("conflicts", () => {
           expect(fresh.map((event) => event.name)).toEqual(isConflict ? [attribute] : []);
         }
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 });

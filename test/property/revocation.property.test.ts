@@ -8,6 +8,7 @@ import type { SessionKey, SessionRecord } from "../../src/engine/record.ts";
 import type { OpenSession, SessionChange } from "../../src/engine/session-engine.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { deliver, exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { ManualRuntime, settle, sha256 } from "../support/manual-runtime.ts";
 
 const IDLE_MS = 30 * 60 * 1000;
@@ -43,7 +44,7 @@ function alone(store = memoryStore(), runtime = new ManualRuntime(), options: En
 async function withOldCopies(store: MemoryStore, runtime: ManualRuntime, copies: Iterable<SessionRecord>): Promise<Engine> {
   const late = memoryStore();
   for (const record of copies) await late.append(record.envelope.key, record, Number.MAX_SAFE_INTEGER);
-  for (const [subject, notBeforeMs] of await store.revocations()) await late.revoke(subject, notBeforeMs, Number.MAX_SAFE_INTEGER);
+  for (const [subject, notBeforeMs] of await store.revocations()) await late.revoke(subject, notBeforeMs);
   return alone(late, runtime);
 }
 
@@ -110,7 +111,7 @@ describe("revocation in one process", () => {
         for (const own of ended) expect(await isAlive(late, own)).toBe(false);
         for (const own of owners.keys()) expect(await isAlive(late, own)).toBe(true);
       }),
-      { numRuns: 300 },
+      fewerRuns(3),
     );
   });
 
@@ -309,7 +310,7 @@ describe("a store that fails while everybody is revoked", () => {
         for (const key of gone) expect(await isAlive(engine, key)).toBe(false);
         for (const key of stays) expect(await isAlive(engine, key)).toBe(true);
       }),
-      { numRuns: 60 },
+      fewerRuns(17),
     );
   });
 });
@@ -390,7 +391,80 @@ describe("revocation with others", () => {
           expect(await isAlive(nodes[1].engine, key)).toBe(false);
         },
       ),
-      { numRuns: 200 },
+      fewerRuns(5),
+    );
+  });
+
+  test("[E11] [E2] three nodes with skewed clocks, joins in any order and old copies: after everybody asked and met, all say the same of each session", async () => {
+    const at = fc.nat(2);
+    const op = fc.record({
+      kind: fc.constantFrom("login", "hands", "revoke", "meet", "wait", "copy", "old"),
+      at,
+      from: at,
+      subject: fc.nat(1),
+      choice: fc.nat(9),
+    });
+    const skews = fc.tuple(fc.integer({ min: -1_000, max: 1_000 }), fc.integer({ min: -1_000, max: 1_000 }));
+    await fc.assert(
+      fc.asyncProperty(skews, fc.array(op, { minLength: 3, maxLength: 20 }), async (skewsMs, ops) => {
+        const stores = [memoryStore(), memoryStore(), memoryStore()] as const;
+        const nodes = [
+          new TestNode(1, { store: stores[0] }),
+          new TestNode(2, { store: stores[1] }),
+          new TestNode(3, { store: stores[2] }),
+        ] as const;
+        for (const [index, skewMs] of skewsMs.entries()) nodes[index + 1]?.runtime.stepTo(nodes[0].runtime.nowMs() + skewMs);
+        const keys: SessionKey[] = [];
+        const copies: SessionRecord[] = [];
+        /** Who was told by a node that a session is over must never see it alive there again. */
+        const over = new Set<string>();
+        const ask = async (index: number, key: SessionKey): Promise<"alive" | "absent" | "ended"> => {
+          const node = nodes[index] ?? nodes[0];
+          const envelope = (await node.replica.record(key))?.envelope;
+          const { kind } = await node.engine.checkOut(key);
+          if (envelope !== undefined) {
+            const notBeforeMs = (await (stores[index] ?? stores[0]).revocations()).get(envelope.subject ?? "") ?? -1;
+            const isOver = envelope.ended !== undefined || envelope.subjectAtMs <= notBeforeMs;
+            if (isOver !== (kind === "ended")) throw new Error(`a session that ${isOver ? "is" : "is not"} revoked is ${kind}`);
+          }
+          if (kind === "ended") over.add(`${index} ${key}`);
+          else if (kind === "alive" && over.has(`${index} ${key}`)) throw new Error("it was over, and reads alive");
+          await settle();
+          return kind;
+        };
+        for (const { kind, at: index, from, subject, choice } of ops) {
+          const node = nodes[index] ?? nodes[0];
+          const key = keys[choice % Math.max(1, keys.length)];
+          const name = subjects[subject] ?? "";
+          if (kind === "login") keys.push(login(node.engine, name));
+          else if (kind === "wait") for (const { runtime } of nodes) runtime.advance(choice);
+          else if (kind === "revoke") await node.engine.revokeAll(name, choice === 0 && key !== undefined ? { except: key } : {});
+          else if (key === undefined) continue;
+          else if (kind === "meet" && index !== from) await exchange(nodes[from] ?? nodes[0], node, key);
+          else if (kind === "copy") {
+            const record = await node.replica.record(key);
+            if (record !== undefined) copies.push(record);
+          } else if (kind === "old") {
+            const record = copies[choice % Math.max(1, copies.length)];
+            if (record !== undefined) await node.replica.receiveState(record.envelope.key, record);
+          } else if (kind === "hands" && (await ask(index, key)) === "alive") {
+            const session = await node.open(key);
+            session.setSubject(name);
+            session.commit();
+          }
+        }
+        for (let round = 0; round < 3; round++) {
+          for (const key of keys) {
+            for (const left of nodes) for (const right of nodes) if (left !== right) await exchange(left, right, key);
+            for (const index of nodes.keys()) await ask(index, key);
+          }
+        }
+        for (const key of keys) {
+          const said = await Promise.all([ask(0, key), ask(1, key), ask(2, key)]);
+          expect(new Set(said).size).toBe(1);
+        }
+      }),
+      fewerRuns(7),
     );
   });
 });

@@ -6,6 +6,7 @@ import { decodeRecord, encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import type { CheckOut, SessionChange } from "../../src/engine/session-engine.ts";
 import { exchange, TestNode } from "../support/engine-network.ts";
+import { fewerRuns } from "../support/fewer-runs.ts";
 import { settle } from "../support/manual-runtime.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -55,7 +56,7 @@ describe("whom a rotated key leads to", () => {
           if (session !== undefined) expect(told).toBe("alive");
         }
       }),
-      { numRuns: 100 },
+      fewerRuns(10),
     );
   });
 
@@ -75,7 +76,7 @@ describe("whom a rotated key leads to", () => {
           else expect(await node.engine.checkOut(first)).toMatchObject({ kind: "ended", reason: "rotated" });
         },
       ),
-      { numRuns: 100 },
+      fewerRuns(10),
     );
   });
 
