@@ -107,11 +107,12 @@ export class Claims {
       const untilMs = await this.#lease(key, name, leaseMs, wait);
       if (untilMs === undefined) return { kind: "untaken" };
       // From then on another may run; whoever waits for this run here may, too.
-      const cancel = this.#runtime.setTimer(leaseMs, giveUp);
+      const lease = this.#wait(leaseMs);
+      void lease.expired.then(giveUp);
       try {
         return { kind: "done", value: await run() };
       } finally {
-        cancel();
+        lease.cancel();
         void this.#store.release(key, name, untilMs).catch(() => undefined);
       }
     } catch (error) {

@@ -147,7 +147,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       0,
       Infinity,
     );
-    return new RequestSession(this, undefined, { absoluteTimeoutMs: this.#lifeMs(options), firstCreatedAtMs, from });
+    if (firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS <= this.#clock.nowMs())
+      throw new SessionError("OPTION_INVALID", "No session goes on for more than 30 days after its first birth; begin one that is new.");
+    return new RequestSession(this, undefined, {
+      absoluteTimeoutMs: this.#lifeMs(options),
+      firstCreatedAtMs: Math.floor(firstCreatedAtMs),
+      from,
+    });
   }
 
   checkOutHot(key: SessionKey): OpenSession | undefined {
@@ -185,12 +191,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
     this.#checkOpen();
-    await this.#revocationsKnown();
-    const live = await this.#load(key);
+    const live = await this.#current(key);
     if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
-    const { successor } = live.envelope;
     // The type of the attributes is what the application declared; the engine itself knows them by name.
-    return successor === undefined ? (new LiveHandle(this, live) as SessionHandle as SessionHandle<Data>) : this.open(successor.key);
+    return new LiveHandle(this, live) as SessionHandle as SessionHandle<Data>;
   }
 
   openById(id: string): Promise<SessionHandle<Data> | undefined> {

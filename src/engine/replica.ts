@@ -215,8 +215,9 @@ class EngineReplica implements Replica {
     const isAhead = this.#isAhead(envelope.key, envelope.touchedAtMs);
     const nowMs = this.#host.nowMs();
     const touchedAtMs = isAhead ? Math.min(envelope.createdAtMs, nowMs) : envelope.touchedAtMs;
-    // Given out by a fast clock: a revocation of today must reach it.
-    const subjectAtMs = Math.min(envelope.subjectAtMs, nowMs + this.#host.epsilonMs);
+    // Given out by a clock that is too fast: a revocation of today must reach it.
+    const isGivenAhead = envelope.subjectAtMs > nowMs + this.#host.epsilonMs;
+    const subjectAtMs = isGivenAhead ? Math.min(envelope.createdAtMs, nowMs) : envelope.subjectAtMs;
     return { envelope: { ...envelope, touchedAtMs, subjectAtMs }, document };
   }
 

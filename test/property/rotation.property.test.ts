@@ -45,7 +45,12 @@ describe("whom a rotated key leads to", () => {
       fc.asyncProperty(fc.array(fc.tuple(fc.nat(4), fc.nat(4)), { minLength: 1, maxLength: 8 }), async (edges) => {
         const node = new TestNode(1);
         const keys = Array.from({ length: 5 }, (_, index) => node.create({ index }));
-        for (const [from, to] of edges) await succeed(node, keys[from] ?? "", keys[to] ?? "", 60_000);
+        for (const [from, to] of edges) {
+          // What is refused here may all the same come from a peer; the next test has such.
+          await succeed(node, keys[from] ?? "", keys[to] ?? "", 60_000).catch((error: unknown) => {
+            if (!(error instanceof SessionError)) throw error;
+          });
+        }
         stopCircles(node);
         for (const key of keys) {
           const told = await outcome(node, key);
@@ -132,7 +137,7 @@ describe("whom a rotated key leads to", () => {
     const [old, first, second] = [node.create({}), node.create({ at: "first" }), node.create({ at: "second" })];
     await succeed(node, old, first, 10_000);
     await exchange(node, other, old);
-    await succeed(node, old, second, 60_000);
+    await expect(succeed(node, old, second, 60_000)).rejects.toMatchObject({ code: "SESSION_ROTATED" });
     const here = (await node.record(old)).envelope.successor;
     await exchange(node, other, old);
     // What a node says of its own does not change by meeting an older copy of it.
@@ -180,15 +185,19 @@ describe("whom a rotated key leads to", () => {
     expect(handle?.data()).toEqual({ a: 1, b: 2 });
   });
 
-  test("[H3] [E12] observers of a rotated session hear that it is over, as rotated, though nobody asks for it again", async () => {
+  test("[H3] [E12] observers of a rotated session go on with what goes on in its place", async () => {
     const node = new TestNode(1);
     const [old, next] = [node.create({ a: 1 }), node.create({ a: 1 })];
     const heard: SessionChange[] = [];
     (await node.engine.open(old))?.observe((change) => heard.push(change));
     await succeed(node, old, next, 60_000);
-    for (let minute = 0; minute < 14 * 60; minute++) node.runtime.advance(60_000);
+    node.runtime.advance(30_000);
+    await node.write(next, { b: 1 });
+    node.runtime.advance(60_000);
     await settle();
-    expect(heard.filter(({ type }) => type === "ended")).toEqual([{ type: "ended", reason: "rotated" }]);
+    expect(heard).toEqual([{ type: "changed", origin: "local", names: ["b"] }]);
+    await node.engine.end(next);
+    expect(heard.slice(1)).toEqual([{ type: "ended", reason: "destroyed" }]);
   });
 
   test("[E14] a session and the key that it left behind are one session", async () => {
@@ -269,7 +278,7 @@ describe("the births that a draft may be given", () => {
   test("[E10] [E13] a session that may live longer than others is found by its id as long as it lives", async () => {
     const node = new TestNode(1);
     const dayMs = 24 * HOUR_MS;
-    const id = node.engine.issueId();
+    const id = node.engine.issueId({ absoluteTimeoutMs: 20 * dayMs });
     const draft = node.engine.draft({ absoluteTimeoutMs: 20 * dayMs });
     draft.setIdleTimeout(20 * dayMs);
     draft.identify(id);

@@ -25,22 +25,24 @@ export function seededRandom(seed: number): () => number {
 
 /** A machine whose clock stands still until it is moved, whose timers run when it passes them, and whose randomness has a seed. */
 export class ManualRuntime implements Runtime {
-  #nowMs: number;
+  /** How long it runs, by which its timers go; and how far its wall clock is from that. */
+  #runningMs = 0;
+  #bootMs: number;
   #order = 0;
   readonly #timers = new Set<Timer>();
   readonly #random: () => number;
 
   constructor(seed = 1, nowMs = 1_700_000_000_000) {
     this.#random = seededRandom(seed);
-    this.#nowMs = nowMs;
+    this.#bootMs = nowMs;
   }
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#bootMs + this.#runningMs;
   }
 
   setTimer(delayMs: number, run: () => void): () => void {
-    const timer: Timer = { atMs: this.#nowMs + delayMs, order: this.#order++, run };
+    const timer: Timer = { atMs: this.#runningMs + delayMs, order: this.#order++, run };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
@@ -58,24 +60,24 @@ export class ManualRuntime implements Runtime {
     return this.#timers.size;
   }
 
-  /** Sets the wall clock without running a timer, backwards too. */
+  /** Sets the wall clock, backwards too. Timers do not go by it. */
   stepTo(nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.#bootMs = nowMs - this.#runningMs;
   }
 
   /** Moves the clock on, and runs on the way what becomes due. */
   advance(byMs: number): void {
-    const untilMs = this.#nowMs + byMs;
+    const untilMs = this.#runningMs + byMs;
     for (;;) {
       const due = [...this.#timers].filter((timer) => timer.atMs <= untilMs);
       due.sort((left, right) => left.atMs - right.atMs || left.order - right.order);
       const [next] = due;
       if (next === undefined) break;
       this.#timers.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      this.#runningMs = Math.max(this.#runningMs, next.atMs);
       next.run();
     }
-    this.#nowMs = untilMs;
+    this.#runningMs = untilMs;
   }
 }
 
