@@ -14,7 +14,7 @@ const TEST = "\\.test\\.ts$";
 const ALLOWED = [
   { name: "engine", path: ENGINE, folders: [], packages: ["yjs", "lib0", "fractional-indexing"], node: false },
   { name: "runtime", path: RUNTIME, folders: [ENGINE, STORAGE], packages: [], node: true },
-  { name: "storage", path: STORAGE, folders: [ENGINE], packages: [], node: true },
+  { name: "storage", path: STORAGE, folders: [ENGINE], packages: ["lmdb"], node: true },
   { name: "sync", path: SYNC, folders: [ENGINE], packages: ["ws", "lib0"], node: true },
   { name: "http", path: HTTP, folders: [ENGINE, RUNTIME], packages: ["cookie", "cookie-signature"], node: true },
   {

@@ -7,6 +7,7 @@ import { EngineClock } from "./hybrid-clock.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import { type Birth, RequestSession, type SessionHost } from "./open-session.ts";
+import type { MergeContext } from "./merge-records.ts";
 import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
@@ -40,8 +41,8 @@ export interface EngineOptions {
   readonly epsilonMs?: number;
   /** Whether responses wait until what they wrote is stored. Default `after`: they do not. */
   readonly persist?: "before" | "after";
-  /** Default: memory. */
-  readonly store?: SessionStore;
+  /** Where sessions rest: a store, or what makes one, as `lmdbStore({ path })`. Default: memory. */
+  readonly store?: SessionStore | ((context: MergeContext) => SessionStore);
   /** How this process meets others, as `relays([...], { secret })`. Default: alone. */
   readonly sync?: (host: ReplicaHost) => Replication;
   readonly onEvent?: EventListener;
@@ -89,7 +90,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
     };
-    this.#store = options.store ?? makeStore(this.#context);
+    this.#store = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
     this.#registry = new Registry({
       runtime,
       clock: this.#clock,
