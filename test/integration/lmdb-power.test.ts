@@ -46,8 +46,7 @@ test(
       const after = loopMount(copy, join(folder.path, "after"));
       try {
         const store = openStore(join(after.path, "store"));
-        const count = await expectAcked(store, [acked]);
-        await store.close();
+        const count = await expectAcked(store, [acked]).finally(() => store.close());
         expect(count).toBeGreaterThan(appends);
         appends = count;
       } finally {
