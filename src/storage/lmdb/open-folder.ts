@@ -12,6 +12,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
@@ -21,7 +22,10 @@ import { DamagedFile } from "./page-format.ts";
 
 export type Root = RootDatabase<Buffer, Buffer>;
 
-export const DATA_FILE = "data.mdb";
+const DATA_FILE = "data.mdb";
+const LOCK_FILE = "lock.mdb";
+/** More than its table of readers takes (126 slots of 64 bytes and its head). */
+const LOCK_BYTES = 12_288;
 const NEW_PREFIX = "new-";
 /** Longer than anybody takes to make an empty file: what is older was left by a process that died. */
 const NEW_AGE_MAX_MS = 60_000;
@@ -34,8 +38,8 @@ export function prepareFolder(folder: string): void {
   }
   if (!statSync(folder).isDirectory()) throw new DamagedFile("its folder is none, but a file");
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  const dataFile = join(folder, DATA_FILE);
-  if (!existsSync(dataFile)) makeDataFile(folder, dataFile);
+  const isWhole = [DATA_FILE, LOCK_FILE].every((name) => existsSync(join(folder, name)));
+  if (!isWhole) makeFiles(folder);
 }
 
 /** What LMDB believes without looking, before it is given the file. @throws DamagedFile */
@@ -103,22 +107,24 @@ function checkMarker(marker: Buffer | undefined, entryCount: number): void {
 }
 
 /** Written aside and put in place whole, so that a file that is there was whole once: an empty one was truncated. */
-function makeDataFile(folder: string, dataFile: string): void {
+function makeFiles(folder: string): void {
   removeLeftovers(folder);
   const aside = mkdtempSync(join(folder, NEW_PREFIX));
   try {
-    const root = openRoot(aside, 2 ** 20);
-    try {
-      const content = Buffer.concat([Buffer.of(FORMAT_VERSION), Buffer.from(FORMAT_NAME)]);
-      root.transactionSync(() => void root.put(FORMAT_KEY, encodeFrame(FORMAT_KEY, 0, 0, content)));
-    } finally {
-      void root.close();
-    }
-    try {
-      linkSync(join(aside, DATA_FILE), dataFile);
-    } catch (error) {
-      // Another process was faster: its file is as good.
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    // LMDB would make it of holes and write to it through memory: with a full disk, that ends the process by SIGBUS.
+    const lock = Buffer.alloc(LOCK_BYTES);
+    const spare = join(aside, "spare");
+    for (const path of [spare, join(aside, LOCK_FILE)]) writeFileSync(path, lock, { mode: 0o600, flush: true });
+    putInPlace(spare, join(folder, LOCK_FILE));
+    if (!existsSync(join(folder, DATA_FILE))) {
+      const root = openRoot(aside, 2 ** 20);
+      try {
+        const content = Buffer.concat([Buffer.of(FORMAT_VERSION), Buffer.from(FORMAT_NAME)]);
+        root.transactionSync(() => void root.put(FORMAT_KEY, encodeFrame(FORMAT_KEY, 0, 0, content)));
+      } finally {
+        void root.close();
+      }
+      putInPlace(join(aside, DATA_FILE), join(folder, DATA_FILE));
     }
     syncFolder(folder);
   } finally {
@@ -126,10 +132,19 @@ function makeDataFile(folder: string, dataFile: string): void {
   }
 }
 
+/** Unless another process was faster: its file is as good. */
+function putInPlace(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+}
+
 function removeLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    const isOld = name.startsWith(NEW_PREFIX) && Date.now() - statSync(path, { throwIfNoEntry: false })?.mtimeMs! > NEW_AGE_MAX_MS;
+    const isOld = name.startsWith(NEW_PREFIX) && Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > NEW_AGE_MAX_MS;
     if (isOld) rmSync(path, { recursive: true, force: true });
   }
 }
