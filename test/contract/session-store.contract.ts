@@ -325,7 +325,13 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
       await other.revoke(SUBJECTS[0], 9, NEVER_MS);
       await store.revoke(SUBJECTS[0], 7, NEVER_MS);
       await Promise.all([3, 8, 4].map((notBeforeMs) => other.revoke(SUBJECTS[1], notBeforeMs, NEVER_MS)));
-      for (const each of [store, other]) expect(await each.revocations()).toEqual(new Map([[SUBJECTS[0], 9], [SUBJECTS[1], 8]]));
+      for (const each of [store, other])
+        expect(await each.revocations()).toEqual(
+          new Map([
+            [SUBJECTS[0], 9],
+            [SUBJECTS[1], 8],
+          ]),
+        );
     });
 
     test("[ST9] a revocation is there until its latest time, and in a store that lasts for the next process too", async () => {

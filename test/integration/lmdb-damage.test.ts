@@ -36,7 +36,8 @@ afterEach(async () => {
 /** A store of some sixty sessions, small and of several pages, that was changed often enough to have free pages. */
 async function makeStore(path: string): Promise<Buffer> {
   const store = openStore(path);
-  for (let number = 0; number < 40; number++) await store.append(keyOfNumber(1_000 + number), recordOf(keyOfNumber(1_000 + number), 300), 10);
+  for (let number = 0; number < 40; number++)
+    await store.append(keyOfNumber(1_000 + number), recordOf(keyOfNumber(1_000 + number), 300), 10);
   const sessions: Record<string, string> = {};
   for (let number = 0; number < 60; number++) {
     const key = keyOfNumber(number);
@@ -91,31 +92,41 @@ test("[ST12] a truncated file is refused, at whatever length, with its name and 
     const path = join(copies, name, "data.mdb");
     // The last pages may be free ones: then nothing is missing.
     if (outcome.refused === undefined) expect(outcome, name).toMatchObject({ wrong: [] });
-    else expect(outcome, name).toMatchObject({ refused: "STORE_CORRUPT", message: expect.stringMatching(new RegExp(`${path} .* put back a copy`)) });
+    else
+      expect(outcome, name).toMatchObject({
+        refused: "STORE_CORRUPT",
+        message: expect.stringMatching(new RegExp(`${path} .* put back a copy`)),
+      });
     if (Number(name.split("-")[1]) <= 3 * PAGE_BYTES) expect(outcome.refused, name).toBe("STORE_CORRUPT");
   }
 });
 
-test("[ST12] of a flipped bit, wherever it is, nothing is read wrongly, nothing is lost without a word, and the process lives", { timeout: 300_000 }, async () => {
-  const random = seededRandom(SEED);
-  const pageCount = Math.floor(whole.length / PAGE_BYTES);
-  for (let page = 0; page < pageCount; page++) {
-    for (let flip = 0; flip < FLIPS_A_PAGE; flip++) {
-      const at = page * PAGE_BYTES + Math.floor(random() * (flip % 2 === 0 ? DELICATE_BYTES : PAGE_BYTES));
-      const bytes = Buffer.from(whole);
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(random() * 8));
-      writeFileSync(copy(`flip-${page}-${at % PAGE_BYTES}-${flip}`), bytes);
+test(
+  "[ST12] of a flipped bit, wherever it is, nothing is read wrongly, nothing is lost without a word, and the process lives",
+  { timeout: 300_000 },
+  async () => {
+    const random = seededRandom(SEED);
+    const pageCount = Math.floor(whole.length / PAGE_BYTES);
+    for (let page = 0; page < pageCount; page++) {
+      for (let flip = 0; flip < FLIPS_A_PAGE; flip++) {
+        const at = page * PAGE_BYTES + Math.floor(random() * (flip % 2 === 0 ? DELICATE_BYTES : PAGE_BYTES));
+        const bytes = Buffer.from(whole);
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(random() * 8));
+        writeFileSync(copy(`flip-${page}-${at % PAGE_BYTES}-${flip}`), bytes);
+      }
     }
-  }
-  const told = [...(await outcomes()).values()];
-  const refused = told.filter((outcome) => outcome.refused !== undefined);
-  const partly = told.filter((outcome) => (outcome.found?.["STORE_CORRUPT"] ?? 0) > 0);
-  for (const { name, refused: code } of refused) expect(code, name).toBe("STORE_CORRUPT");
-  for (const { name, wrong } of told) expect(wrong ?? [], name).toEqual([]);
-  console.log(`${told.length} flipped bits: ${refused.length} files refused, ${partly.length} with damaged entries, the rest in what nobody uses`);
-  expect(refused.length).toBeGreaterThan(told.length / 20);
-  expect(partly.length).toBeGreaterThan(told.length / 20);
-});
+    const told = [...(await outcomes()).values()];
+    const refused = told.filter((outcome) => outcome.refused !== undefined);
+    const partly = told.filter((outcome) => (outcome.found?.["STORE_CORRUPT"] ?? 0) > 0);
+    for (const { name, refused: code } of refused) expect(code, name).toBe("STORE_CORRUPT");
+    for (const { name, wrong } of told) expect(wrong ?? [], name).toEqual([]);
+    console.log(
+      `${told.length} flipped bits: ${refused.length} files refused, ${partly.length} with damaged entries, the rest in what nobody uses`,
+    );
+    expect(refused.length).toBeGreaterThan(told.length / 20);
+    expect(partly.length).toBeGreaterThan(told.length / 20);
+  },
+);
 
 test("[ST12] what another program wrote is refused, and is as it was", async () => {
   const text = copy("text");
@@ -149,13 +160,22 @@ test("[ST12] what a newer version wrote is refused, and says what to update", as
   for (const page of [0, 1]) bytes.writeUInt32LE(3, page * PAGE_BYTES + 28);
   writeFileSync(format, bytes);
   copy("layout");
-  const layout = open<Buffer, Buffer>({ path: join(copies, "layout"), noSubdir: false, overlappingSync: false, encoding: "binary", keyEncoding: "binary" });
+  const layout = open<Buffer, Buffer>({
+    path: join(copies, "layout"),
+    noSubdir: false,
+    overlappingSync: false,
+    encoding: "binary",
+    keyEncoding: "binary",
+  });
   const marker = Buffer.of(0);
   await layout.put(marker, encodeFrame(marker, 0, 0, Buffer.concat([Buffer.of(2), Buffer.from("converge-session store")])));
   await layout.close();
   const told = await outcomes();
   for (const name of ["format", "layout"])
-    expect(told.get(name), name).toMatchObject({ refused: "STORE_CORRUPT", message: expect.stringMatching(/newer|data format 3.*Update this package/) });
+    expect(told.get(name), name).toMatchObject({
+      refused: "STORE_CORRUPT",
+      message: expect.stringMatching(/newer|data format 3.*Update this package/),
+    });
 });
 
 test("[ST12] whatever the lock file holds, once nobody has the store open", async () => {

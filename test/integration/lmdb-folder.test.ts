@@ -24,7 +24,12 @@ function folder(): string {
 /** What this process holds open below the folder. */
 function handlesIn(path: string): string[] {
   const maps = readFileSync("/proc/self/maps", "utf8").split("\n");
-  return [...spawnSync("ls", ["-l", `/proc/${process.pid}/fd`]).stdout.toString().split("\n"), ...maps].filter((line) => line.includes(path));
+  return [
+    ...spawnSync("ls", ["-l", `/proc/${process.pid}/fd`])
+      .stdout.toString()
+      .split("\n"),
+    ...maps,
+  ].filter((line) => line.includes(path));
 }
 
 describe("the folder of an LMDB store", () => {
@@ -127,6 +132,8 @@ describe("the folder of an LMDB store", () => {
     const found = await next.checkOut(next.keyOf(id));
     expect(found).toMatchObject({ kind: "alive" });
     expect(found.kind === "alive" && found.session.get("user")).toEqual({ name: "Ann" });
-    expect(() => createEngine({ store: lmdbStore({ path: join(path, "data.mdb") }) })).toThrow(expect.objectContaining({ code: "STORE_CORRUPT" }));
+    expect(() => createEngine({ store: lmdbStore({ path: join(path, "data.mdb") }) })).toThrow(
+      expect.objectContaining({ code: "STORE_CORRUPT" }),
+    );
   });
 });

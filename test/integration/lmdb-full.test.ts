@@ -50,7 +50,9 @@ test("[ST13] a full disk refuses what is new, keeps what is there, and takes the
   expect(keys.length).toBeGreaterThan(50);
   expect(refusal).toMatchObject({ name: "SessionError", code: "STORE_FULL", status: 503 });
   // Again and again: nothing of it hangs, or harms.
-  const again = await Promise.allSettled(Array.from({ length: 20 }, (_, number) => store.append(keyOfNumber(20_000 + number), recordOf(keyOfNumber(20_000 + number), 9_000), 1)));
+  const again = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, number) => store.append(keyOfNumber(20_000 + number), recordOf(keyOfNumber(20_000 + number), 9_000), 1)),
+  );
   for (const result of again) expect(result).toMatchObject({ status: "rejected", reason: { code: "STORE_FULL" } });
   for (const key of keys) expect(await store.load(key)).toBeDefined();
   rmSync(ballast);

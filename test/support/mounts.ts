@@ -10,7 +10,10 @@ export interface Mount {
 /** Tests that mount need root and Linux. CI has both and fails without; elsewhere the test is skipped and says so. */
 export function requireMounts(test: Pick<TestContext, "skip">): void {
   const isAble =
-    process.platform === "linux" && process.getuid?.() === 0 && spawnSync("mkfs.ext4", ["-V"]).status === 0 && spawnSync("losetup", ["-f"]).status === 0;
+    process.platform === "linux" &&
+    process.getuid?.() === 0 &&
+    spawnSync("mkfs.ext4", ["-V"]).status === 0 &&
+    spawnSync("losetup", ["-f"]).status === 0;
   if (isAble) return;
   const message = "mounting needs Linux, root, mkfs.ext4 (apt-get install e2fsprogs) and a free loop device";
   if (process.env["CI"]) throw new Error(message);

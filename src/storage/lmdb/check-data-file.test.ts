@@ -24,7 +24,8 @@ beforeEach(async () => {
   });
   for (let round = 0; round < 6; round++) {
     await root.transaction(() => {
-      for (let index = 0; index < 200; index++) void root.put(Buffer.from(`key ${(index * 7) % 200}`), Buffer.alloc(100 + ((index * round) % 5) * 900));
+      for (let index = 0; index < 200; index++)
+        void root.put(Buffer.from(`key ${(index * 7) % 200}`), Buffer.alloc(100 + ((index * round) % 5) * 900));
     });
   }
   await root.close();

@@ -89,7 +89,8 @@ class FileCheck {
       this.#use(number, 1);
       const page = this.#read(depth, number, 1);
       const isLeaf = depth === tree.depth - 1;
-      if (page.readUInt16LE(18) !== (isLeaf ? PAGE_LEAF : PAGE_BRANCH)) throw new DamagedFile("a page is of another kind than its tree says");
+      if (page.readUInt16LE(18) !== (isLeaf ? PAGE_LEAF : PAGE_BRANCH))
+        throw new DamagedFile("a page is of another kind than its tree says");
       const positions = this.#positions(page, isLeaf ? 1 : 2);
       counts[isLeaf ? "leaf" : "branch"]++;
       let previous = bounds.from;
@@ -105,7 +106,10 @@ class FileCheck {
         } else {
           if (key.length === 0) throw new DamagedFile("a key is empty");
           counts.entries++;
-          visit(key, this.#value(page, at, depth, (pageCount) => (counts.overflow += pageCount)));
+          visit(
+            key,
+            this.#value(page, at, depth, (pageCount) => (counts.overflow += pageCount)),
+          );
         }
         if (isLeaf || index > 0) previous = key;
       }
@@ -226,7 +230,7 @@ function mark(bits: Uint8Array, number: number): boolean {
 }
 
 function readFully(file: number, buffer: Buffer, position: number): void {
-  for (let done = 0; done < buffer.length; ) {
+  for (let done = 0; done < buffer.length;) {
     const count = readSync(file, buffer, done, buffer.length - done, position + done);
     if (count === 0) throw new DamagedFile("it is truncated");
     done += count;

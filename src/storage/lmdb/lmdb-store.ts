@@ -45,7 +45,7 @@ const SIZE_MIN = 2 ** 20;
 const SIZE_MAX = 2 ** 43;
 const SIZE_DEFAULT = 2 ** 34;
 /** Entries that one transaction discards at most, so that requests get their turn. */
-const DISCARDED_AT_ONCE = 64;
+const DISCARDED_AT_ONCE = 128;
 /** Keys that are read at once while all are listed. */
 const LISTED_AT_ONCE = 256;
 const NUMBER_BYTES = 6;
@@ -122,11 +122,14 @@ class LmdbStore implements SessionStore {
   async *keys(subject?: SubjectKey): AsyncIterable<SessionKey> {
     const prefix = subject === undefined ? Buffer.of(RECORD) : subjectPrefix(subject);
     const end = endOf(prefix);
-    for (let start = prefix; ; ) {
+    for (let start = prefix; ;) {
       const found = await this.#read((root) => {
         const keys = Array.from(root.getKeys({ start, end, limit: LISTED_AT_ONCE }), (key) => Buffer.from(key));
         // An index entry whose session is gone names nothing.
-        return { keys, ids: keys.map(idOf).filter((id) => subject === undefined || root.doesExist(Buffer.concat([Buffer.of(RECORD), id]))) };
+        return {
+          keys,
+          ids: keys.map(idOf).filter((id) => subject === undefined || root.doesExist(Buffer.concat([Buffer.of(RECORD), id]))),
+        };
       });
       for (const id of found.ids) yield keyText(id);
       const last = found.keys.at(-1);

@@ -144,7 +144,8 @@ function putInPlace(from: string, to: string): void {
 function removeLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    const isOld = name.startsWith(NEW_PREFIX) && Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > NEW_AGE_MAX_MS;
+    const isOld =
+      name.startsWith(NEW_PREFIX) && Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > NEW_AGE_MAX_MS;
     if (isOld) rmSync(path, { recursive: true, force: true });
   }
 }
