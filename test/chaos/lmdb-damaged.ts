@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeRecord, SessionError, type SessionStore } from "../../src/engine/index.ts";
 import { keyOfNumber, openStore, recordOf } from "../support/lmdb-folder.ts";
+import { print } from "../support/print.ts";
 
 export interface Expected {
   /** Base64 of each session's record, by key. */
@@ -29,10 +30,10 @@ export interface Outcome {
 const [root = ""] = process.argv.slice(2);
 const expected = JSON.parse(readFileSync(join(root, "expected.json"), "utf8")) as Expected;
 for (const name of readdirSync(root).filter((entry) => entry !== "expected.json")) {
-  console.log(`next ${name}`);
-  console.log(JSON.stringify(await outcomeOf(name)));
+  print(`next ${name}`);
+  print(JSON.stringify(await outcomeOf(name)));
 }
-console.log("done");
+print("done");
 
 async function outcomeOf(name: string): Promise<Outcome> {
   let store: SessionStore;

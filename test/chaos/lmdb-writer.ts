@@ -7,12 +7,13 @@ import { SessionError } from "../../src/engine/index.ts";
 import { lmdbStore } from "../../src/storage/lmdb/index.ts";
 import { TestWorld } from "../support/replica.ts";
 import { keyOfNumber, recordFor } from "../support/lmdb-folder.ts";
+import { print } from "../support/print.ts";
 
 const [folder = "", run = "0", sessions = "3", bytes = "200"] = process.argv.slice(2);
 // Every process start draws other writer ids.
 const world = new TestWorld(Number(run) + 1);
 const store = lmdbStore({ path: folder })(world.replica().context);
-console.log("open");
+print("open");
 
 async function write(session: number): Promise<never> {
   const replica = world.replica();
@@ -24,10 +25,9 @@ async function write(session: number): Promise<never> {
     }, count);
     try {
       await store.append(key, recordFor(key, replica.record()), 2 ** 40);
-      // Pipes are written to at once: what the other side has read was acknowledged.
-      console.log(`acked ${key} ${count}`);
+      print(`acked ${key} ${count}`);
     } catch (error) {
-      console.log(`failed ${error instanceof SessionError ? error.code : String(error)}`);
+      print(`failed ${error instanceof SessionError ? error.code : String(error)}`);
     }
   }
 }

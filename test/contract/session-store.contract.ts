@@ -52,7 +52,7 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
     }
 
     /** The second store of those that have one, otherwise the same once more. */
-    function second(made: StoreUnderTest): SessionStore {
+    function anotherOf(made: StoreUnderTest): SessionStore {
       const other = made.beside?.();
       if (other !== undefined) opened.push(other);
       return other ?? made.store;
@@ -270,7 +270,7 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
 
     test("[ST8] of claims that overlap one is true, until its time is over, at its very instant", async () => {
       const made = await underTest();
-      const [store, other] = [made.store, second(made)];
+      const [store, other] = [made.store, anotherOf(made)];
       const claims = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? store : other).claim(KEYS[0], "ticket", 5, 10));
       expect((await Promise.all(claims)).filter(Boolean)).toHaveLength(1);
       expect(await other.claim(KEYS[0], "ticket", 9, 20)).toBe(false);
@@ -281,13 +281,13 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
     test("[ST8] claims of other names and other sessions are others, and names may be long", async () => {
       const store = await fresh();
       const names = ["a", "b", "", "ab", "b".repeat(5_000), `${"b".repeat(4_999)}c`, "\u{1f600}"];
-      for (const key of [KEYS[0], KEYS[1]]) for (const name of names) expect(await store.claim(key, name, 1, NEVER_MS)).toBe(true);
-      for (const key of [KEYS[0], KEYS[1]]) for (const name of names) expect(await store.claim(key, name, 1, NEVER_MS)).toBe(false);
+      for (const key of [KEYS[0], KEYS[1]]) for (const each of names) expect(await store.claim(key, each, 1, NEVER_MS)).toBe(true);
+      for (const key of [KEYS[0], KEYS[1]]) for (const each of names) expect(await store.claim(key, each, 1, NEVER_MS)).toBe(false);
     });
 
     test("[ST8] what is released is free, for everybody, and nothing else", async () => {
       const made = await underTest();
-      const [store, other] = [made.store, second(made)];
+      const [store, other] = [made.store, anotherOf(made)];
       await store.claim(KEYS[0], "a", 1, NEVER_MS);
       await store.claim(KEYS[0], "b", 1, NEVER_MS);
       await store.release(KEYS[0], "a");
@@ -319,7 +319,7 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
 
     test("[ST9] of the revocations of a subject the latest counts, in whatever order they come", async () => {
       const made = await underTest();
-      const [store, other] = [made.store, second(made)];
+      const [store, other] = [made.store, anotherOf(made)];
       expect(await store.revocations()).toEqual(new Map());
       await store.revoke(SUBJECTS[0], 5, NEVER_MS);
       await other.revoke(SUBJECTS[0], 9, NEVER_MS);
@@ -348,7 +348,7 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
     test("[ST10] the version changes with each append that changed the record, whoever made it", async () => {
       const made = await underTest();
       if (made.store.version === undefined) return;
-      const [store, other] = [made.store, second(made)];
+      const [store, other] = [made.store, anotherOf(made)];
       const version = (): number => store.version?.(KEYS[0]) ?? Number.NaN;
       const { old, newer, other: theirs, ended } = records();
       expect(version()).toBe(0);

@@ -41,7 +41,7 @@ describe("the folder of an LMDB store", () => {
     await store.close();
     expect(statSync(path).mode & MODE).toBe(0o700);
     expect(readdirSync(path).toSorted()).toEqual(["data.mdb", "lock.mdb"]);
-    for (const name of readdirSync(path)) expect(statSync(join(path, name)).mode & MODE, name).toBe(0o600);
+    expect(readdirSync(path).map((name) => statSync(join(path, name)).mode & MODE)).toEqual([0o600, 0o600]);
   });
 
   test("[ST14] leaves what a process that died on the way left, unless it is old", async () => {
@@ -64,7 +64,7 @@ describe("the folder of an LMDB store", () => {
       try { lmdbStore({ path: ${JSON.stringify(join(path, "a", "b"))} })({}); } catch (error) { console.log(error.code, error.message); }`;
     const child = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], { encoding: "utf8" });
     const lines = child.stdout.trim().split("\n");
-    expect(lines, child.stderr).toHaveLength(2);
+    expect({ stderr: child.stderr, lineCount: lines.length }).toEqual({ stderr: "", lineCount: 2 });
     for (const line of lines) expect(line).toMatch(new RegExp(`^STORE_UNAVAILABLE .*${path}.*give this process's user the folder`));
     const disk = memoryMount(join(path, "disk"), "1m");
     cleanUps.push(() => disk.unmount());

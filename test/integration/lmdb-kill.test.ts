@@ -3,6 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import type { SessionStore } from "../../src/engine/index.ts";
 import { ackedBy, expectAcked, openStore, temporaryFolder } from "../support/lmdb-folder.ts";
 import { seededRandom } from "../support/manual-runtime.ts";
+import { print } from "../support/print.ts";
 import { startProcess, type TestProcess } from "../support/process.ts";
 
 /** `LMDB_KILLS=500` for a long run; `LMDB_SEED` for other moments. */
@@ -47,6 +48,6 @@ test(
     }
     expect(acked).toHaveLength(Math.ceil(KILLS / AT_ONCE) * AT_ONCE);
     expect(appends).toBeGreaterThan(KILLS * 5);
-    console.log(`${acked.length} kills, ${appends} acknowledged appends, none lost (LMDB_SEED=${SEED})`);
+    print(`${acked.length} kills, ${appends} acknowledged appends, none lost (LMDB_SEED=${SEED})`);
   },
 );

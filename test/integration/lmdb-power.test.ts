@@ -6,6 +6,7 @@ import { afterEach, expect, test, type TestContext } from "vitest";
 import { ackedBy, expectAcked, openStore, temporaryFolder } from "../support/lmdb-folder.ts";
 import { loopMount, requireMounts } from "../support/mounts.ts";
 import { seededRandom } from "../support/manual-runtime.ts";
+import { print } from "../support/print.ts";
 import { startProcess } from "../support/process.ts";
 
 /** `LMDB_IMAGES=50` for the long run. */
@@ -44,15 +45,15 @@ test(
       // What the kernel holds back is not in the image's file: a copy of it, taken while it is written, is the disk after a power cut.
       execFileSync("cp", ["--sparse=always", image, copy]);
       const after = loopMount(copy, join(folder.path, "after"));
-      try {
-        const store = openStore(join(after.path, "store"));
-        const count = await expectAcked(store, [acked]).finally(() => store.close());
-        expect(count).toBeGreaterThan(appends);
-        appends = count;
-      } finally {
-        after.unmount();
-      }
+      cleanUps.push(() => after.unmount());
+      const store = openStore(join(after.path, "store"));
+      cleanUps.push(() => store.close());
+      const count = await expectAcked(store, [acked]);
+      await store.close();
+      expect(count).toBeGreaterThan(appends);
+      appends = count;
+      after.unmount();
     }
-    console.log(`${IMAGES} of ${IMAGES} images opened, ${appends} acknowledged appends, none lost (LMDB_SEED=${SEED})`);
+    print(`${IMAGES} of ${IMAGES} images opened, ${appends} acknowledged appends, none lost (LMDB_SEED=${SEED})`);
   },
 );

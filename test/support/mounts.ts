@@ -4,6 +4,7 @@ import type { TestContext } from "vitest";
 
 export interface Mount {
   readonly path: string;
+  /** Once more is nothing. */
   unmount(): void;
 }
 
@@ -31,5 +32,12 @@ export function memoryMount(path: string, size: string): Mount {
 function mounted(path: string, options: readonly string[]): Mount {
   mkdirSync(path, { recursive: true });
   execFileSync("mount", [...options, path]);
-  return { path, unmount: () => void execFileSync("umount", [path]) };
+  let isMounted = true;
+  return {
+    path,
+    unmount: () => {
+      if (isMounted) execFileSync("umount", [path]);
+      isMounted = false;
+    },
+  };
 }

@@ -61,7 +61,7 @@ class FileCheck {
   readonly #pages = new Map<number, Buffer>();
   readonly #used: Uint8Array;
   readonly #free: Uint8Array;
-  #compare = Buffer.compare;
+  #compare: (left: Buffer, right: Buffer) => number = compareBytes;
 
   constructor(file: number, fileBytes: number, meta: Meta) {
     this.#file = file;
@@ -83,7 +83,7 @@ class FileCheck {
   }
 
   tree(tree: Tree, visit: EntryVisitor): void {
-    this.#compare = tree === this.#meta.free ? compareIntegers : Buffer.compare;
+    this.#compare = tree === this.#meta.free ? compareIntegers : compareBytes;
     const counts = { branch: 0, leaf: 0, overflow: 0, entries: 0 };
     const walk = (number: bigint, depth: number, bounds: Bounds): void => {
       this.#use(number, 1);
@@ -215,7 +215,11 @@ function childOf(page: Buffer, at: number): bigint {
   return BigInt(page.readUInt32LE(at)) + (BigInt(page.readUInt16LE(at + 4)) << 32n);
 }
 
-function compareIntegers(left: Buffer, right: Buffer): -1 | 0 | 1 {
+function compareBytes(left: Buffer, right: Buffer): number {
+  return left.compare(right);
+}
+
+function compareIntegers(left: Buffer, right: Buffer): number {
   if (left.length !== 8 || right.length !== 8) throw new DamagedFile("a list of free pages is broken");
   const [one, other] = [left.readBigUInt64LE(0), right.readBigUInt64LE(0)];
   return one < other ? -1 : one > other ? 1 : 0;

@@ -37,7 +37,7 @@ export function corruptEntry(folder: string, cause?: unknown): SessionError {
   return new SessionError("STORE_CORRUPT", message, { cause });
 }
 
-export function corruptFile({ message: what, isNewer }: DamagedFile, folder: string, cause?: unknown): SessionError {
+function corruptFile({ message: what, isNewer }: DamagedFile, folder: string, cause?: unknown): SessionError {
   const wayOut = isNewer
     ? "Update this package, or move the folder away to start with an empty store."
     : "Stop all processes that use it and put back a copy, or move the folder away to start with an empty store.";

@@ -13,11 +13,11 @@ import { keyToBytes, type SessionKey, type Sha256, type SubjectKey } from "../..
  * All numbers big-endian, so that keys sort by time.
  */
 
-export const FORMAT = 0x00;
+const FORMAT = 0x00;
 export const RECORD = 0x01;
 export const TIME = 0x02;
 export const SUBJECT = 0x03;
-export const CLAIM = 0x04;
+const CLAIM = 0x04;
 export const REVOCATION = 0x05;
 export const FORMAT_VERSION = 1;
 export const FORMAT_NAME = "converge-session store";

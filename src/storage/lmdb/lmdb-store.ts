@@ -83,7 +83,7 @@ class LmdbStore implements SessionStore {
     return found === undefined ? undefined : this.#decode(key, found, true);
   }
 
-  append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void> {
+  async append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void> {
     // What is given is the caller's again when this returns.
     const given = encodeRecord(record);
     const atMs = storableMs(discardAtMs);
@@ -95,9 +95,9 @@ class LmdbStore implements SessionStore {
       const stored = before === undefined ? undefined : this.#decode(key, before, false);
       const merged = stored === undefined ? record : this.#merge(stored, decodeRecord(given));
       const content = stored === undefined ? given : encodeRecord(merged);
-      const isSame = before?.content.equals(content) === true;
-      if (isSame && before?.discardAtMs === atMs) return;
-      const frame = encodeFrame(entryKey, atMs, isSame ? (before?.transaction ?? 0) : transaction.id, content);
+      const unchanged = before?.content.equals(content) === true ? before : undefined;
+      if (unchanged?.discardAtMs === atMs) return;
+      const frame = encodeFrame(entryKey, atMs, unchanged?.transaction ?? transaction.id, content);
       this.#checkRoom(transaction, frame.length - (bytesBefore?.length ?? 0));
       const subjectBefore = stored?.envelope.subject;
       const { subject } = merged.envelope;

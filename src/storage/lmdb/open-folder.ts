@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { open, type RootDatabase } from "lmdb";
+import { open, type RootDatabase, type RootDatabaseOptionsWithPath } from "lmdb";
 import { checkDataFile, readMetasOf } from "./check-data-file.ts";
 import { decodeFrame, encodeFrame, FORMAT_KEY, FORMAT_NAME, FORMAT_VERSION, isOfKey, keyInFrame, SUBJECT, TIME } from "./layout.ts";
 import { DamagedFile } from "./page-format.ts";
@@ -82,7 +82,8 @@ export function checkWhole(root: Root, folder: string): ReadonlySet<string> {
 }
 
 export function openRoot(folder: string, mapSize: number): Root {
-  return open<Buffer, Buffer>({
+  // The types of lmdb leave out the file mode.
+  const options: RootDatabaseOptionsWithPath & { readonly permissionsMode: number } = {
     path: folder,
     noSubdir: false,
     encoding: "binary",
@@ -93,8 +94,9 @@ export function openRoot(folder: string, mapSize: number): Root {
     overlappingSync: false,
     maxDbs: 1,
     mapSize,
-    ...{ permissionsMode: 0o600 },
-  });
+    permissionsMode: 0o600,
+  };
+  return open<Buffer, Buffer>(options);
 }
 
 function checkMarker(marker: Buffer | undefined, entryCount: number): void {

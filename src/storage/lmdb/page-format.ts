@@ -15,7 +15,7 @@ export const META_BYTES_MAX = 2 * 65_536;
 export const PAGE_BRANCH = 0x01;
 export const PAGE_LEAF = 0x02;
 export const PAGE_OVERFLOW = 0x04;
-export const PAGE_META = 0x08;
+const PAGE_META = 0x08;
 export const NODE_BIG = 0x01;
 /** The root of a tree without pages: all bits set. */
 export const NO_PAGE = 2n ** 64n - 1n;

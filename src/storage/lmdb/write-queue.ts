@@ -65,7 +65,7 @@ export class WriteQueue {
 
   async #drain(): Promise<void> {
     // What is asked for in the same tick goes into the same transaction.
-    await undefined;
+    await Promise.resolve();
     while (this.#jobs.length > 0) {
       const waiting = this.#jobs;
       this.#jobs = [];
@@ -167,8 +167,10 @@ function usedBytesOf(root: Root): number {
 /** lmdb rejects with a general error that holds a promise of the reason, which must be handled, too. */
 async function causeOf(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !("commitError" in error)) return error;
-  return Promise.resolve(error.commitError).then(
-    () => error,
-    (cause: unknown) => cause ?? error,
-  );
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return cause ?? error;
+  }
 }
