@@ -23,7 +23,7 @@ let whole: Buffer;
 const programs: TestProcess[] = [];
 
 beforeEach(async () => {
-  folder = temporaryFolder();
+  folder = temporaryFolder(true);
   copies = join(folder.path, "copies");
   mkdirSync(copies);
   whole = await makeStore(join(folder.path, "whole"));

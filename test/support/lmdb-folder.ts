@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -7,6 +7,8 @@ import { lmdbStore } from "../../src/storage/lmdb/index.ts";
 import { sha256 } from "./manual-runtime.ts";
 import type { TestProcess } from "./process.ts";
 import { TestWorld } from "./replica.ts";
+
+const MEMORY = "/dev/shm";
 
 /** Keys that lie all over the range of keys. */
 export function keyOfNumber(number: number): SessionKey {
@@ -18,8 +20,9 @@ export function recordFor(key: SessionKey, record: SessionRecord): SessionRecord
   return { ...record, envelope: { ...record.envelope, key } };
 }
 
-export function temporaryFolder(): { readonly path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), "lmdb-store-"));
+/** `isQuick`: in memory where that is possible, for tests that are not about the disk. */
+export function temporaryFolder(isQuick = false): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(isQuick && existsSync(MEMORY) ? MEMORY : tmpdir(), "lmdb-store-"));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
