@@ -14,7 +14,7 @@ const TEST = "\\.test\\.ts$";
 const ALLOWED = [
   { name: "engine", path: ENGINE, folders: [], packages: ["yjs", "lib0", "fractional-indexing"], node: false },
   { name: "runtime", path: RUNTIME, folders: [ENGINE, STORAGE], packages: [], types: ["@opentelemetry/api"], node: true },
-  { name: "storage", path: STORAGE, folders: [ENGINE], packages: [], node: true },
+  { name: "storage", path: STORAGE, folders: [ENGINE], packages: ["lmdb"], node: true },
   { name: "sync", path: SYNC, folders: [ENGINE], packages: ["ws", "lib0"], node: true },
   { name: "http", path: HTTP, folders: [ENGINE, RUNTIME], packages: ["cookie", "cookie-signature"], node: true },
   {
@@ -86,21 +86,21 @@ module.exports = {
       comment: "From outside a folder, import its index.ts",
       severity: "error",
       from: { path: "^src/([^/]+/)", pathNot: ["^src/adapters/", TEST] },
-      to: { path: "^src/[^/]+/", pathNot: ["^src/$1", "^src/[^/]+/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"] },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/$1", "^src/[^/]+/index\\.ts$", "^src/(adapters|storage)/[^/]+/index\\.ts$"] },
     },
     {
       name: "only-through-the-index-adapters",
       comment: "From outside a folder, import its index.ts",
       severity: "error",
       from: { path: "^src/adapters/([^/]+)/", pathNot: TEST },
-      to: { path: "^src/[^/]+/", pathNot: ["^src/adapters/$1/", "^src/[^/]+/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"] },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/adapters/$1/", "^src/[^/]+/index\\.ts$", "^src/(adapters|storage)/[^/]+/index\\.ts$"] },
     },
     {
       name: "only-through-the-index-outside",
       comment: "The root, the examples and the benchmarks see what users see: index.ts files",
       severity: "error",
       from: { path: ["^src/[^/]+\\.ts$", "^examples/", "^bench/"], pathNot: TEST },
-      to: { path: "^src/[^/]+/", pathNot: ["^src/[^/]+/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"] },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/[^/]+/index\\.ts$", "^src/(adapters|storage)/[^/]+/index\\.ts$"] },
     },
     {
       name: "product-never-imports-tests",

@@ -1,7 +1,8 @@
 import { benchEngine } from "./engine.ts";
 import { benchGrowth } from "./growth.ts";
+import { benchLmdb } from "./lmdb.ts";
 
-const benches: Readonly<Record<string, () => Promise<object> | object>> = { engine: benchEngine, growth: benchGrowth };
+const benches: Readonly<Record<string, () => Promise<object> | object>> = { engine: benchEngine, growth: benchGrowth, lmdb: benchLmdb };
 
 const name = process.argv[2] ?? "";
 const bench = benches[name];

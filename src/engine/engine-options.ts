@@ -2,6 +2,7 @@ import type { AttributeTypes } from "./attributes/schema.ts";
 import { SessionError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import type { MergeContext } from "./merge-records.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Replication } from "./replication.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -23,8 +24,8 @@ export interface EngineOptions {
   readonly epsilonMs?: number;
   /** Whether responses wait until what they wrote is stored. Default `after`: they do not. */
   readonly persist?: "before" | "after";
-  /** Default: memory. */
-  readonly store?: SessionStore;
+  /** Where sessions rest: a store, or what makes one, as `lmdbStore({ path })`. Default: memory. */
+  readonly store?: SessionStore | ((context: MergeContext) => SessionStore);
   /** How this process meets others, as `relays([...], { secret })`. Default: alone. */
   readonly sync?: (host: ReplicaHost) => Replication;
   /** Hears every event; `engine.on` is for those of one type. */

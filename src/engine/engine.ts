@@ -88,7 +88,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
     };
-    this.#store = options.store ?? makeStore(this.#context);
+    this.#store = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
     this.#registry = new Registry({
       runtime,
       clock: this.#clock,

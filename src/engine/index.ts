@@ -1,5 +1,6 @@
 export { counter } from "./attributes/counter.ts";
 export type { AttributeType, AttributeTypes } from "./attributes/schema.ts";
+export type { Sha256 } from "./containers.ts";
 export { SessionDocument } from "./document.ts";
 export type { DocumentContext } from "./document.ts";
 export { Engine } from "./engine.ts";
@@ -8,6 +9,7 @@ export type { End, EndReason, Envelope, Successor } from "./envelope.ts";
 export { SESSION_ERROR_CODES, SessionError } from "./errors.ts";
 export type { SessionErrorCode } from "./errors.ts";
 export type { SessionEvent } from "./events.ts";
+export { checkDocument } from "./intake.ts";
 export { DEFAULT_LIMITS } from "./limits.ts";
 export type { Limits } from "./limits.ts";
 export { mergeRecords } from "./merge-records.ts";
