@@ -1,4 +1,5 @@
-import { Schema, type AttributeTypes } from "./attributes/schema.ts";
+import type { AttributeTypes } from "./attributes/attribute-type.ts";
+import { Schema } from "./attributes/schema.ts";
 import { COMPACT_AT_ONCE, COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "./document.ts";
 import { type EndReason, endEnvelope, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
@@ -26,9 +27,9 @@ const QUIET_MS = 100;
 /** Beyond so many processes that wrote one session, an event tells. */
 const WRITER_COUNT_WARNED = 256;
 
-export interface EngineOptions {
+export interface EngineOptions<Types extends AttributeTypes = AttributeTypes> {
   /** Declared attributes by name, as `{ visits: counter() }`. Others merge by what they hold. */
-  readonly attributes?: AttributeTypes;
+  readonly attributes?: Types;
   /** Attributes that are always replaced whole, unless declared otherwise. Default: user, passport, auth, account, identity. */
   readonly units?: readonly string[];
   readonly limits?: Partial<Limits>;

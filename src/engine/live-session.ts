@@ -2,6 +2,7 @@ import { type Envelope, joinEnvelopes, sameEnvelope } from "./envelope.ts";
 import type { SessionDocument } from "./document.ts";
 import { type MergeContext, mergeDocuments } from "./merge-records.ts";
 import type { DocumentRecord, SessionKey, SessionRecord } from "./record.ts";
+import type { Plain } from "./values.ts";
 
 /** A session in memory. The registry is the only one to make these; there is one a key at any time. */
 export class LiveSession {
@@ -20,6 +21,8 @@ export class LiveSession {
   isWarned = false;
   /** The touch that others know of. */
   sentTouchMs: number;
+  /** Values of the attributes declared `local`, where there are any: they go with this object. */
+  local: Map<string, Plain> | undefined;
   /** False once it went cold: who still holds it brings it back by writing. */
   isHeld = true;
 

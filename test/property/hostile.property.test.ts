@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import * as Y from "yjs";
 import { describe, expect, test } from "vitest";
+import { CellKind } from "../../src/engine/cells.ts";
 import { SessionDocument } from "../../src/engine/document.ts";
 import { SessionError } from "../../src/engine/errors.ts";
 import { checkDocument, checkPlaces, mergeState } from "../../src/engine/intake.ts";
@@ -60,7 +61,7 @@ function expectSound(replica: TestReplica): void {
   const { document } = replica;
   // What reading gives does not depend on how the document came to be.
   const reloaded = SessionDocument.load(replica.context, document.encode(), document.own);
-  expect(plainOf(reloaded.root())).toEqual(plainOf(document.root()));
+  expect(plainOf(reloaded.root(0))).toEqual(plainOf(document.root(0)));
   replica.edit((data) => (data["probe"] = "written"));
   expect(replica.plain()).toMatchObject({ probe: "written" });
   replica.check();
@@ -292,11 +293,11 @@ describe("bytes that somebody made", () => {
     Uint8Array.from([4, ...varuint(stamp), kind, name.length, ...Buffer.from(name), ...Buffer.from(id, "hex")]);
 
   test.each([
-    ["an object's container as an array", 3],
-    ["an object's container as a counter", 4],
+    ["an object's container as an array", CellKind.array],
+    ["an object's container as a counter", CellKind.counter],
   ])("[D16] a cell that names %s is refused, or harmless", (_what, kind) => {
     const { replica, honest } = victim();
-    const [object] = [...replica.document.root().entries].flatMap(([name, entry]) => (name === "o" && "id" in entry ? [entry.id] : []));
+    const [object] = [...replica.document.root(0).entries].flatMap(([name, entry]) => (name === "o" && "id" in entry ? [entry.id] : []));
     const stamp = replica.document.latestStamp + 1;
     const update = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(stamp, "evil", kind, object ?? "")]));
     unlessCorrupt(() => replica.apply(honest({ stamp, update })));
@@ -307,11 +308,11 @@ describe("bytes that somebody made", () => {
 
   test("[D16] a cell that gives a container another kind at its own place is refused", () => {
     const { replica, honest } = victim();
-    const entry = replica.document.root().entries.get("o");
+    const entry = replica.document.root(0).entries.get("o");
     const id = entry !== undefined && "id" in entry ? entry.id : "";
     const { stamp } = honest({});
     const before = replica.record();
-    const hostile = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(stamp, "o", 3, id)]));
+    const hostile = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(stamp, "o", CellKind.array, id)]));
     expect(unlessCorrupt(() => replica.apply(honest({ stamp, update: hostile })))).toBeUndefined();
     expect(replica.record()).toEqual(before);
     expectSound(replica);
@@ -339,9 +340,9 @@ describe("bytes that somebody made", () => {
     const stamp = replica.document.latestStamp + 1;
     const [left, right] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"];
     const inner = (id: string, child: string): Uint8Array =>
-      Uint8Array.from([0, ...varuint(stamp), ...Buffer.from(id, "hex"), 2, 1, 120, ...Buffer.from(child, "hex")]);
+      Uint8Array.from([0, ...varuint(stamp), ...Buffer.from(id, "hex"), CellKind.object, 1, 120, ...Buffer.from(child, "hex")]);
     const update = updateBy(WRITER, (doc) =>
-      doc.getArray("s").push([namingRow(stamp, "loop", 2, left), inner(left, right), inner(right, left)]),
+      doc.getArray("s").push([namingRow(stamp, "loop", CellKind.object, left), inner(left, right), inner(right, left)]),
     );
     unlessCorrupt(() => replica.apply(honest({ stamp, update })));
     expectSound(replica);
@@ -351,7 +352,18 @@ describe("bytes that somebody made", () => {
     const { replica, honest } = victim();
     const stamp = replica.document.latestStamp + 1;
     const id = "aaaaaaaaaaaaaaaa";
-    const row = [4, ...varuint(stamp), 2, 1, 121, ...Buffer.from(id, "hex"), 2, 1, 120, ...Buffer.from(id, "hex")];
+    const row = [
+      4,
+      ...varuint(stamp),
+      CellKind.object,
+      1,
+      121,
+      ...Buffer.from(id, "hex"),
+      CellKind.object,
+      1,
+      120,
+      ...Buffer.from(id, "hex"),
+    ];
     const inner = Uint8Array.from([0, ...varuint(stamp), ...Buffer.from(id, "hex"), 1, 1, 122, 0]);
     const update = updateBy(WRITER, (doc) => doc.getArray("s").push([Uint8Array.from(row), inner]));
     unlessCorrupt(() => replica.apply(honest({ stamp, update })));

@@ -1,5 +1,6 @@
 import * as Y from "yjs";
-import { type AttributeTypes, Schema } from "../../src/engine/attributes/schema.ts";
+import type { AttributeTypes } from "../../src/engine/attributes/attribute-type.ts";
+import { Schema } from "../../src/engine/attributes/schema.ts";
 import { digestOf } from "../../src/engine/compaction.ts";
 import { COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "../../src/engine/document.ts";
 import type { Envelope } from "../../src/engine/envelope.ts";
@@ -189,8 +190,14 @@ export class TestReplica {
     return Buffer.from(digestOf(this.document.parts().table, sha256)).toString("hex");
   }
 
-  plain(): Plain {
-    return plainOf(this.document.root());
+  /** What it shows at a time, if no other is given now. */
+  plain(atMs = this.world.nowMs): Plain {
+    return plainOf(this.document.root(atMs));
+  }
+
+  /** The values of local attributes. */
+  get local(): ReadonlyMap<string, Plain> {
+    return this.#live.local ?? new Map();
   }
 
   /** Throws unless the document reads back as it is, has nothing pending, and is not mute. */
