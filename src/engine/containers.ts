@@ -38,9 +38,9 @@ export function freshContainerId(sha256: Sha256, writer: WriterId, stamp: Stamp,
   return shortHash(sha256, `f\0${writer}\0${stamp}\0${index}`);
 }
 
-/** The id of an element of a newly created array: the same default array made twice is one. */
-export function derivedElementId(sha256: Sha256, containerId: string, valueKey: string, occurrence: number): string {
-  return elementId(sha256(encodeUtf8(`e\0${containerId}\0${occurrence}\0${valueKey}`)));
+/** The id of an element of a newly created array: the same default array made twice is one. `key` is the canonical text of its value. */
+export function derivedElementId(sha256: Sha256, containerId: string, key: string, occurrence: number): string {
+  return elementId(sha256(encodeUtf8(`e\0${containerId}\0${occurrence}\0${key}`)));
 }
 
 /** The id of an element inserted into an existing array. `index` counts within the commit. */

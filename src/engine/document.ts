@@ -129,10 +129,10 @@ export class SessionDocument {
     return { epoch: this.#epoch, bytes: this.#bytes };
   }
 
-  /** Whether a container is (still) part of the session at that time: a write into any other would be seen by nobody. */
-  holds(containerId: string, sinceBirthMs: number): boolean {
+  /** Whether a container is (still) part of what the session shows: a write into any other would be seen by nobody. */
+  holds(containerId: string, shown: ContainerNode): boolean {
     const attribute = this.#table.attributeOf(containerId);
-    return attribute !== undefined && this.root(sinceBirthMs).entries.has(attribute);
+    return attribute !== undefined && shown.entries.has(attribute);
   }
 
   /** What this process has added to a counter so far; and, with "0", what the counter started with. */

@@ -1,5 +1,4 @@
-import type { AttributeTypes } from "./attributes/attribute-type.ts";
-import { Schema } from "./attributes/schema.ts";
+import { type AttributeTypes, Schema } from "./attributes/schema.ts";
 import { COMPACT_AT_ONCE, COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "./document.ts";
 import { type EndReason, endEnvelope, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";

@@ -1,8 +1,9 @@
-export type { AttributeOptions, AttributeType, AttributeTypes, SessionDataOf } from "./attributes/attribute-type.ts";
+export type { AttributeOptions, AttributeType } from "./attributes/attribute-type.ts";
 export { counter } from "./attributes/counter.ts";
 export { list } from "./attributes/list.ts";
 export { map } from "./attributes/map.ts";
 export { register } from "./attributes/register.ts";
+export type { AttributeTypes, SessionDataOf } from "./attributes/schema.ts";
 export { set } from "./attributes/set.ts";
 export { SessionDocument } from "./document.ts";
 export type { DocumentContext } from "./document.ts";

@@ -174,12 +174,14 @@ export class RequestSession implements OpenSession {
 
   #newWorkingCopy(): WorkingCopy {
     const live = this.#live;
-    const root = live?.document?.root(this.#sinceBirthMs(live.envelope)) ?? EMPTY_ROOT;
+    let root = live?.document?.root(0) ?? EMPTY_ROOT;
+    // The time is asked for only where something expires.
+    if (live?.document !== undefined && root.expiries !== undefined) root = live.document.root(this.#sinceBirthMs(live.envelope));
     return new WorkingCopy(root, this.#engine.schema, this.#engine.limits, live?.local);
   }
 
-  #sinceBirthMs(envelope: Envelope): number {
-    return this.#engine.nowMs() - envelope.createdAtMs;
+  #sinceBirthMs({ createdAtMs }: Envelope): number {
+    return this.#engine.nowMs() - createdAtMs;
   }
 
   #commitDraft(evenIfEmpty: boolean): CommitResult {
@@ -191,7 +193,7 @@ export class RequestSession implements OpenSession {
     if (difference.rows.length === 0 && difference.local.size === 0 && !evenIfEmpty) return "unchanged";
     const live = this.#engine.add(envelope, document);
     if (difference.rows.length > 0) document.commit(difference.rows, stamp);
-    this.#working.rebase(difference, document.root(this.#sinceBirthMs(envelope)));
+    this.#working.rebase(difference, document.root(0));
     keepLocal(live, difference.local);
     this.#live = live;
     this.#engine.committed(live, undefined);
@@ -203,8 +205,7 @@ export class RequestSession implements OpenSession {
     const current = document.root(sinceBirthMs);
     const isAlone = current === this.#working.base;
     const { difference, stamp } = this.#difference(live.envelope, document, current);
-    const isSeen = (containerId: string): boolean => document.holds(containerId, sinceBirthMs);
-    const rows = isAlone ? difference.rows : visibleRows(difference.rows, isSeen);
+    const rows = isAlone ? difference.rows : visibleRows(difference.rows, (containerId) => document.holds(containerId, current));
     const change = rows.length === 0 ? undefined : document.commit(rows, stamp);
     this.#working.rebase(difference, isAlone ? document.root(sinceBirthMs) : undefined);
     keepLocal(live, difference.local);

@@ -108,7 +108,7 @@ export function entryEquals(entry: Entry, value: Plain, equal = equalValues): bo
     case CellKind.map: {
       if (!(value instanceof Map) || value.size !== entry.entries.size) return false;
       for (const [name, child] of entry.entries) {
-        const content = (value as Map<Plain, Plain>).get(name);
+        const content = value.get(name);
         if (content === undefined || !entryEquals(child, content, equal)) return false;
       }
       return true;

@@ -15,7 +15,7 @@ import { nodeRuntime } from "./node-runtime.ts";
  * What is declared in `attributes` has the type that its declaration says; any other attribute is unknown.
  * @throws SessionError OPTION_INVALID
  */
-export function createEngine<Types extends AttributeTypes = Record<never, never>>(
+export function createEngine<Types extends AttributeTypes = AttributeTypes>(
   options: EngineOptions<Types> = {},
 ): SessionEngine<SessionDataOf<Types> & SessionData> {
   // An engine knows no declaration at compile time: that its values have the declared types is what merging by kind is for.

@@ -1,6 +1,5 @@
 import * as Y from "yjs";
-import type { AttributeTypes } from "../../src/engine/attributes/attribute-type.ts";
-import { Schema } from "../../src/engine/attributes/schema.ts";
+import { type AttributeTypes, Schema } from "../../src/engine/attributes/schema.ts";
 import { digestOf } from "../../src/engine/compaction.ts";
 import { COMPACT_WHEN_QUIET, type DocumentContext, SessionDocument } from "../../src/engine/document.ts";
 import type { Envelope } from "../../src/engine/envelope.ts";

@@ -27,11 +27,3 @@ export class AttributeType<out T> {
     this.of = of;
   }
 }
-
-/** Declarations by the names of the attributes. */
-export type AttributeTypes = Readonly<Record<string, AttributeType<unknown>>>;
-
-/** The session's data as its declaration says it: `{ visits: counter() }` gives `{ visits: number }`. */
-export type SessionDataOf<Types extends AttributeTypes> = {
-  -readonly [Name in keyof Types]: Types[Name] extends AttributeType<infer Value> ? Value : never;
-};

@@ -1,5 +1,13 @@
 import { SessionError } from "../errors.ts";
-import { AttributeType, type AttributeTypes } from "./attribute-type.ts";
+import { AttributeType } from "./attribute-type.ts";
+
+/** Declarations by the names of the attributes. */
+export type AttributeTypes = Readonly<Record<string, AttributeType<unknown>>>;
+
+/** The session's data as its declaration says it: `{ visits: counter() }` gives `{ visits: number }`. */
+export type SessionDataOf<Types extends AttributeTypes> = {
+  -readonly [Name in keyof Types]: Types[Name] extends AttributeType<infer Value> ? Value : never;
+};
 
 /** What is not declared, and whatever is in it. */
 export const UNDECLARED = new AttributeType<unknown>("auto");
