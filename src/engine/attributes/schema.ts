@@ -46,9 +46,9 @@ function checkType(name: string, type: AttributeType<unknown>): void {
   const wrong = (reason: string): never => {
     throw new SessionError("OPTION_INVALID", `attributes.${name} ${reason}`);
   };
-  for (let part: AttributeType<unknown> | undefined = type; part !== undefined; part = part.of) {
+  for (let part: AttributeType<unknown> | undefined = type; part !== undefined || type === undefined; part = part.of) {
     if (!(part instanceof AttributeType)) {
-      wrong(`is no declaration; write for example attributes: { ${name}: counter() }, or { ${name}: map(counter()) }.`);
+      return wrong(`is no declaration; write for example attributes: { ${name}: counter() }, or { ${name}: map(counter()) }.`);
     }
     const { ttlMs, local } = part.options;
     if (part !== type && (ttlMs !== undefined || local !== undefined)) {
