@@ -42,20 +42,22 @@ export class Schema {
   }
 }
 
-function checkType(name: string, type: AttributeType<unknown>): void {
+function checkType(name: string, type: AttributeType<unknown> | undefined): void {
   const wrong = (reason: string): never => {
     throw new SessionError("OPTION_INVALID", `attributes.${name} ${reason}`);
   };
-  for (let part: AttributeType<unknown> | undefined = type; part !== undefined || type === undefined; part = part.of) {
+  let part = type;
+  do {
     if (!(part instanceof AttributeType)) {
       return wrong(`is no declaration; write for example attributes: { ${name}: counter() }, or { ${name}: map(counter()) }.`);
     }
     const { ttlMs, local } = part.options;
     if (part !== type && (ttlMs !== undefined || local !== undefined)) {
-      wrong(`has options inside; they belong to the attribute itself, as in ${type.kind}(${part.kind}(), { ttlMs: 60_000 }).`);
+      wrong(`has options inside; they belong to the attribute itself, as in ${type?.kind}(${part.kind}(), { ttlMs: 60_000 }).`);
     }
     if (ttlMs !== undefined && !(Number.isFinite(ttlMs) && ttlMs > 0)) wrong("has a ttlMs that is no number of milliseconds above 0.");
     if (ttlMs !== undefined && local === true) wrong("is local, and goes with its process; leave out ttlMs, or local.");
     if (local !== undefined && typeof local !== "boolean") wrong("has a local that is neither true nor false.");
-  }
+    part = part.of;
+  } while (part !== undefined);
 }

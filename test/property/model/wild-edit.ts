@@ -100,7 +100,7 @@ export function doWild(data: Data, { path, action, name, value }: WildEdit): voi
 function doInSet(target: Set<unknown>, action: WildEdit["action"], content: Plain): void {
   // Chosen by value, as the order of a set that was declared is its own; an element that is in it twice, too.
   const [least] = Array.from(target, (element) => sameKey(element as Plain)).sort();
-  if (action === "remove" || action === "splice") for (const one of [...target]) if (sameKey(one as Plain) === least) target.delete(one);
+  if (action === "remove" || action === "splice") for (const one of target) if (sameKey(one as Plain) === least) target.delete(one);
   if (action !== "remove") target.add(content);
 }
 
