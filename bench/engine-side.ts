@@ -79,7 +79,7 @@ const sides: Record<string, () => number | Promise<number>> = {
     };
     return cpuMicrosecondsPer(
       () => {
-        if (SessionDocument.load(context, record).root().entries.size !== 10) throw new Error("lost");
+        if (SessionDocument.load(context, record).root(0).entries.size !== 10) throw new Error("lost");
       },
       20_000,
       5_000,

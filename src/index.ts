@@ -1,6 +1,7 @@
 export { createEngine } from "./runtime/index.ts";
-export { counter, DEFAULT_LIMITS, SESSION_ERROR_CODES, SessionError } from "./engine/index.ts";
+export { counter, DEFAULT_LIMITS, list, map, register, SESSION_ERROR_CODES, SessionError, set } from "./engine/index.ts";
 export type {
+  AttributeOptions,
   AttributeType,
   AttributeTypes,
   Change,
@@ -26,6 +27,7 @@ export type {
   Revocations,
   SessionChange,
   SessionData,
+  SessionDataOf,
   SessionEngine,
   SessionErrorCode,
   SessionEvent,

@@ -52,8 +52,8 @@ describe("which cell counts", () => {
     expect(plainOf(tableOf(named, inner).root())).toEqual({ o: { x: 7 } });
     expect(plainOf(tableOf(inner, named).root())).toEqual({ o: { x: 7 } });
     expect(plainOf(tableOf(inner).root())).toEqual({});
-    expect(tableOf(inner).isReachable(CHILD)).toBe(false);
-    expect(tableOf(inner, named).isReachable(CHILD)).toBe(true);
+    expect(tableOf(inner).attributeOf(CHILD)).toBeUndefined();
+    expect(tableOf(inner, named).attributeOf(CHILD)).toBe("o");
   });
 });
 

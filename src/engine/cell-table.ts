@@ -5,8 +5,10 @@ import {
   compareCells,
   type ContainerKind,
   isContainerKind,
+  isInForce,
   type Layout,
   layoutOf,
+  expiringName,
   namedContainer,
   positionProperty,
   raise,
@@ -16,7 +18,8 @@ import {
 } from "./cells.ts";
 import { fullPosition } from "./containers.ts";
 import type { Stamp, WriterId } from "./record.ts";
-import { ContainerNode, type ElementNode, type Entry } from "./view.ts";
+import type { Plain } from "./values.ts";
+import { ContainerNode, type ElementNode, type Entry, type Expiry, withoutExpired } from "./view.ts";
 
 /** A row as it lies in the document: `client` and `clock` are its Yjs id. */
 export interface StoredRow extends Row {
@@ -70,6 +73,8 @@ export class CellTable {
   /** The highest stamp seen. */
   latestStamp: Stamp = 0;
   readonly #containers = new Map<string, Container>();
+  /** The root without what had expired when it was last looked at. */
+  #unexpired: { readonly root: ContainerNode; readonly goneCount: number; readonly node: ContainerNode } | undefined;
   readonly #rows = new Map<number, Map<number, StoredRow>>();
 
   add(row: Row, client: number, clock: number, stamp: Stamp): StoredRow {
@@ -146,17 +151,19 @@ export class CellTable {
     return rows;
   }
 
-  /** Whether a container can be reached from the root by cells that count. */
-  isReachable(containerId: string): boolean {
+  /** The attribute in which a container can be reached from the root by cells that count; undefined when it cannot. */
+  attributeOf(containerId: string): string | undefined {
     let id = containerId;
+    let property: string | undefined;
     for (let depth = 0; id !== ROOT_CONTAINER; depth++) {
       const container = this.#containers.get(id);
-      if (container?.parentId === undefined || depth > this.#containers.size) return false;
+      if (container?.parentId === undefined || depth > this.#containers.size) return undefined;
       const cell = this.counting(container.parentId, container.parentProperty);
-      if (cell === undefined || namedContainer(cell) !== id) return false;
+      if (cell === undefined || namedContainer(cell) !== id) return undefined;
       id = container.parentId;
+      property = container.parentProperty;
     }
-    return true;
+    return property;
   }
 
   /** Every cell that counts, reachable or not, with its container: what a join of two documents works on. */
@@ -172,9 +179,24 @@ export class CellTable {
     }
   }
 
-  /** What the attributes are now. Cached: costs nothing while nothing changes. */
+  /** The attributes, also those that have expired. Cached: costs nothing while nothing changes. */
   root(): ContainerNode {
     return this.#node(ROOT_CONTAINER, this.#container(ROOT_CONTAINER), CellKind.object);
+  }
+
+  /** The attributes `sinceBirthMs` after the birth of the session. The same node while nothing changes, and nothing expires. */
+  rootAt(sinceBirthMs: number): ContainerNode {
+    const root = this.root();
+    if (root.expiries === undefined) return root;
+    const isExpired = ({ atMs }: Expiry): boolean => atMs <= sinceBirthMs;
+    let goneCount = 0;
+    for (const expiry of root.expiries.values()) if (isExpired(expiry)) goneCount++;
+    if (goneCount === 0) return root;
+    // Expiries pass one after the other: how many did says which.
+    if (this.#unexpired?.root !== root || this.#unexpired.goneCount !== goneCount) {
+      this.#unexpired = { root, goneCount, node: withoutExpired(root, isExpired) };
+    }
+    return this.#unexpired.node;
   }
 
   #place(container: Container, containerId: string, cell: Cell, row: StoredRow): void {
@@ -232,15 +254,30 @@ export class CellTable {
 
   #build(id: string, container: Container, kind: ContainerKind): ContainerNode {
     switch (kind) {
-      case CellKind.object: {
+      case CellKind.object:
+      case CellKind.map: {
         const entries = new Map<string, Entry>();
         let removals: Map<string, Stamp> | undefined;
+        let expiries: Map<string, Expiry> | undefined;
         for (const [property, { cell }] of container.slots) {
           const entry = this.#entry(id, property, cell);
           if (entry !== undefined) entries.set(property, entry);
           else if (cell.kind === CellKind.removed) (removals ??= new Map()).set(property, cell.stamp);
+          else if (cell.kind === CellKind.expiry && cell.content !== 0) {
+            const name = expiringName(property);
+            if (!isInForce(cell, container.slots.get(name)?.cell)) continue;
+            (expiries ??= new Map()).set(name, { atMs: cell.content as number, stamp: cell.stamp });
+          }
         }
-        return new ContainerNode(id, kind, { entries, removals });
+        return new ContainerNode(id, kind, { entries, removals, expiries });
+      }
+      case CellKind.set: {
+        const cells = [...container.slots.values()].flatMap(({ cell }) => (cell.kind === CellKind.value ? cell : []));
+        cells.sort((left, right) => compareCells(left, right) || (left.property < right.property ? -1 : 1));
+        return new ContainerNode(id, kind, {
+          entries: new Map(cells.map((cell) => [cell.property, cell])),
+          value: new Set<Plain>(cells.map(({ content }) => content ?? null)),
+        });
       }
       case CellKind.array: {
         const elements: ElementNode[] = [];

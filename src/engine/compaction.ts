@@ -1,6 +1,17 @@
 import * as Y from "yjs";
 import type { CellTable } from "./cell-table.ts";
-import { type Cell, CellKind, compareCells, type ContainerKind, isContainerKind, layoutOf, ROOT_CONTAINER, type Row } from "./cells.ts";
+import {
+  type Cell,
+  CellKind,
+  compareCells,
+  type ContainerKind,
+  expiringName,
+  isContainerKind,
+  isInForce,
+  layoutOf,
+  ROOT_CONTAINER,
+  type Row,
+} from "./cells.ts";
 import { type Sha256, toHex } from "./containers.ts";
 import type { Dot, Epoch, Stamp } from "./record.ts";
 import { encodeGenesisHeader, encodeGenesisRow } from "./row-codec.ts";
@@ -9,7 +20,10 @@ import { encodeGenesisHeader, encodeGenesisRow } from "./row-codec.ts";
 export const GENESIS_CLIENT = 1;
 /** The one shared type of a session's document. */
 export const ROWS_NAME = "s";
-/** Removals of object properties that survive compaction; older ones raise the removal floor (limit L1 of DESIGN 3.4). */
+/**
+ * Removals that survive compaction, of properties and, apart from them, of elements of sets (limit L1 of DESIGN 3.4). Older ones of
+ * properties raise the removal floor. Those of elements need not: no container is ever made in their place.
+ */
 const REMOVALS_KEPT = 32;
 
 /** A document that holds nothing: no structs, no deletions. Every session begins with it. */
@@ -72,6 +86,7 @@ function reachableRows(table: CellTable): { rows: Row[]; removalFloor: Stamp } {
   for (const row of table.countingRows()) cellsOf.set(row.containerId, [...row.cells]);
   const rows: Row[] = [];
   const removals: Cell[] = [];
+  const memberRemovals: Cell[] = [];
   const visited = new Set<string>();
   const queue: { id: string; kind: ContainerKind }[] = [{ id: ROOT_CONTAINER, kind: CellKind.object }];
   for (const { id, kind } of queue) {
@@ -82,21 +97,28 @@ function reachableRows(table: CellTable): { rows: Row[]; removalFloor: Stamp } {
     const properties = new Map(present.map((cell) => [cell.property, cell]));
     for (const cell of present) {
       if (cell.kind === CellKind.removed) {
-        if (kind === CellKind.object) removals.push(cell);
-        continue;
+        // What was removed from an array or a counter is gone for good.
+        if (kind === CellKind.set) memberRemovals.push(cell);
+        else if (kind === CellKind.object || kind === CellKind.map) removals.push(cell);
+        else continue;
       }
       if (cell.kind === CellKind.position && !isPresent(properties.get(cell.property.slice(1)))) continue;
+      if (cell.kind === CellKind.expiry && !isInForce(cell, properties.get(expiringName(cell.property)))) continue;
       kept.push(cell);
       if (isContainerKind(cell.kind)) queue.push({ id: cell.content as string, kind: cell.kind });
     }
-    if (kind === CellKind.object) kept.push(...present.filter((cell) => cell.kind === CellKind.removed));
     rows.push({ containerId: id, layout: layoutOf(kind), cells: kept });
   }
-  removals.sort((left, right) => compareCells(right, left));
-  const forgotten = new Set(removals.slice(REMOVALS_KEPT));
+  const raising = oldest(removals);
+  const forgotten = new Set([...raising, ...oldest(memberRemovals)]);
   let removalFloor = table.removalFloor;
-  for (const cell of forgotten) removalFloor = Math.max(removalFloor, cell.stamp);
+  for (const cell of raising) removalFloor = Math.max(removalFloor, cell.stamp);
   return { rows: rows.map((row) => ({ ...row, cells: row.cells.filter((cell) => !forgotten.has(cell)) })), removalFloor };
+}
+
+/** All but those that are kept. */
+function oldest(removals: Cell[]): Cell[] {
+  return removals.sort((left, right) => compareCells(right, left)).slice(REMOVALS_KEPT);
 }
 
 function isPresent(cell: Cell | undefined): boolean {

@@ -2,6 +2,8 @@ import { generateKeyBetween } from "fractional-indexing";
 import { encodeUtf8 } from "lib0/string";
 import type { ContainerKind } from "./cells.ts";
 import type { Stamp, WriterId } from "./record.ts";
+import { valueKey } from "./value-key.ts";
+import type { Plain } from "./values.ts";
 
 /** SHA-256, from the runtime. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
@@ -36,15 +38,29 @@ export function freshContainerId(sha256: Sha256, writer: WriterId, stamp: Stamp,
   return shortHash(sha256, `f\0${writer}\0${stamp}\0${index}`);
 }
 
-/** The id of an element of a newly created array: the same default array made twice is one. */
-export function derivedElementId(sha256: Sha256, containerId: string, valueKey: string, occurrence: number): string {
-  return elementId(sha256(encodeUtf8(`e\0${containerId}\0${occurrence}\0${valueKey}`)));
+/** The id of an element of a newly created array: the same default array made twice is one. `key` is the canonical text of its value. */
+export function derivedElementId(sha256: Sha256, containerId: string, key: string, occurrence: number): string {
+  return elementId(sha256(encodeUtf8(`e\0${containerId}\0${occurrence}\0${key}`)));
 }
 
 /** The id of an element inserted into an existing array. `index` counts within the commit. */
 export function freshElementId(sha256: Sha256, writer: WriterId, stamp: Stamp, index: number): string {
   return elementId(sha256(encodeUtf8(`i\0${writer}\0${stamp}\0${index}`)));
 }
+
+/**
+ * What the element of a set is called: its canonical text, which tells its value, or a hash of that where it is long. Whoever adds an
+ * equal value writes to the same slot.
+ */
+export function memberProperty(sha256: Sha256, element: Plain): string {
+  const key = valueKey(element);
+  return key.length <= MEMBER_KEY_LENGTH ? key : `${MEMBER_HASH_MARK}${shortHash(sha256, `m\0${key}`)}`;
+}
+
+/** The longest canonical text of an element that is its own name, in UTF-16 units. */
+export const MEMBER_KEY_LENGTH = 40;
+/** No canonical text begins with it. */
+export const MEMBER_HASH_MARK = "#";
 
 /** An element id as a number below 62^8 < 2^48. */
 export function elementNumber(id: string): number {

@@ -133,9 +133,9 @@ export class SessionDocument {
     return this.#table.latestStamp;
   }
 
-  /** The attributes now. Costs nothing while nothing changes. */
-  root(): ContainerNode {
-    return this.#table.root();
+  /** The attributes at a time, in milliseconds since the birth of the session. Costs nothing while nothing changes or expires. */
+  root(sinceBirthMs: number): ContainerNode {
+    return this.#table.rootAt(sinceBirthMs);
   }
 
   encode(): DocumentRecord {
@@ -144,9 +144,10 @@ export class SessionDocument {
     return { epoch: this.#epoch, bytes: this.#bytes };
   }
 
-  /** Whether a container is (still) part of the session: a write into any other would be seen by nobody. */
-  holds(containerId: string): boolean {
-    return this.#table.isReachable(containerId);
+  /** Whether a container is (still) part of what the session shows: a write into any other would be seen by nobody. */
+  holds(containerId: string, shown: ContainerNode): boolean {
+    const attribute = this.#table.attributeOf(containerId);
+    return attribute !== undefined && shown.entries.has(attribute);
   }
 
   /** What this process has added to a counter so far; and, with "0", what the counter started with. */

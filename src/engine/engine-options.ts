@@ -10,9 +10,9 @@ import type { SessionStore } from "./session-store.ts";
 /** No session lives longer: it bounds how long an end must be remembered. */
 export const ABSOLUTE_TIMEOUT_MAX_MS = 30 * 24 * 60 * 60 * 1000;
 
-export interface EngineOptions {
+export interface EngineOptions<Types extends AttributeTypes = AttributeTypes> {
   /** Declared attributes by name, as `{ visits: counter() }`. Others merge by what they hold. */
-  readonly attributes?: AttributeTypes;
+  readonly attributes?: Types;
   /** Attributes that are always replaced whole, unless declared otherwise. Default: user, passport, auth, account, identity. */
   readonly units?: readonly string[];
   readonly limits?: Partial<Limits>;

@@ -428,7 +428,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   viewOf(live: LiveSession): ContainerNode | undefined {
-    return live.document?.root();
+    return live.view(() => this.#clock.nowMs());
   }
 
   observe(live: LiveSession, listener: (change: SessionChange) => void): () => void {

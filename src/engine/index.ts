@@ -1,5 +1,10 @@
+export type { AttributeOptions, AttributeType } from "./attributes/attribute-type.ts";
 export { counter } from "./attributes/counter.ts";
-export type { AttributeType, AttributeTypes } from "./attributes/schema.ts";
+export { list } from "./attributes/list.ts";
+export { map } from "./attributes/map.ts";
+export { register } from "./attributes/register.ts";
+export type { AttributeTypes, SessionDataOf } from "./attributes/schema.ts";
+export { set } from "./attributes/set.ts";
 export type { Sha256 } from "./containers.ts";
 export { SessionDocument } from "./document.ts";
 export type { DocumentContext } from "./document.ts";

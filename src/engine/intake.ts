@@ -1,7 +1,8 @@
 import * as Y from "yjs";
 import type { CellTable, ClockRange, Place, StoredRow } from "./cell-table.ts";
-import { type Cell, type ContainerKind, covers, type Layout, layoutOf, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
+import { type Cell, CellKind, type ContainerKind, covers, Layout, layoutOf, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
 import { GENESIS_CLIENT, ROWS_NAME } from "./compaction.ts";
+import { memberProperty } from "./containers.ts";
 import { type DocumentContext, type DocumentParts, SessionDocument } from "./document.ts";
 import { corrupt } from "./errors.ts";
 import { copyTable, joined } from "./merge-records.ts";
@@ -39,7 +40,7 @@ export function checkDocument(context: DocumentContext, record: DocumentRecord):
   const nothing = (): number => 0;
   const read = readUpdate(record.bytes, context.limits, nothing, undefined, checkUpdate(record.bytes, nothing));
   const { table } = tableOf({ ...read, rows: [] });
-  checkPlaces(table, rowsOf(read));
+  checkRows(table, rowsOf(read), context);
   // Looked at only: nobody writes to it, so it needs no writer of its own.
   const document = SessionDocument.load({ ...context, newWriter: () => context.writer() }, record);
   if (!isSound(document.parts())) throw corrupt("its rows do not lie in one list");
@@ -116,6 +117,17 @@ export function checkPlaces(table: CellTable, rows: Iterable<Row>): void {
   }
 }
 
+function checkRows(table: CellTable, rows: readonly Row[], { sha256 }: DocumentContext): void {
+  checkPlaces(table, rows);
+  for (const { layout, cells } of rows) {
+    if (layout !== Layout.members) continue;
+    for (const { kind, property, content } of cells) {
+      const isCalledOtherwise = kind === CellKind.value && property !== memberProperty(sha256, content ?? null);
+      if (isCalledOtherwise) throw corrupt("an element of a set is called otherwise than its value says");
+    }
+  }
+}
+
 /** A late change: the caller knows that it is next. */
 function joinChange(document: DocumentRecord, change: Change, { table, context }: DocumentParts, look: LookAtRows): DocumentRecord {
   const isKept = (row: Row, cell: Cell): boolean =>
@@ -128,7 +140,7 @@ function joinChange(document: DocumentRecord, change: Change, { table, context }
   const knownClock = (client: WriterId): number => (client === change.writer ? first : Infinity);
   const read = readUpdate(change.update, context.limits, knownClock, undefined, checkUpdate(change.update, knownClock));
   checkCommit(read, change);
-  checkPlaces(after, rowsOf(read));
+  checkRows(after, rowsOf(read), context);
   look(rowsOf(read));
   for (const { decoded, client, clock } of read.rows) after.add(decoded.row, client, clock, change.stamp);
   after.see([change.writer, change.stamp]);
@@ -138,7 +150,7 @@ function joinChange(document: DocumentRecord, change: Change, { table, context }
 function readForeign({ ydoc, table, header, context }: DocumentParts, update: Uint8Array): ReadUpdate {
   const knownClock = (client: number): number => Y.getState(ydoc.store, client);
   const read = readUpdate(update, context.limits, knownClock, header, checkUpdate(update, knownClock));
-  checkPlaces(table, rowsOf(read));
+  checkRows(table, rowsOf(read), context);
   const latest = new Map(read.rows.map((row) => [row.client, stampOf(row)]));
   for (const [client, ranges] of read.deleted) {
     for (const row of rowsIn(table, client, ranges)) {

@@ -1,7 +1,9 @@
+import type { ContainerNode } from "./view.ts";
 import { type Envelope, joinEnvelopes, sameEnvelope } from "./envelope.ts";
 import type { SessionDocument } from "./document.ts";
 import { type MergeContext, mergeDocuments } from "./merge-records.ts";
 import type { DocumentRecord, SessionKey, SessionRecord } from "./record.ts";
+import type { Plain } from "./values.ts";
 
 /** A session in memory. The registry is the only one to make these; there is one a key at any time. */
 export class LiveSession {
@@ -22,6 +24,8 @@ export class LiveSession {
   isEndTold = false;
   /** The touch that others know of. */
   sentTouchMs: number;
+  /** Values of the attributes declared `local`, where there are any: they go with this object. */
+  local: Map<string, Plain> | undefined;
   /** False once it went cold: who still holds it brings it back by writing. */
   isHeld = true;
 
@@ -47,6 +51,12 @@ export class LiveSession {
     if (this.envelope.ended !== undefined) this.document = undefined;
     if (this.document === undefined || record.document === undefined) return isEnvelopeChanged;
     return merge(this.document, record.document) || isEnvelopeChanged;
+  }
+
+  /** The attributes now, without those whose time is over; undefined once it ended. The time is asked for only where something expires. */
+  view(nowMs: () => number): ContainerNode | undefined {
+    const root = this.document?.root(0);
+    return root?.expiries === undefined ? root : this.document?.root(nowMs() - this.envelope.firstCreatedAtMs);
   }
 
   record(): SessionRecord {

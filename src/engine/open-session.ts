@@ -13,6 +13,7 @@ import type { LiveSession } from "./live-session.ts";
 import type { Change, SessionKey, SubjectKey } from "./record.ts";
 import type { CommitResult, OpenSession } from "./session-engine.ts";
 import { ageOf } from "./session-id.ts";
+import type { Plain } from "./values.ts";
 import type { Verdict } from "./verdict.ts";
 import { ContainerNode } from "./view.ts";
 import { WorkingCopy, type WorkingDifference } from "./working-copy.ts";
@@ -169,7 +170,7 @@ export class RequestSession implements OpenSession {
       this.#engine.events.emit({ type: "commit-discarded", key: live.key });
       return "discarded";
     }
-    const change = this.#write(live, document);
+    const { change, isLocalChange } = this.#write(live, document);
     const isIdleChange = this.#isIdleTimeoutChanged();
     const isSubjectChange = this.#isSubjectChanged();
     if (isSubjectChange) this.#engine.setSubject(live, this.#subject?.key);
@@ -178,7 +179,7 @@ export class RequestSession implements OpenSession {
     if (isIdleChange) this.#engine.setIdleTimeout(live, this.#idleTimeoutMs ?? 0, document.latestStamp);
     this.#idleTimeoutMs = undefined;
     const isEnvelopeChange = isIdleChange || isSubjectChange;
-    if (change === undefined && !isEnvelopeChange) return "unchanged";
+    if (change === undefined && !isEnvelopeChange) return isLocalChange ? "committed" : "unchanged";
     this.#engine.committed(live, isEnvelopeChange ? undefined : change);
     return "committed";
   }
@@ -204,8 +205,13 @@ export class RequestSession implements OpenSession {
   }
 
   #newWorkingCopy(): WorkingCopy {
-    const document = this.#live === undefined ? this.#fromDocument : this.#live.document;
-    return new WorkingCopy(document?.root() ?? EMPTY_ROOT, this.#engine.schema, this.#engine.limits);
+    const live = this.#live ?? this.#fromLive;
+    const root = live?.view(() => this.#engine.nowMs()) ?? EMPTY_ROOT;
+    return new WorkingCopy(root, this.#engine.schema, this.#engine.limits, live?.local);
+  }
+
+  #sinceBirthMs({ firstCreatedAtMs }: Envelope): number {
+    return this.#engine.nowMs() - firstCreatedAtMs;
   }
 
   #commitDraft(evenIfEmpty: boolean): CommitResult {
@@ -214,13 +220,14 @@ export class RequestSession implements OpenSession {
     const from = this.#fromDocument;
     const document = this.#engine.newDocument(from);
     const envelope = this.#engine.newEnvelope(key, this.#birth());
-    const written = this.#difference(envelope, document);
-    if (written.difference.rows.length === 0 && from === undefined && !evenIfEmpty) return "unchanged";
+    const { difference, stamp } = this.#difference(envelope, document, document.root(this.#sinceBirthMs(envelope)));
+    const isEmpty = difference.rows.length === 0 && difference.local.size === 0;
+    if (isEmpty && from === undefined && !evenIfEmpty) return "unchanged";
     const live = this.#engine.add(envelope, document);
-    if (written.difference.rows.length > 0) {
-      document.commit(written.difference.rows, written.stamp);
-      this.#working.rebase(written.difference, document.root());
-    }
+    if (difference.rows.length > 0) document.commit(difference.rows, stamp);
+    this.#working.rebase(difference, document.root(0));
+    keepLocal(live, this.#fromLive?.local);
+    keepLocal(live, difference.local);
     this.#live = live;
     this.#idleTimeoutMs = undefined;
     this.#subject = undefined;
@@ -228,31 +235,35 @@ export class RequestSession implements OpenSession {
     return "committed";
   }
 
-  #write(live: LiveSession, document: SessionDocument): Change | undefined {
-    const isAlone = document.root() === this.#working.base;
-    const { difference, stamp } = this.#difference(live.envelope, document);
-    const rows = isAlone ? difference.rows : this.#rowsBesideOthers(live.key, difference.rows, document);
+  #write(live: LiveSession, document: SessionDocument): { change: Change | undefined; isLocalChange: boolean } {
+    const sinceBirthMs = this.#sinceBirthMs(live.envelope);
+    const current = document.root(sinceBirthMs);
+    const isAlone = current === this.#working.base;
+    const { difference, stamp } = this.#difference(live.envelope, document, current);
+    const rows = isAlone ? difference.rows : this.#rowsBesideOthers(live.key, difference.rows, document, current);
     const change = rows.length === 0 ? undefined : document.commit(rows, stamp);
-    this.#working.rebase(difference, isAlone ? document.root() : undefined);
-    return change;
+    this.#working.rebase(difference, isAlone ? document.root(sinceBirthMs) : undefined);
+    keepLocal(live, difference.local);
+    return { change, isLocalChange: difference.local.size > 0 };
   }
 
   /** Others wrote since this request was given its session. */
-  #rowsBesideOthers(key: SessionKey, rows: readonly DraftRow[], document: SessionDocument): readonly DraftRow[] {
-    const visible = visibleRows(rows, document);
+  #rowsBesideOthers(key: SessionKey, rows: readonly DraftRow[], document: SessionDocument, current: ContainerNode): readonly DraftRow[] {
+    const visible = visibleRows(rows, (containerId) => document.holds(containerId, current));
     for (const conflict of conflictsOf(document.parts().table, visible, shownBy(this.#working.base)))
       this.#engine.events.emit({ type: "conflict", key, ...conflict });
     return visible;
   }
 
   /** @throws SessionError LIMIT_EXCEEDED, before anything is changed */
-  #difference(envelope: Envelope, document: SessionDocument): { difference: WorkingDifference; stamp: number } {
+  #difference(envelope: Envelope, document: SessionDocument, current: ContainerNode): { difference: WorkingDifference; stamp: number } {
     const stamp = nextStamp(this.#engine.nowMs(), envelope.firstCreatedAtMs, document.latestStamp);
     const difference = this.#working.difference({
       sha256: this.#engine.sha256,
       writer: document.writer,
       stamp,
       removalFloor: document.removalFloor,
+      current,
       counterPart: (containerId, part) => document.counterPart(containerId, part),
     });
     const { sessionBytes } = this.#engine.limits;
@@ -289,15 +300,23 @@ export class RequestSession implements OpenSession {
   }
 }
 
+function keepLocal(live: LiveSession, changed: ReadonlyMap<string, Plain | undefined> | undefined): void {
+  if (changed === undefined || changed.size === 0) return;
+  live.local ??= new Map();
+  for (const [name, value] of changed) {
+    if (value === undefined) live.local.delete(name);
+    else live.local.set(name, value);
+  }
+}
+
 /**
  * The rows that somebody will see: writes into containers that were removed or replaced since the request was given them lose
  * to that removal.
  */
-function visibleRows(rows: readonly DraftRow[], document: SessionDocument): DraftRow[] {
+function visibleRows(rows: readonly DraftRow[], holds: (containerId: string) => boolean): DraftRow[] {
   const visible = new Set<DraftRow>();
   const named = new Set<string>();
-  const isVisible = (row: DraftRow): boolean =>
-    row.containerId === ROOT_CONTAINER || named.has(row.containerId) || document.holds(row.containerId);
+  const isVisible = (row: DraftRow): boolean => row.containerId === ROOT_CONTAINER || named.has(row.containerId) || holds(row.containerId);
   for (let grew = true; grew;) {
     grew = false;
     for (const row of rows) {

@@ -274,6 +274,7 @@ export class Registry {
     if (this.#hot.get(session.key) !== session || this.#hot.size <= this.#options.limits.hotCount) return;
     this.#hot.delete(session.key);
     session.isHeld = false;
+    session.local = undefined;
     const own = session.document?.own ?? [this.#options.context.writer(), 0];
     this.#cold.set(session.key, { own, discardAtMs: this.discardAtMs(session.envelope), session: new WeakRef(session) });
     this.#cool();

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type Cell, CellKind, Layout, ROOT_CONTAINER } from "./cells.ts";
+import { sha256 } from "../../test/support/manual-runtime.ts";
+import { type Cell, CellKind, expiryProperty, Layout, ROOT_CONTAINER } from "./cells.ts";
+import { memberProperty } from "./containers.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { decodeRow, encodeCommitRow, encodeGenesisHeader, encodeGenesisRow, type GenesisHeader } from "./row-codec.ts";
 
@@ -23,12 +25,26 @@ const ELEMENTS: Cell[] = [
   cell({ property: "abcdefg2", position: "a1", content: "second" }),
   cell({ property: `@${ELEMENT}`, kind: CellKind.position, content: undefined, position: "a0V" }),
 ];
+const LONG = "long ".repeat(20);
+const MEMBERS: Cell[] = [
+  cell({ property: memberProperty(sha256, LONG), content: LONG }),
+  cell({ property: memberProperty(sha256, [1, { a: null }]), content: [1, { a: null }] }),
+  cell({ property: memberProperty(sha256, "gone"), kind: CellKind.removed, content: undefined }),
+];
+const EXPIRING: Cell[] = [
+  cell({ property: "a", kind: CellKind.set, content: CHILD }),
+  cell({ property: "b", kind: CellKind.map, content: CHILD, stamp: 512, writer: WRITERS[1] }),
+  cell({ property: expiryProperty("a"), kind: CellKind.expiry, content: 300_000 }),
+  cell({ property: expiryProperty("b"), kind: CellKind.expiry, content: 0 }),
+];
 
 describe("a commit row", () => {
   test.each([
     ["of the root", ROOT_CONTAINER, Layout.named, NAMED.slice(0, 3)],
     ["of a container", CONTAINER, Layout.named, NAMED.slice(0, 3)],
     ["of an array", CONTAINER, Layout.elements, ELEMENTS],
+    ["of a set", CONTAINER, Layout.members, MEMBERS],
+    ["with expiries", ROOT_CONTAINER, Layout.named, [EXPIRING[0], EXPIRING[2], EXPIRING[3]] as Cell[]],
     ["of a counter", CONTAINER, Layout.writers, [cell({ property: "0" }), cell({ property: String(WRITERS[0]), content: -3 })]],
     ["without cells", ROOT_CONTAINER, Layout.named, []],
   ] as const)("%s reads back as it was", (_what, containerId, layout, cells) => {
@@ -68,6 +84,8 @@ describe("a genesis", () => {
 
   test.each([
     ["objects", { containerId: CONTAINER, layout: Layout.named, cells: NAMED }],
+    ["sets", { containerId: CONTAINER, layout: Layout.members, cells: MEMBERS }],
+    ["the root with expiries", { containerId: ROOT_CONTAINER, layout: Layout.named, cells: EXPIRING }],
     ["arrays", { containerId: CONTAINER, layout: Layout.elements, cells: ELEMENTS }],
   ] as const)("row of %s reads back as it was, in whatever order its cells stood", (_what, row) => {
     const bytes = encodeGenesisRow(row, containerNumbers, writerNumbers);

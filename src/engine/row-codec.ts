@@ -1,6 +1,17 @@
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
-import { type Cell, type CellContent, CellKind, isContainerKind, Layout, positionProperty, ROOT_CONTAINER, type Row } from "./cells.ts";
+import {
+  type Cell,
+  type CellContent,
+  CellKind,
+  expiringName,
+  expiryProperty,
+  isContainerKind,
+  Layout,
+  positionProperty,
+  ROOT_CONTAINER,
+  type Row,
+} from "./cells.ts";
 import {
   CONTAINER_ID_BYTES,
   ELEMENT_ID_LENGTH,
@@ -8,14 +19,16 @@ import {
   elementNumber,
   fromHex,
   fullPosition,
+  MEMBER_HASH_MARK,
+  MEMBER_KEY_LENGTH,
   nextPosition,
   toHex,
 } from "./containers.ts";
 import { corrupt, SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Dot, Stamp, WriterId } from "./record.ts";
-import { emptied, readValue, writeValue } from "./value-codec.ts";
-import { checkName } from "./values.ts";
+import { emptied, readValue, valueKey, writeValue } from "./value-codec.ts";
+import { checkName, type Plain } from "./values.ts";
 
 /*
  * Rows are the elements of a document's Y.Array, each a byte string:
@@ -24,11 +37,13 @@ import { checkName } from "./values.ts";
  *   genesis header  [u8 1] [varuint removal floor] [varuint n] n × ([varuint writer] [varuint stamp]) (8 bytes container id)*
  *   genesis row     [u8 2 | layout << 3] [varuint container: 0 root, i the i-th of the header] cell*
  *
- *   cell            [u8 kind | sameDot << 3 | nextPosition << 4]
+ *   cell            [u8 kind | sameDot << 4 | nextPosition << 5]
  *                   genesis rows, unless sameDot: [varuint index of the writer in the header] [varuint stamp]
- *                   property, by layout: named [varstring] · elements [u48 element id] · writers [varuint writer, 0 the start]
+ *                   property, by layout: named [varstring] · elements [u48 element id] · writers [varuint writer, 0 the start] ·
+ *                   members, removed: [varstring]; a value: nothing, it follows from the value
  *                   layout elements, unless removed or nextPosition: [varstring position key]
- *                   value: [value] · containers: [8 bytes id] in a commit row, [varuint index ≥ 1] in a genesis row
+ *                   value: [value] · expiry: [varuint] · containers: [8 bytes id] in a commit row, [varuint index ≥ 1] in a genesis row
+ *                   layout members, a value whose canonical text is long: [8 bytes hash of it]
  *
  * The writer of a commit row is the Yjs client that inserted it. Cells fill the rest of the row.
  */
@@ -38,9 +53,9 @@ const GENESIS_ROW = 2;
 const ROW_TYPE_MASK = 3;
 const ROOT_FLAG = 4;
 const LAYOUT_SHIFT = 3;
-const KIND_MASK = 7;
-const SAME_DOT_FLAG = 8;
-const NEXT_POSITION_FLAG = 16;
+const KIND_MASK = 15;
+const SAME_DOT_FLAG = 16;
+const NEXT_POSITION_FLAG = 32;
 
 /** What the rows of a genesis refer to by small numbers, and what it carries besides cells. */
 export interface GenesisHeader {
@@ -65,8 +80,8 @@ export function encodeCommitRow(stamp: Stamp, containerId: string, layout: Layou
     encoding.writeUint8(encoder, cell.kind);
     writeProperty(encoder, layout, cell);
     if (layout === Layout.elements && cell.kind !== CellKind.removed) encoding.writeVarString(encoder, cell.position);
-    if (cell.kind === CellKind.value) writeValue(encoder, cell.content ?? null);
-    else if (isContainerKind(cell.kind)) encoding.writeUint8Array(encoder, fromHex(cell.content as string));
+    if (isContainerKind(cell.kind)) encoding.writeUint8Array(encoder, fromHex(cell.content as string));
+    else writeContent(encoder, layout, cell);
   }
   return encoding.toUint8Array(encoder);
 }
@@ -105,8 +120,8 @@ export function encodeGenesisRow(
     }
     writeProperty(encoder, row.layout, cell);
     if (hasPosition && !isNext) encoding.writeVarString(encoder, cell.position);
-    if (cell.kind === CellKind.value) writeValue(encoder, cell.content ?? null);
-    else if (isContainerKind(cell.kind)) encoding.writeVarUint(encoder, numberOf(containerNumbers, cell.content as string));
+    if (isContainerKind(cell.kind)) encoding.writeVarUint(encoder, numberOf(containerNumbers, cell.content as string));
+    else writeContent(encoder, row.layout, cell);
     previous = cell;
   }
   return encoding.toUint8Array(encoder);
@@ -137,30 +152,32 @@ function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHea
   const head = decoding.readUint8(decoder);
   const type = head & ROW_TYPE_MASK;
   if (type === GENESIS_HEADER) return { type: "header", header: readHeader(decoder) };
-  if (head >> LAYOUT_SHIFT > Layout.writers) throw corrupt("layout");
+  if (head >> LAYOUT_SHIFT > Layout.members) throw corrupt("layout");
   const layout = (head >> LAYOUT_SHIFT) as Layout;
   if (type === COMMIT_ROW) {
     const stamp = readUnsigned(decoder);
     if (stamp < 1) throw corrupt("stamp");
     const containerId = (head & ROOT_FLAG) !== 0 ? ROOT_CONTAINER : readContainerId(decoder);
+    checkRow(containerId, layout);
     const cells: Cell[] = [];
     while (decoding.hasContent(decoder)) {
-      const kind = decoding.readUint8(decoder);
-      const named = readProperty(decoder, layout, kind, limits);
+      const kind = readKind(decoding.readUint8(decoder), containerId, layout);
+      const property = readProperty(decoder, layout, kind, limits);
       const position = layout === Layout.elements && kind !== CellKind.removed ? readPosition(decoder, limits) : "";
-      const content = kind === CellKind.value ? readValue(decoder, limits) : isContainer(kind) ? readContainerId(decoder) : undefined;
-      cells.push({ property: named.property, kind: named.kind, content, position, stamp, writer });
+      const content = isContainerKind(kind) ? readContainerId(decoder) : readContent(decoder, kind, limits);
+      cells.push({ property: property ?? readMember(decoder, content), kind, content, position, stamp, writer });
     }
     return { type: "commit", stamp, row: { containerId, layout, cells } };
   }
   if (type !== GENESIS_ROW || header === undefined) throw corrupt("row type");
   const containerId = containerAt(header, readUnsigned(decoder));
+  checkRow(containerId, layout);
   const cells: Cell[] = [];
   let dot: Dot | undefined;
   let previous: Cell | undefined;
   while (decoding.hasContent(decoder)) {
     const flags = decoding.readUint8(decoder);
-    const kind = flags & KIND_MASK;
+    const kind = readKind(flags & KIND_MASK, containerId, layout);
     if ((flags & SAME_DOT_FLAG) === 0) {
       const entry = header.vector[readUnsigned(decoder)];
       const stamp = readUnsigned(decoder);
@@ -168,15 +185,13 @@ function readRow(decoder: decoding.Decoder, writer: WriterId, header: GenesisHea
       dot = [entry[0], stamp];
     }
     if (dot === undefined) throw corrupt("dot");
-    const named = readProperty(decoder, layout, kind, limits);
+    const property = readProperty(decoder, layout, kind, limits);
     const hasPosition = layout === Layout.elements && kind !== CellKind.removed;
     let position = "";
     if (hasPosition) position = (flags & NEXT_POSITION_FLAG) !== 0 ? positionAfter(previous) : readPosition(decoder, limits);
     if (hasPosition && position === "") throw corrupt("position");
-    let content: Cell["content"];
-    if (kind === CellKind.value) content = readValue(decoder, limits);
-    else if (isContainer(kind)) content = containerAt(header, readUnsigned(decoder), 1);
-    previous = { property: named.property, kind: named.kind, content, position, stamp: dot[1], writer: dot[0] };
+    const content = isContainerKind(kind) ? containerAt(header, readUnsigned(decoder), 1) : readContent(decoder, kind, limits);
+    previous = { property: property ?? readMember(decoder, content), kind, content, position, stamp: dot[1], writer: dot[0] };
     cells.push(previous);
   }
   return { type: "genesis", row: { containerId, layout, cells } };
@@ -195,8 +210,8 @@ function readHeader(decoder: decoding.Decoder): GenesisHeader {
 
 function sortedForGenesis(row: Row): Cell[] {
   const cells = [...row.cells];
-  if (row.layout === Layout.named) return cells.sort((left, right) => (left.property < right.property ? -1 : 1));
   if (row.layout === Layout.writers) return cells.sort((left, right) => Number(left.property) - Number(right.property));
+  if (row.layout !== Layout.elements) return cells.sort((left, right) => (left.property < right.property ? -1 : 1));
   const place = (cell: Cell): string =>
     cell.kind === CellKind.position ? `~${cell.property}` : fullPosition(cell.position, cell.property);
   const places = new Map(cells.map((cell) => [cell, place(cell)]));
@@ -214,26 +229,70 @@ function positionAfter(previous: Cell | undefined): string {
 }
 
 function writeProperty(encoder: encoding.Encoder, layout: Layout, cell: CellContent): void {
-  if (layout === Layout.named) encoding.writeVarString(encoder, cell.property);
-  else if (layout === Layout.writers) encoding.writeVarUint(encoder, Number(cell.property));
-  else {
+  if (layout === Layout.named) {
+    encoding.writeVarString(encoder, cell.kind === CellKind.expiry ? expiringName(cell.property) : cell.property);
+  } else if (layout === Layout.writers) encoding.writeVarUint(encoder, Number(cell.property));
+  else if (layout === Layout.members) {
+    if (cell.kind === CellKind.removed) encoding.writeVarString(encoder, cell.property);
+  } else {
     const number = elementNumber(cell.kind === CellKind.position ? cell.property.slice(1) : cell.property);
     encoding.writeUint16(encoder, number % 0x10000);
     encoding.writeUint32(encoder, Math.floor(number / 0x10000));
   }
 }
 
-function readProperty(decoder: decoding.Decoder, layout: Layout, kind: number, limits: Limits): { property: string; kind: CellKind } {
-  if (kind > CellKind.position || (kind === CellKind.position && layout !== Layout.elements)) throw corrupt("kind");
+/** Undefined: it follows from the value. */
+function readProperty(decoder: decoding.Decoder, layout: Layout, kind: CellKind, limits: Limits): string | undefined {
   if (layout === Layout.named) {
     const property = decoding.readVarString(decoder);
     checkName(property, limits);
-    return { property, kind: kind as CellKind };
+    return kind === CellKind.expiry ? expiryProperty(property) : property;
   }
-  if (layout === Layout.writers) return { property: String(readUnsigned(decoder)), kind: kind as CellKind };
+  if (layout === Layout.writers) return String(readUnsigned(decoder));
+  if (layout === Layout.members) {
+    if (kind === CellKind.value) return undefined;
+    const property = decoding.readVarString(decoder);
+    if (property === "" || property.length > MEMBER_KEY_LENGTH) throw corrupt("member");
+    return property;
+  }
   const id = elementIdOf(decoding.readUint16(decoder) + decoding.readUint32(decoder) * 0x10000);
   if (id === undefined || id.length !== ELEMENT_ID_LENGTH) throw corrupt("element id");
-  return { property: kind === CellKind.position ? positionProperty(id) : id, kind: kind as CellKind };
+  return kind === CellKind.position ? positionProperty(id) : id;
+}
+
+function checkRow(containerId: string, layout: Layout): void {
+  if (containerId === ROOT_CONTAINER && layout !== Layout.named) throw corrupt("layout");
+}
+
+function readKind(kind: number, containerId: string, layout: Layout): CellKind {
+  const isMisplaced =
+    (kind === CellKind.position && layout !== Layout.elements) ||
+    (kind === CellKind.expiry && containerId !== ROOT_CONTAINER) ||
+    // The parts of a counter and the elements of a set are plain values.
+    (kind > CellKind.value && layout >= Layout.writers);
+  if (kind > CellKind.map || isMisplaced) throw corrupt("kind");
+  return kind as CellKind;
+}
+
+/** What a cell holds that names no container. */
+function writeContent(encoder: encoding.Encoder, layout: Layout, { property, kind, content }: CellContent): void {
+  if (kind === CellKind.value) {
+    writeValue(encoder, content ?? null);
+    if (layout === Layout.members && property.startsWith(MEMBER_HASH_MARK)) {
+      encoding.writeUint8Array(encoder, fromHex(property.slice(MEMBER_HASH_MARK.length)));
+    }
+  } else if (kind === CellKind.expiry) encoding.writeVarUint(encoder, content as number);
+}
+
+function readContent(decoder: decoding.Decoder, kind: CellKind, limits: Limits): Plain | undefined {
+  if (kind === CellKind.value) return readValue(decoder, limits);
+  return kind === CellKind.expiry ? readUnsigned(decoder) : undefined;
+}
+
+/** What an element of a set is called (`memberProperty`). */
+function readMember(decoder: decoding.Decoder, value: Plain | undefined): string {
+  const key = valueKey(value ?? null);
+  return key.length <= MEMBER_KEY_LENGTH ? key : MEMBER_HASH_MARK + readContainerId(decoder);
 }
 
 /** lib0 reads endless zeros as NaN. */
@@ -265,10 +324,6 @@ function numberOf<T>(numbers: ReadonlyMap<T, number>, of: T): number {
   const number = numbers.get(of);
   if (number === undefined) throw new SessionError("INVARIANT_BROKEN", "A genesis refers to something that is not in its header.");
   return number;
-}
-
-function isContainer(kind: number): boolean {
-  return isContainerKind(kind as CellKind);
 }
 
 function remaining(decoder: decoding.Decoder): number {

@@ -5,7 +5,7 @@ import type { LiveSession } from "./live-session.ts";
 import type { SessionKey } from "./record.ts";
 import type { Delivery } from "./replication.ts";
 import type { OnceOptions, SessionChange, SessionData, SessionEngine, SessionHandle } from "./session-engine.ts";
-import type { Plain } from "./values.ts";
+import { cloneValue, type Plain } from "./values.ts";
 import type { Verdict } from "./verdict.ts";
 import { type ContainerNode, plainOf } from "./view.ts";
 
@@ -46,17 +46,19 @@ export class LiveHandle implements SessionHandle {
   }
 
   get(name: string): unknown {
-    const entry = this.#view()?.entries.get(name);
+    const view = this.#view();
+    const local = this.#held.local?.get(name);
+    if (view !== undefined && local !== undefined) return cloneValue(local);
+    const entry = view?.entries.get(name);
     return entry === undefined ? undefined : plainOf(entry);
   }
 
   data(): SessionData {
+    const view = this.#view();
     const data: Record<string, Plain> = {};
-    const entries = this.#view()?.entries;
-    for (const name of [...(entries?.keys() ?? [])].sort()) {
-      const entry = entries?.get(name);
-      if (entry !== undefined) data[name] = plainOf(entry);
-    }
+    if (view === undefined) return data;
+    for (const [name, entry] of [...view.entries].sort(([left], [right]) => (left < right ? -1 : 1))) data[name] = plainOf(entry);
+    for (const [name, value] of this.#held.local ?? []) data[name] = cloneValue(value);
     return data;
   }
 

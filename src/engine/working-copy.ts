@@ -1,19 +1,21 @@
 import type { Schema } from "./attributes/schema.ts";
-import { CellTable } from "./cell-table.ts";
-import { type Cell, CellKind, layoutOf, positionProperty, type Row } from "./cells.ts";
 import { Difference, type DifferenceContext } from "./difference.ts";
 import type { DraftRow } from "./document.ts";
 import { SessionError } from "./errors.ts";
+import { stampMs } from "./hybrid-clock.ts";
 import type { Limits } from "./limits.ts";
 import { encodedValueBytes } from "./value-codec.ts";
 import { isPlainObject, nameFault, normaliseValue, type Plain } from "./values.ts";
-import { ContainerNode, type Entry, entryEquals, plainOf } from "./view.ts";
+import { ContainerNode, type Entry, entryEquals, plainOf, valueEntry } from "./view.ts";
+import { viewAfter } from "./view-after.ts";
 
 /** What a working copy found changed, ready to be committed. */
 export interface WorkingDifference {
   readonly rows: readonly DraftRow[];
-  /** The attributes that changed, with the values they have now. */
+  /** The attributes that changed, with the values they have now; without local ones. */
   readonly changed: ReadonlyMap<string, Plain | undefined>;
+  /** The same of local ones. */
+  readonly local: ReadonlyMap<string, Plain | undefined>;
   readonly cellCount: number;
   /** Encoded size of those values. */
   readonly valueBytes: number;
@@ -31,11 +33,14 @@ export class WorkingCopy {
   readonly #touched = new Map<string, unknown>();
   /** The objects that were handed out, with the nodes they show. */
   readonly #handedOut = new Map<object, ContainerNode>();
+  /** The local attributes that the request was given; undefined where none is declared. */
+  readonly #local: Map<string, Entry> | undefined;
 
-  constructor(base: ContainerNode, schema: Schema, limits: Limits) {
+  constructor(base: ContainerNode, schema: Schema, limits: Limits, local: ReadonlyMap<string, Plain> = NOTHING_LOCAL) {
     this.#base = base;
     this.#schema = schema;
     this.#limits = limits;
+    if (schema.hasLocal) this.#local = new Map(Array.from(local, ([name, value]) => [name, valueEntry(value)]));
   }
 
   get base(): ContainerNode {
@@ -44,7 +49,7 @@ export class WorkingCopy {
 
   get(name: string): unknown {
     if (this.#touched.has(name)) return this.#touched.get(name);
-    const entry = this.#base.entries.get(name);
+    const entry = this.#entryOf(name);
     if (entry === undefined) return undefined;
     const value = plainOf(entry, (copy, node) => this.#handedOut.set(copy, node));
     // What cannot be mutated is not touched by reading it.
@@ -53,7 +58,7 @@ export class WorkingCopy {
   }
 
   has(name: string): boolean {
-    return this.#touched.has(name) ? this.#touched.get(name) !== undefined : this.#base.entries.has(name);
+    return this.#touched.has(name) ? this.#touched.get(name) !== undefined : this.#entryOf(name) !== undefined;
   }
 
   /** @throws SessionError ATTRIBUTE_NAME_REFUSED */
@@ -69,14 +74,14 @@ export class WorkingCopy {
 
   /** Those that the request was given, by name, and then its own in the order in which they came. */
   names(): string[] {
-    const names = new Set([...this.#base.entries.keys()].sort());
+    const names = new Set([...this.#base.entries.keys(), ...(this.#local?.keys() ?? [])].sort());
     for (const name of this.#touched.keys()) names.add(name);
     return [...names].filter((name) => this.has(name));
   }
 
   /** False when surely nothing changed; costs a walk through what was touched. */
   isModified(): boolean {
-    for (const [name, value] of this.#touched) if (!isUntouched(this.#base.entries.get(name), value)) return true;
+    for (const [name, value] of this.#touched) if (!isUntouched(this.#entryOf(name), value)) return true;
     return false;
   }
 
@@ -85,23 +90,34 @@ export class WorkingCopy {
    * @throws SessionError VALUE_REFUSED, LIMIT_EXCEEDED
    */
   difference(context: DifferenceContext): WorkingDifference {
-    const { entries, id, removals } = this.#base;
+    const { id, removals } = this.#base;
     const limits = this.#limits;
     const origins = new Map<object, ContainerNode>();
-    const difference = new Difference(context, origins);
+    const difference = new Difference(context, limits, origins);
     const changed = new Map<string, Plain | undefined>();
-    let count = entries.size;
+    const local = new Map<string, Plain | undefined>();
+    const countBefore = this.#countBefore();
+    let count = countBefore;
     let valueBytes = 0;
     for (const [name, value] of this.#touched) {
-      const entry = entries.get(name);
+      const entry = this.#entryOf(name);
       if (isUntouched(entry, value)) continue;
       const plain = normaliseValue(value, name, limits, (original, copy) => {
         const node = this.#handedOut.get(original);
         if (node !== undefined) origins.set(copy, node);
       });
-      const before = difference.cellCount;
-      difference.compare(id, name, entry, removals?.get(name) ?? 0, plain, this.#schema.kindOf(name));
-      if (difference.cellCount === before) continue;
+      const isLocal = this.#schema.isLocal(name);
+      if (isLocal) {
+        if (isEqual(entry, plain)) continue;
+        local.set(name, plain);
+      } else {
+        const before = difference.cellCount;
+        const type = this.#schema.typeOf(name);
+        difference.compare(id, name, entry, removals?.get(name) ?? 0, plain, type);
+        if (difference.cellCount === before) continue;
+        if (plain !== undefined) expire(difference, context, name, entry, type.options.ttlMs);
+        changed.set(name, plain);
+      }
       const bytes = sizeOf(plain);
       // What grew too large by a merge may always be made smaller.
       if (bytes > limits.valueBytes && bytes > sizeOf(entry && plainOf(entry))) {
@@ -110,17 +126,16 @@ export class WorkingCopy {
           `${name} is larger than limits.valueBytes (${limits.valueBytes}); store a reference to it instead, or raise the limit.`,
         );
       }
-      valueBytes += bytes;
+      if (!isLocal) valueBytes += bytes;
       count += Number(plain !== undefined) - Number(entry !== undefined);
-      changed.set(name, plain);
     }
-    if (count > entries.size && count > limits.attributeCount) {
+    if (count > countBefore && count > limits.attributeCount) {
       throw new SessionError(
         "LIMIT_EXCEEDED",
         `The session would have ${count} attributes, more than limits.attributeCount (${limits.attributeCount}); group them in one object.`,
       );
     }
-    return { rows: difference.rows, changed, cellCount: difference.cellCount, valueBytes };
+    return { rows: difference.rows, changed, local, cellCount: difference.cellCount, valueBytes };
   }
 
   /**
@@ -129,8 +144,24 @@ export class WorkingCopy {
    */
   rebase(written: WorkingDifference, now: ContainerNode | undefined): void {
     // What the request did not change is shown by the same nodes as before, either way.
-    this.#base = now ?? viewAfter(this.#base, written);
+    this.#base = now ?? viewAfter(this.#base, written.rows, written.changed);
     for (const name of written.changed.keys()) this.#bind(this.#touched.get(name), this.#base.entries.get(name));
+    for (const [name, value] of written.local) {
+      if (value === undefined) this.#local?.delete(name);
+      else this.#local?.set(name, valueEntry(value));
+    }
+  }
+
+  #entryOf(name: string): Entry | undefined {
+    return this.#local !== undefined && this.#schema.isLocal(name) ? this.#local.get(name) : this.#base.entries.get(name);
+  }
+
+  #countBefore(): number {
+    const { entries } = this.#base;
+    if (this.#local === undefined) return entries.size;
+    let count = this.#local.size;
+    for (const name of entries.keys()) if (!this.#schema.isLocal(name)) count++;
+    return count;
   }
 
   /** Objects of the request that were written now show these nodes. */
@@ -138,8 +169,33 @@ export class WorkingCopy {
     if (typeof value !== "object" || value === null || !(entry instanceof ContainerNode)) return;
     this.#handedOut.set(value, entry);
     if (isPlainObject(value)) for (const [name, child] of entry.entries) this.#bind(value[name], child);
+    else if (value instanceof Map) for (const [name, child] of entry.entries) this.#bind(value.get(name), child);
     else if (Array.isArray(value)) entry.elements.forEach((element, index) => this.#bind(value[index], element.entry));
   }
+}
+
+const NOTHING_LOCAL: ReadonlyMap<string, Plain> = new Map();
+
+/** Says when an attribute that was written is gone, or that it is never, where others said so. The last writer's declaration counts. */
+function expire(
+  difference: Difference,
+  { stamp, current }: DifferenceContext,
+  name: string,
+  base: Entry | undefined,
+  ttlMs: number | undefined,
+): void {
+  if (ttlMs === undefined && current.expiries === undefined) return;
+  const isWhole = difference.writes(current.id, name);
+  const now = current.entries.get(name);
+  // What is changed inside something that is gone by now goes with it.
+  const isInside = base instanceof ContainerNode && now instanceof ContainerNode && base.id === now.id;
+  if (ttlMs !== undefined) {
+    if (isWhole || isInside) difference.expire(name, Math.min(stampMs(stamp) + Math.ceil(ttlMs), Number.MAX_SAFE_INTEGER));
+  } else if (isInside && !isWhole && current.expiries?.has(name) === true) difference.expire(name, 0);
+}
+
+function isEqual(entry: Entry | undefined, plain: Plain | undefined): boolean {
+  return entry === undefined || plain === undefined ? entry === plain : entryEquals(entry, plain);
 }
 
 function sizeOf(plain: Plain | undefined): number {
@@ -162,6 +218,11 @@ function shows(plain: Plain, value: unknown): boolean {
   if (Array.isArray(plain)) {
     return Array.isArray(value) && value.length === plain.length && plain.every((element, index) => shows(element, value[index]));
   }
+  if (plain instanceof Set) {
+    if (!(value instanceof Set) || value.size !== plain.size) return false;
+    const others = value.values();
+    return [...plain].every((element) => shows(element, others.next().value));
+  }
   if (plain instanceof Date) return value instanceof Date && value.getTime() === plain.getTime();
   if (!isPlainObject(plain) || !isPlainObject(value)) return false;
   const names = Object.keys(plain);
@@ -169,43 +230,4 @@ function shows(plain: Plain, value: unknown): boolean {
     names.length === Object.keys(value).length &&
     names.every((name) => Object.hasOwn(value, name) && shows(plain[name] ?? null, value[name]))
   );
-}
-
-/** What a request sees once it wrote, whatever others wrote: the changed attributes as a document would show them that has nothing else. */
-function viewAfter({ id, kind, entries, removals }: ContainerNode, { rows, changed }: WorkingDifference): ContainerNode {
-  const before = new Map([...entries].filter(([name]) => changed.has(name)));
-  const after = new Map([...entries].filter(([name]) => !changed.has(name)));
-  const table = new CellTable();
-  [...rowsOf(new ContainerNode(id, kind, { entries: before, removals })), ...rows].forEach((row, clock) => table.add(row, 0, clock, 0));
-  const root = table.root();
-  for (const [name, entry] of root.entries) {
-    // The part that was written of a counter holds what this process added in the document, not what the request saw.
-    const isCounter = entry instanceof ContainerNode && entry.kind === CellKind.counter;
-    after.set(name, isCounter ? new ContainerNode(entry.id, entry.kind, { value: changed.get(name) }) : entry);
-  }
-  return new ContainerNode(id, kind, { entries: after, removals: root.removals });
-}
-
-/** Rows that would be read as this node; whatever is written later counts before them. */
-function* rowsOf(node: ContainerNode): Iterable<Row> {
-  const cells: Cell[] = [];
-  const push = (property: string, kind: CellKind, content: Plain | undefined, position = "", stamp = 0): void => {
-    cells.push({ property, kind, content, position, stamp, writer: 0 });
-  };
-  const children: ContainerNode[] = [];
-  const pushEntry = (property: string, entry: Entry, position?: string): void => {
-    if (entry instanceof ContainerNode) {
-      push(property, entry.kind, entry.id, position);
-      children.push(entry);
-    } else cells.push(entry);
-  };
-  for (const [name, entry] of node.entries) pushEntry(name, entry);
-  for (const [name, stamp] of node.removals ?? []) push(name, CellKind.removed, undefined, "", stamp);
-  for (const { id, inserted, at, entry } of node.elements) {
-    pushEntry(id, entry, inserted);
-    push(positionProperty(id), CellKind.position, undefined, at.slice(0, -id.length));
-  }
-  if (node.value !== undefined) push("", CellKind.value, node.value);
-  yield { containerId: node.id, layout: layoutOf(node.kind), cells };
-  for (const child of children) yield* rowsOf(child);
 }

@@ -1,4 +1,11 @@
-import { Engine, type EngineOptions, type SessionEngine } from "../engine/index.ts";
+import {
+  type AttributeTypes,
+  Engine,
+  type EngineOptions,
+  type SessionData,
+  type SessionDataOf,
+  type SessionEngine,
+} from "../engine/index.ts";
 import { MemoryStore } from "../storage/index.ts";
 import { nodeRuntime } from "./node-runtime.ts";
 import { applicationSpans } from "./telemetry.ts";
@@ -6,8 +13,16 @@ import { applicationSpans } from "./telemetry.ts";
 /**
  * A session engine for this process. Synchronous: requests can be served at once, `engine.ready` tells when it has met its
  * holders. `await engine.close()` before the process ends. Where the application has `@opentelemetry/api`, it traces.
+ * What is declared in `attributes` has the type that its declaration says; any other attribute is unknown.
  * @throws SessionError OPTION_INVALID
  */
-export function createEngine(options: EngineOptions = {}): SessionEngine {
-  return new Engine(options, { ...nodeRuntime, span: applicationSpans() }, (context) => new MemoryStore(context));
+export function createEngine<Types extends AttributeTypes = AttributeTypes>(
+  options: EngineOptions<Types> = {},
+): SessionEngine<SessionDataOf<Types> & SessionData> {
+  // An engine knows no declaration at compile time: that its values have the declared types is what merging by kind is for.
+  return new Engine(
+    options,
+    { ...nodeRuntime, span: applicationSpans() },
+    (context) => new MemoryStore(context),
+  ) as SessionEngine as SessionEngine<SessionDataOf<Types> & SessionData>;
 }

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { counter } from "../../src/engine/attributes/counter.ts";
 import { sync, type TestReplica } from "../support/replica.ts";
-import { COUNTER_NAME, flatActual, type FlatContent, flatDrafter, flatEdit, type FlatEdit, flatExpected } from "./model/flat-model.ts";
+import { FLAT_ATTRIBUTES, flatActual, type FlatContent, flatDrafter, flatEdit, type FlatEdit, flatExpected } from "./model/flat-model.ts";
 import { History, stepsOf } from "./model/history.ts";
 import { knownLeaves, leavesOf, type TreeContent, treeDrafter, treeEdit, type TreeEdit } from "./model/tree-model.ts";
 
@@ -10,7 +9,7 @@ const flatSteps = stepsOf(flatEdit, 40);
 const treeSteps = stepsOf(treeEdit, 30);
 
 function flatHistory(): History<FlatEdit, FlatContent> {
-  return new History(flatDrafter(), { attributes: { [COUNTER_NAME]: counter() } });
+  return new History(flatDrafter(), { attributes: FLAT_ATTRIBUTES });
 }
 
 function expectFlat(history: History<FlatEdit, FlatContent>): void {
@@ -37,7 +36,7 @@ function expectEqual(replicas: readonly TestReplica[]): void {
 
 /** Any order, repetition, grouping and loss of changes, compactions, restarts under new writer ids, sleepers over several epochs. */
 describe("histories of four replicas", () => {
-  test("[D2] [D8] [D9] [D13] a replica always holds exactly what follows from the commits that it knows, at every step", () => {
+  test("[D2] [D8] [D9] [D13] [D17] [D19] a replica always holds exactly what follows from the commits that it knows, at every step", () => {
     fc.assert(
       fc.property(flatSteps, (steps) => {
         const history = flatHistory();

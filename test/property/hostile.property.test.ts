@@ -1,13 +1,15 @@
 import fc from "fast-check";
-import * as Y from "yjs";
 import { describe, expect, test } from "vitest";
-import { SessionDocument } from "../../src/engine/document.ts";
-import { SessionError } from "../../src/engine/errors.ts";
+import { counter } from "../../src/engine/attributes/counter.ts";
+import { list } from "../../src/engine/attributes/list.ts";
+import { map } from "../../src/engine/attributes/map.ts";
+import { register } from "../../src/engine/attributes/register.ts";
+import { set } from "../../src/engine/attributes/set.ts";
 import { checkDocument, checkPlaces, mergeState } from "../../src/engine/intake.ts";
 import { mergeDocuments } from "../../src/engine/merge-records.ts";
-import type { Change, DocumentRecord } from "../../src/engine/record.ts";
-import { plainOf } from "../../src/engine/view.ts";
+import type { DocumentRecord } from "../../src/engine/record.ts";
 import { type TestReplica, TestWorld } from "../support/replica.ts";
+import { expectSound, expectUnpolluted, unlessCorrupt } from "../support/soundness.ts";
 import { doWild, type WildEdit, wildEdit } from "./model/wild-edit.ts";
 
 /** A broken wire, or somebody who plays with the bytes: `at` and `with` are taken modulo what there is. */
@@ -39,45 +41,23 @@ function mutated(bytes: Uint8Array, todo: readonly Mutation[]): Uint8Array {
   return Uint8Array.from(copy);
 }
 
+/** Every kind of container, and attributes that expire. */
+const ATTRIBUTES = { a: set(), b: map(counter(), { ttlMs: 1_000 }), c: list(register()), user: map(set()) };
+
+function newReplica(): TestReplica {
+  return new TestWorld(1, { attributes: ATTRIBUTES }).replica();
+}
+
 function written(replica: TestReplica, todo: readonly (readonly WildEdit[])[]): TestReplica {
   for (const edits of todo) replica.edit((data) => edits.forEach((one) => doWild(data, one)));
   return replica;
-}
-
-/** The result, or undefined when the input was refused as it should be; any other error is the test's. */
-function unlessCorrupt<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof SessionError && error.code === "RECORD_CORRUPT") return undefined;
-    throw error;
-  }
-}
-
-/** Whatever was accepted must be a session like any other: it reads, is written on, stored, compacted and merged. */
-function expectSound(replica: TestReplica): void {
-  replica.check();
-  const { document } = replica;
-  // What reading gives does not depend on how the document came to be.
-  const reloaded = SessionDocument.load(replica.context, document.encode(), document.own);
-  expect(plainOf(reloaded.root())).toEqual(plainOf(document.root()));
-  replica.edit((data) => (data["probe"] = "written"));
-  expect(replica.plain()).toMatchObject({ probe: "written" });
-  replica.check();
-  replica.compact();
-  replica.check();
-  expect(replica.plain()).toMatchObject({ probe: "written" });
-}
-
-function expectUnpolluted(): void {
-  expect(Object.keys(Object.prototype)).toEqual([]);
 }
 
 describe("bytes that somebody broke", () => {
   test("[D15] [D16] a document is always either refused, or a session like any other", () => {
     fc.assert(
       fc.property(commits, fc.boolean(), mutations, (todo, compact, broken) => {
-        const replica = written(new TestWorld().replica(), todo);
+        const replica = written(newReplica(), todo);
         if (compact) replica.compact();
         const { epoch, bytes } = replica.document.encode();
         const document: DocumentRecord = { epoch, bytes: mutated(bytes, broken) };
@@ -93,7 +73,7 @@ describe("bytes that somebody broke", () => {
   test("[D15] [D16] a state of the same epoch is always either refused, and nothing changed, or taken in whole", () => {
     fc.assert(
       fc.property(commits, commits, mutations, (ours, theirs, broken) => {
-        const left = written(new TestWorld().replica(), ours);
+        const left = written(newReplica(), ours);
         const right = left.world.replica();
         right.take(left.record());
         written(right, theirs);
@@ -117,7 +97,7 @@ describe("bytes that somebody broke", () => {
   test("[D15] [D16] a change is always either refused, and nothing changed, or applied whole", () => {
     fc.assert(
       fc.property(commits, fc.array(wildEdit, { minLength: 1, maxLength: 3 }), fc.boolean(), mutations, (todo, edits, late, broken) => {
-        const left = written(new TestWorld().replica(), todo);
+        const left = written(newReplica(), todo);
         const right = left.world.replica();
         right.take(left.record());
         const change = right.edit((data) => edits.forEach((one) => doWild(data, one)));
@@ -139,7 +119,7 @@ describe("bytes that somebody broke", () => {
   test("[D16] merging a broken record, or joining a broken late change, is always refused or gives a sound record", () => {
     fc.assert(
       fc.property(commits, commits, mutations, (ours, theirs, broken) => {
-        const left = written(new TestWorld().replica(), ours);
+        const left = written(newReplica(), ours);
         const right = left.world.replica();
         right.take(left.record());
         written(right, theirs);
@@ -157,242 +137,3 @@ describe("bytes that somebody broke", () => {
     );
   });
 });
-
-describe("bytes that somebody made", () => {
-  const WRITER = 2 ** 32 + 2 ** 30;
-
-  function victim(): { replica: TestReplica; honest: (change: Partial<Change>) => Change } {
-    const replica = new TestWorld().replica();
-    replica.edit((data) => Object.assign(data, { a: 1, o: { x: 1 }, l: [1, 2] }));
-    const { epoch } = replica.document;
-    return {
-      replica,
-      honest: (change) => ({
-        epoch,
-        writer: WRITER,
-        previousStamp: 0,
-        stamp: replica.document.latestStamp + 1,
-        seen: [],
-        update: new Uint8Array([0, 0]),
-        dropped: [],
-        ...change,
-      }),
-    };
-  }
-
-  function updateBy(client: number, fill: (doc: Y.Doc) => void): Uint8Array {
-    const doc = new Y.Doc({ guid: "" });
-    doc.clientID = client;
-    fill(doc);
-    return Y.encodeStateAsUpdate(doc);
-  }
-
-  /** An honest row, in an update that also holds `fill`. */
-  function rowAnd(row: Uint8Array, fill: (doc: Y.Doc) => void, client = WRITER): Uint8Array {
-    return updateBy(client, (doc) => {
-      doc.getArray("s").push([row]);
-      fill(doc);
-    });
-  }
-
-  /** The update of an honest row, with these deletions. */
-  function withDeletions(row: Uint8Array, ...deletions: readonly (readonly [client: number, clock: number, length: number])[]): Uint8Array {
-    const update = updateBy(WRITER, (doc) => doc.getArray("s").push([row]));
-    const ranges = deletions.flatMap(([client, clock, length]) => [...varuint(client), 1, ...varuint(clock), ...varuint(length)]);
-    // The last byte of an update without deletions says that there are none.
-    return Uint8Array.from([...update.slice(0, -1), deletions.length, ...ranges]);
-  }
-
-  /** An Item of `WRITER` at clock 0 that holds `row`, with its place as the bytes `place` say (Yjs' format V1). */
-  const item = (row: Uint8Array, info: number, place: readonly number[]): number[] => [info, ...place, row.length, ...row];
-  const BINARY = 3;
-  const HAS_ORIGIN = 0x80;
-  const inList = [1, 1, "s".charCodeAt(0)];
-  const updateOf = (clock: number, ...structs: readonly number[][]): Uint8Array =>
-    Uint8Array.from([1, structs.length, ...varuint(WRITER), clock, ...structs.flat(), 0]);
-
-  const hostileUpdates: readonly (readonly [what: string, make: (row: Uint8Array) => Uint8Array])[] = [
-    ["no bytes", () => new Uint8Array()],
-    ["a count of 32 million structs", () => Uint8Array.from([1, ...varuint(32_000_000), ...varuint(WRITER), 0])],
-    ["a deletion of future clocks", (row) => withDeletions(row, [WRITER, 1, 2 ** 50])],
-    ["a deletion by an unknown client", (row) => withDeletions(row, [WRITER + 1, 0, 5])],
-    ["a deletion of the header of the genesis", (row) => withDeletions(row, [1, 0, 1])],
-    ["a browser's client id", (row) => rowAnd(row, () => undefined, 77)],
-    ["a client id above all writers", (row) => rowAnd(row, () => undefined, 2 ** 35)],
-    ["a row in a shared type of another name", (row) => updateBy(WRITER, (doc) => doc.getArray("t").push([row]))],
-    ["a row in a map", (row) => updateBy(WRITER, (doc) => doc.getMap("s").set("role", row))],
-    ["a row and a map", (row) => rowAnd(row, (doc) => doc.getMap("t").set("role", "admin"))],
-    ["a row and text", (row) => rowAnd(row, (doc) => doc.getText("t").insert(0, "hello"))],
-    ["a row and a nested type", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Y.Map()]))],
-    ["a row and a subdocument", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Y.Doc()]))],
-    ["a row and JSON", (row) => rowAnd(row, (doc) => doc.getArray("s").push([{ a: 1 }]))],
-    ["a row and an empty one", (row) => rowAnd(row, (doc) => doc.getArray("s").push([new Uint8Array()]))],
-    ["a row beside one that nobody has", (row) => updateOf(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER + 1), 7]))],
-    ["a row beside itself", (row) => updateOf(0, item(row, BINARY | HAS_ORIGIN, [...varuint(WRITER), 0]))],
-    ["a row after clocks that nobody has", (row) => updateOf(5, item(row, BINARY, inList))],
-    ["a row, and clocks that are taken away for good", (row) => updateOf(0, item(row, BINARY, inList), [0, ...varuint(1_000)])],
-    ["a row, and clocks that are left out", (row) => updateOf(0, item(row, BINARY, inList), [10, ...varuint(1_000)])],
-    [
-      "a row in format V2",
-      (row) => {
-        const doc = new Y.Doc({ guid: "" });
-        doc.clientID = WRITER;
-        doc.getArray("s").push([row]);
-        return Y.encodeStateAsUpdateV2(doc);
-      },
-    ],
-  ];
-  const honestRow = (stamp: number): Uint8Array => Uint8Array.from([4, ...varuint(stamp)]);
-
-  test("an honest row by itself is taken, so that what is refused below is refused for what is wrong with it", () => {
-    const { replica, honest } = victim();
-    const { stamp } = honest({});
-    expect(replica.apply(honest({ update: updateOf(0, item(honestRow(stamp), BINARY, inList)) }))).toBe("applied");
-    expectSound(replica);
-  });
-
-  test.each([["nothing", () => new Uint8Array([0, 0])] as const, ...hostileUpdates])(
-    "[D15] [D16] a change whose update is %s is refused, and nothing changed",
-    (_what, make) => {
-      const { replica, honest } = victim();
-      const before = replica.record();
-      const digest = replica.digest();
-      const { stamp } = honest({});
-      expect(unlessCorrupt(() => replica.apply(honest({ update: make(honestRow(stamp)) })))).toBeUndefined();
-      expect(replica.record()).toEqual(before);
-      expect(replica.digest()).toBe(digest);
-      expectSound(replica);
-    },
-  );
-
-  test.each(hostileUpdates)("[D15] [D16] a document that is %s is refused", (_what, make) => {
-    const { replica } = victim();
-    const { epoch } = replica.document;
-    expect(unlessCorrupt(() => checkDocument(replica.context, { epoch, bytes: make(honestRow(9)) }))).toBeUndefined();
-    expect(unlessCorrupt(() => mergeState(replica.document, { epoch, bytes: make(honestRow(9)) }))).toBeUndefined();
-    expectSound(replica);
-  });
-
-  test("[D16] a change that deletes what only its own writer may replace does not take a writer out of the vector", () => {
-    const { replica, honest } = victim();
-    const other = replica.world.replica();
-    other.take(replica.record());
-    const change = other.edit((data) => (data["b"] = 1));
-    if (change === undefined) throw new Error("nothing was written");
-    // All that the first writer ever wrote, three rows, is deleted beside an honest row.
-    const deletions = [1, ...varuint(replica.document.writer), 1, 0, 3];
-    const hostile = Uint8Array.from([...change.update.slice(0, -1), ...deletions]);
-    expect(unlessCorrupt(() => replica.apply(honest({ ...change, update: hostile })))).toBeUndefined();
-    replica.check();
-    expectSound(replica);
-  });
-
-  /** A row of the root that gives `name` the kind `kind`, naming the container `id`. */
-  const namingRow = (stamp: number, name: string, kind: number, id: string): Uint8Array =>
-    Uint8Array.from([4, ...varuint(stamp), kind, name.length, ...Buffer.from(name), ...Buffer.from(id, "hex")]);
-
-  test.each([
-    ["an object's container as an array", 3],
-    ["an object's container as a counter", 4],
-  ])("[D16] a cell that names %s is refused, or harmless", (_what, kind) => {
-    const { replica, honest } = victim();
-    const [object] = [...replica.document.root().entries].flatMap(([name, entry]) => (name === "o" && "id" in entry ? [entry.id] : []));
-    const stamp = replica.document.latestStamp + 1;
-    const update = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(stamp, "evil", kind, object ?? "")]));
-    unlessCorrupt(() => replica.apply(honest({ stamp, update })));
-    expectSound(replica);
-    replica.reloadFrom(replica.record());
-    expect(replica.plain()).toMatchObject({ a: 1 });
-  });
-
-  test("[D16] a cell that gives a container another kind at its own place is refused", () => {
-    const { replica, honest } = victim();
-    const entry = replica.document.root().entries.get("o");
-    const id = entry !== undefined && "id" in entry ? entry.id : "";
-    const { stamp } = honest({});
-    const before = replica.record();
-    const hostile = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(stamp, "o", 3, id)]));
-    expect(unlessCorrupt(() => replica.apply(honest({ stamp, update: hostile })))).toBeUndefined();
-    expect(replica.record()).toEqual(before);
-    expectSound(replica);
-  });
-
-  test("[D15] [D16] rows of two writers that wait for each other are refused, and nothing changed", () => {
-    const { replica } = victim();
-    const { epoch } = replica.document;
-    const before = replica.record();
-    const waiting = (row: Uint8Array, client: number, neighbour: number): number[] => [
-      1,
-      ...varuint(client),
-      0,
-      ...item(row, BINARY | HAS_ORIGIN, [...varuint(neighbour), 0]),
-    ];
-    const bytes = Uint8Array.from([2, ...waiting(honestRow(9), WRITER + 1, WRITER), ...waiting(honestRow(9), WRITER, WRITER + 1), 0]);
-    expect(unlessCorrupt(() => checkDocument(replica.context, { epoch, bytes }))).toBeUndefined();
-    expect(unlessCorrupt(() => mergeState(replica.document, { epoch, bytes }))).toBeUndefined();
-    expect(replica.record()).toEqual(before);
-    expectSound(replica);
-  });
-
-  test("[D16] containers that name each other in a circle are refused, or harmless", () => {
-    const { replica, honest } = victim();
-    const stamp = replica.document.latestStamp + 1;
-    const [left, right] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"];
-    const inner = (id: string, child: string): Uint8Array =>
-      Uint8Array.from([0, ...varuint(stamp), ...Buffer.from(id, "hex"), 2, 1, 120, ...Buffer.from(child, "hex")]);
-    const update = updateBy(WRITER, (doc) =>
-      doc.getArray("s").push([namingRow(stamp, "loop", 2, left), inner(left, right), inner(right, left)]),
-    );
-    unlessCorrupt(() => replica.apply(honest({ stamp, update })));
-    expectSound(replica);
-  });
-
-  test("[D16] a container that is named at two places is refused, or harmless", () => {
-    const { replica, honest } = victim();
-    const stamp = replica.document.latestStamp + 1;
-    const id = "aaaaaaaaaaaaaaaa";
-    const row = [4, ...varuint(stamp), 2, 1, 121, ...Buffer.from(id, "hex"), 2, 1, 120, ...Buffer.from(id, "hex")];
-    const inner = Uint8Array.from([0, ...varuint(stamp), ...Buffer.from(id, "hex"), 1, 1, 122, 0]);
-    const update = updateBy(WRITER, (doc) => doc.getArray("s").push([Uint8Array.from(row), inner]));
-    unlessCorrupt(() => replica.apply(honest({ stamp, update })));
-    const before = [replica.digest(), replica.plain()];
-    replica.reloadFrom(replica.record());
-    expect([replica.digest(), replica.plain()]).toEqual(before);
-    replica.compact();
-    expect([replica.digest(), replica.plain()]).toEqual(before);
-    expectSound(replica);
-  });
-
-  test.each(["__proto__", "constructor", "prototype"])("[D16] [V4] a property named %s is refused, at the root and inside", (name) => {
-    const { replica, honest } = victim();
-    const stamp = replica.document.latestStamp + 1;
-    for (const row of [
-      [4, ...varuint(stamp), 1, name.length, ...Buffer.from(name), 0],
-      [0, ...varuint(stamp), ...Buffer.from("aaaaaaaaaaaaaaaa", "hex"), 1, name.length, ...Buffer.from(name), 0],
-    ]) {
-      const update = updateBy(WRITER, (doc) => doc.getArray("s").push([Uint8Array.from(row)]));
-      expect(unlessCorrupt(() => replica.apply(honest({ stamp, update })))).toBeUndefined();
-    }
-    expect(replica.plain()).toEqual({ a: 1, o: { x: 1 }, l: [1, 2] });
-    expectUnpolluted();
-  });
-
-  test("[D16] a joined late change that drops cells of containers that do not exist is harmless", () => {
-    const { replica, honest } = victim();
-    replica.compact();
-    const late = honest({
-      dropped: [{ containerId: "ffffffffffffffff", writer: WRITER, stamp: 1 }],
-      epoch: { counter: 0, hash: "0".repeat(16) },
-    });
-    expect(unlessCorrupt(() => replica.apply(late))).toBeUndefined();
-    expectSound(replica);
-  });
-});
-
-function varuint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  bytes.push(rest);
-  return bytes;
-}

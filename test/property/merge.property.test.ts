@@ -5,7 +5,8 @@ import type { Change, SessionRecord } from "../../src/engine/record.ts";
 import { readTable } from "../../src/engine/update-reader.ts";
 import { sync, type TestReplica, TestWorld } from "../support/replica.ts";
 import { comparable, compactModel, joinModels, modelOf, type MergeModel } from "./model/merge-model.ts";
-import { doWild, type WildEdit, wildEdit } from "./model/wild-edit.ts";
+import { Schema } from "../../src/engine/attributes/schema.ts";
+import { doWild, sameKey, wildAttributes, type WildEdit, wildEdit } from "./model/wild-edit.ts";
 
 const REPLICA_COUNT = 3;
 const replica = fc.nat(REPLICA_COUNT - 1);
@@ -31,22 +32,26 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
 );
-const histories = fc.array(step, { maxLength: 25, size: "max" });
+/** Arbitrary mutations at any depth, by nodes each of which has declarations of its own, or none: a deploy that never ends. */
+const histories = fc.record({
+  steps: fc.array(step, { maxLength: 25, size: "max" }),
+  declared: fc.array(fc.oneof({ weight: 1, arbitrary: fc.constant({}) }, { weight: 3, arbitrary: wildAttributes(true) }), {
+    minLength: REPLICA_COUNT,
+    maxLength: REPLICA_COUNT,
+  }),
+});
+type Story = typeof histories extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** Runs a history of arbitrary mutations, at any depth. */
-function run(
-  todo: readonly Step[],
-  onEdit: (replica: TestReplica, edits: readonly WildEdit[]) => Change | undefined = editWild,
-): TestReplica[] {
+function run({ steps, declared }: Story): TestReplica[] {
   const world = new TestWorld();
-  const replicas = Array.from({ length: REPLICA_COUNT }, () => world.replica());
+  const replicas = declared.map((attributes) => world.replica(new Schema(attributes)));
   const changes: Change[] = [];
   let saved: SessionRecord | undefined;
-  for (const one of todo) {
+  for (const one of steps) {
     const target = replicas[one.at] as TestReplica;
     world.nowMs++;
     if (one.kind === "edit") {
-      const change = onEdit(target, one.edits);
+      const change = editWild(target, one.edits);
       if (change !== undefined) changes.push(change);
     } else if (one.kind === "deliver") {
       const change = changes[one.change % Math.max(1, changes.length)];
@@ -70,8 +75,8 @@ function tableModel(record: SessionRecord, context: TestReplica["context"]): Mer
   return modelOf(readTable(record.document.bytes, context.limits).table);
 }
 
-describe("arbitrary mutations at any depth, on three replicas", () => {
-  test("[D1] [D11] [D12] [D15] exchanges in any order always end with equal records, which read back as they are", () => {
+describe("arbitrary mutations at any depth, on three replicas with declarations of their own", () => {
+  test("[D1] [D11] [D12] [D15] [D20] exchanges in any order always end with equal records, which read back as they are", () => {
     fc.assert(
       fc.property(histories, (todo) => {
         const replicas = run(todo);
@@ -79,9 +84,12 @@ describe("arbitrary mutations at any depth, on three replicas", () => {
         expect(new Set(replicas.map((one) => one.digest())).size).toBe(1);
         for (const one of replicas) one.check();
         const [first] = replicas as [TestReplica];
-        const before = first.plain();
+        const { nowMs } = first.world;
+        const times = [0, nowMs, nowMs + 5, nowMs + 10, nowMs + 50];
+        const before = times.map((atMs) => sameKey(first.plain(atMs)));
+        for (const one of replicas) expect(times.map((atMs) => sameKey(one.plain(atMs)))).toEqual(before);
         first.compact();
-        expect(first.plain()).toEqual(before);
+        expect(times.map((atMs) => sameKey(first.plain(atMs)))).toEqual(before);
         first.check();
       }),
     );

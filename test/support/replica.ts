@@ -191,8 +191,14 @@ export class TestReplica {
     return Buffer.from(digestOf(this.document.parts().table, sha256)).toString("hex");
   }
 
-  plain(): Plain {
-    return plainOf(this.document.root());
+  /** What it shows at a time, if no other is given now. */
+  plain(atMs = this.world.nowMs): Plain {
+    return plainOf(this.document.root(atMs));
+  }
+
+  /** The values of local attributes. */
+  get local(): ReadonlyMap<string, Plain> {
+    return this.#live.local ?? new Map();
   }
 
   /** Throws unless the document reads back as it is, has nothing pending, and is not mute. */

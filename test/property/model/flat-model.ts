@@ -1,4 +1,8 @@
 import fc from "fast-check";
+import { counter } from "../../../src/engine/attributes/counter.ts";
+import { map } from "../../../src/engine/attributes/map.ts";
+import { register } from "../../../src/engine/attributes/register.ts";
+import { set } from "../../../src/engine/attributes/set.ts";
 import type { Data } from "../../support/replica.ts";
 import type { Commit } from "./history.ts";
 
@@ -8,10 +12,16 @@ export type FlatEdit =
   | { readonly kind: "remove" | "remove-inside"; readonly name: string }
   | { readonly kind: "insert" | "take-out"; readonly at: number }
   | { readonly kind: "move"; readonly from: number; readonly to: number }
-  | { readonly kind: "add"; readonly by: number };
+  | { readonly kind: "add"; readonly by: number }
+  | { readonly kind: "count"; readonly name: string; readonly by: number }
+  | { readonly kind: "tag" | "untag"; readonly name: string }
+  | { readonly kind: "describe"; readonly name: string };
 
 const NAMES = ["p", "q", "r", "s"];
-export const COUNTER_NAME = "visits";
+const COUNTER_NAME = "visits";
+const COUNTS_NAME = "counts";
+const TAGS_NAME = "tags";
+const UNITS_NAME = "units";
 const OBJECT_NAME = "prefs";
 const LIST_NAME = "items";
 
@@ -24,7 +34,24 @@ export const flatEdit: fc.Arbitrary<FlatEdit> = fc.oneof(
   fc.record({ kind: fc.constantFrom("insert" as const, "take-out" as const), at: index }),
   fc.record({ kind: fc.constant("move" as const), from: index, to: index }),
   fc.record({ kind: fc.constant("add" as const), by: fc.integer({ min: -3, max: 3 }) }),
+  fc.record({ kind: fc.constant("count" as const), name, by: fc.integer({ min: -3, max: 3 }) }),
+  fc.record({ kind: fc.constantFrom("tag" as const, "untag" as const), name }),
+  fc.record({ kind: fc.constant("describe" as const), name }),
 );
+
+/** What the model's attributes are declared as; the others are not. */
+export const FLAT_ATTRIBUTES = {
+  [COUNTER_NAME]: counter(),
+  [COUNTS_NAME]: map(counter()),
+  [TAGS_NAME]: set<string>(),
+  [UNITS_NAME]: map(register<Unit>()),
+};
+
+/** Never with two numbers. */
+interface Unit {
+  readonly left: number;
+  readonly right: number;
+}
 
 /** What one commit wrote: properties (undefined: removed), elements that came and went, what was added to the counter. */
 export interface FlatContent {
@@ -33,6 +60,10 @@ export interface FlatContent {
   readonly inserted: number[];
   readonly takenOut: number[];
   added: number;
+  readonly counted: Map<string, number>;
+  /** Elements of the set: whether they came or went. */
+  readonly tagged: Map<string, boolean>;
+  readonly described: Map<string, number>;
 }
 
 /** Does the edits of one request. Every value is new, so that each assignment is a change. */
@@ -40,8 +71,22 @@ export function flatDrafter(): (data: Data, edits: readonly FlatEdit[]) => FlatC
   let nextValue = 1;
   return (data, edits) => {
     const before = { names: new Set(Object.keys(data)), inside: new Set(Object.keys((data[OBJECT_NAME] as object | undefined) ?? {})) };
-    const content: FlatContent = { sets: new Map(), setsInside: new Map(), inserted: [], takenOut: [], added: 0 };
+    const tagsBefore = new Set(data[TAGS_NAME] as Set<string> | undefined);
+    const content: FlatContent = {
+      sets: new Map(),
+      setsInside: new Map(),
+      inserted: [],
+      takenOut: [],
+      added: 0,
+      counted: new Map(),
+      tagged: new Map(),
+      described: new Map(),
+    };
     for (const edit of edits) doFlat(data, edit, () => nextValue++, before, content);
+    const tags = (data[TAGS_NAME] ?? new Set()) as Set<string>;
+    for (const tag of new Set([...tags, ...tagsBefore])) {
+      if (tags.has(tag) !== tagsBefore.has(tag)) content.tagged.set(tag, tags.has(tag));
+    }
     return content;
   };
 }
@@ -100,6 +145,25 @@ function doFlat(data: Data, edit: FlatEdit, next: () => number, before: Before, 
       data[COUNTER_NAME] = ((data[COUNTER_NAME] as number | undefined) ?? 0) + edit.by;
       content.added += edit.by;
       return;
+    case "count": {
+      const counts = (data[COUNTS_NAME] ??= {}) as Record<string, number>;
+      counts[edit.name] = (counts[edit.name] ?? 0) + edit.by;
+      content.counted.set(edit.name, (content.counted.get(edit.name) ?? 0) + edit.by);
+      return;
+    }
+    case "tag":
+      ((data[TAGS_NAME] ??= new Set()) as Set<string>).add(edit.name);
+      return;
+    case "untag":
+      (data[TAGS_NAME] as Set<string> | undefined)?.delete(edit.name);
+      return;
+    case "describe": {
+      // Assigned whole: against that, what another changes in place counts for nothing, however late.
+      const value = next();
+      ((data[UNITS_NAME] ??= {}) as Record<string, Unit>)[edit.name] = { left: value, right: value };
+      content.described.set(edit.name, value);
+      return;
+    }
   }
 }
 
@@ -109,26 +173,39 @@ export interface FlatState {
   readonly inside: ReadonlyMap<string, number>;
   readonly items: ReadonlySet<number>;
   readonly visits: number;
+  readonly counts: ReadonlyMap<string, number>;
+  readonly tags: ReadonlySet<string>;
+  readonly units: ReadonlyMap<string, number>;
 }
 
 /**
  * By definition: of the writes of a property the one with the highest (stamp, writer) counts; an item is there when it was inserted
- * and nobody took it out; a counter is the sum of what was added.
+ * and nobody took it out; a counter is the sum of what was added, wherever it is; of an element of a set that came and went the later
+ * counts; a unit is what its last writer left.
  */
 export function flatExpected(known: Iterable<Commit<FlatContent>>): FlatState {
   const commits = [...known].sort((left, right) => left.stamp - right.stamp || left.writer - right.writer);
   const scalars = new Map<string, number>();
   const inside = new Map<string, number>();
   const items = new Set<number>();
+  const counts = new Map<string, number>();
+  const tags = new Set<string>();
+  const units = new Map<string, number>();
   let visits = 0;
   for (const { content } of commits) {
     for (const [written, value] of content.sets) write(scalars, written, value);
     for (const [written, value] of content.setsInside) write(inside, written, value);
     for (const item of content.inserted) items.add(item);
     visits += content.added;
+    for (const [counted, by] of content.counted) counts.set(counted, (counts.get(counted) ?? 0) + by);
+    for (const [tag, isThere] of content.tagged) {
+      if (isThere) tags.add(tag);
+      else tags.delete(tag);
+    }
+    for (const [described, value] of content.described) units.set(described, value);
   }
   for (const { content } of commits) for (const item of content.takenOut) items.delete(item);
-  return { scalars, inside, items, visits };
+  return { scalars, inside, items, visits, counts, tags, units };
 }
 
 /** The same of a real replica. Throws when an item is there twice. */
@@ -141,7 +218,15 @@ export function flatActual(plain: Readonly<Record<string, unknown>>): FlatState 
     inside: new Map(Object.entries((plain[OBJECT_NAME] ?? {}) as Record<string, number>)),
     items,
     visits: (plain[COUNTER_NAME] ?? 0) as number,
+    counts: new Map(Object.entries((plain[COUNTS_NAME] ?? {}) as Record<string, number>)),
+    tags: new Set(plain[TAGS_NAME] as Set<string> | undefined),
+    units: new Map(Object.entries((plain[UNITS_NAME] ?? {}) as Record<string, Unit>).map(([described, unit]) => [described, oneOf(unit)])),
   };
+}
+
+function oneOf({ left, right }: Unit): number {
+  if (left !== right) throw new Error("a unit is a mixture of two");
+  return left;
 }
 
 function write(to: Map<string, number>, written: string, value: number | undefined): void {

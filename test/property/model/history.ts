@@ -59,12 +59,12 @@ export class History<Edit, Content> {
   readonly world: TestWorld;
   readonly replicas: readonly TestReplica[];
   readonly known: Set<Commit<Content>>[];
-  readonly #draft: (data: Data, edits: readonly Edit[]) => Content;
+  readonly #draft: (data: Data, edits: readonly Edit[], replica: TestReplica) => Content;
   readonly #changes: { readonly change: Change; readonly commit: Commit<Content> }[] = [];
   readonly #saves: Saved<Content>[] = [];
 
   /** `draft` does the edits to a request's attributes, and says what a model must know of them. */
-  constructor(draft: (data: Data, edits: readonly Edit[]) => Content, options: TestWorldOptions = {}) {
+  constructor(draft: (data: Data, edits: readonly Edit[], replica: TestReplica) => Content, options: TestWorldOptions = {}) {
     this.world = new TestWorld(1, options);
     this.replicas = Array.from({ length: REPLICA_COUNT }, () => this.world.replica());
     this.known = this.replicas.map(() => new Set());
@@ -123,7 +123,7 @@ export class History<Edit, Content> {
   #edit(at: number, edits: readonly Edit[], laterMs: number): void {
     this.world.nowMs = Math.max(1, this.world.nowMs + laterMs);
     const request = this.#at(at).request();
-    const content = this.#draft(request.data, edits);
+    const content = this.#draft(request.data, edits, this.#at(at));
     const change = request.commit();
     if (change === undefined) return;
     const commit = { writer: change.writer, stamp: change.stamp, content };

@@ -1,5 +1,13 @@
-import { type Cell, compareCells, type ContainerKind, isContainerKind, namedContainer, ROOT_CONTAINER } from "../../../src/engine/cells.ts";
-import { CellKind } from "../../../src/engine/cells.ts";
+import {
+  type Cell,
+  CellKind,
+  compareCells,
+  type ContainerKind,
+  expiringName,
+  isContainerKind,
+  namedContainer,
+  ROOT_CONTAINER,
+} from "../../../src/engine/cells.ts";
 import { valueKey } from "../../../src/engine/value-key.ts";
 import type { CellTable } from "../../../src/engine/cell-table.ts";
 
@@ -35,20 +43,30 @@ export function joinModels(left: MergeModel, right: MergeModel): MergeModel {
   return { cells: counting(kept), vector, floor: Math.max(left.floor, right.floor) };
 }
 
-/** What compaction leaves: cells that can be reached; the 32 newest removals of object properties; others raise G. */
+/**
+ * What compaction leaves: cells that can be reached; the 32 newest removals of properties, others raise G; the 32 newest removals of
+ * elements of sets; positions of elements that are there; expiries of attributes that nobody wrote as a whole since.
+ */
 export function compactModel(model: MergeModel): MergeModel {
   const kinds = reachableKinds(model);
   const reachable = model.cells.filter(({ container }) => kinds.has(container));
-  const removals = reachable.filter(({ container, cell }) => cell.kind === CellKind.removed && kinds.get(container) === CellKind.object);
-  removals.sort((left, right) => compareCells(right.cell, left.cell));
-  const kept = new Set(removals.slice(0, REMOVALS_KEPT));
-  const present = new Set(
-    reachable.filter(({ cell }) => cell.kind !== CellKind.removed).map(({ container, cell }) => `${container} ${cell.property}`),
+  const removalsIn = (...of: readonly ContainerKind[]): ModelCell[] =>
+    reachable
+      .filter(({ container, cell }) => cell.kind === CellKind.removed && of.includes(kinds.get(container) ?? CellKind.array))
+      .sort((left, right) => compareCells(right.cell, left.cell));
+  const removals = removalsIn(CellKind.object, CellKind.map);
+  const kept = new Set([...removals.slice(0, REMOVALS_KEPT), ...removalsIn(CellKind.set).slice(0, REMOVALS_KEPT)]);
+  const present = new Map(
+    reachable.filter(({ cell }) => cell.kind !== CellKind.removed).map(({ container, cell }) => [`${container} ${cell.property}`, cell]),
   );
   return {
     cells: reachable.filter((candidate) => {
       const { container, cell } = candidate;
       if (cell.kind === CellKind.removed) return kept.has(candidate);
+      if (cell.kind === CellKind.expiry) {
+        const attribute = present.get(`${container} ${expiringName(cell.property)}`);
+        return attribute !== undefined && compareCells(cell, attribute) >= 0;
+      }
       // The position of an element that is gone goes with it.
       return cell.kind !== CellKind.position || present.has(`${container} ${cell.property.slice(1)}`);
     }),
