@@ -102,7 +102,8 @@ describe("attributes with ttlMs, in histories of four replicas", () => {
         const history = new History(drafter(), { attributes: ATTRIBUTES });
         for (const step of todo) {
           history.run(step);
-          history.replicas.forEach((replica, at) => expectExpiries(replica, history.known[at] ?? new Set()));
+          const at = "to" in step ? step.to : step.replica;
+          expectExpiries(history.replicas[at] as TestReplica, history.known[at] ?? new Set());
         }
         sync(...history.replicas);
         history.knowAll();

@@ -1,5 +1,6 @@
 import { describe, expectTypeOf, test } from "vitest";
 import {
+  type AttributeOptions,
   type AttributeType,
   counter,
   createEngine,
@@ -53,6 +54,7 @@ describe("what a declaration is", () => {
   });
 
   test("[D24] what makes no sense does not compile", () => {
+    expectTypeOf<Parameters<typeof counter>>().toEqualTypeOf<[options?: AttributeOptions]>();
     neverRun(() => {
       // @ts-expect-error -- what is inside comes first
       map({ ttlMs: 5 });
