@@ -380,7 +380,7 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
 
 /** The same as of another session. */
 function of(key: SessionKey, record: SessionRecord): SessionRecord {
-  return { ...record, envelope: { ...record.envelope, key } };
+  return { ...record, envelope: { ...record.envelope, key, firstKey: key } };
 }
 
 /** Keys that lie all over the range of keys. */
