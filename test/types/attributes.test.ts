@@ -1,6 +1,5 @@
 import { describe, expectTypeOf, test } from "vitest";
 import {
-  type AttributeOptions,
   type AttributeType,
   counter,
   createEngine,
@@ -54,7 +53,7 @@ describe("what a declaration is", () => {
   });
 
   test("[D24] what makes no sense does not compile", () => {
-    expectTypeOf<Parameters<typeof counter>>().toEqualTypeOf<[options?: AttributeOptions]>();
+    expectTypeOf(counter).toBeCallableWith({ ttlMs: 5, local: false });
     neverRun(() => {
       // @ts-expect-error -- what is inside comes first
       map({ ttlMs: 5 });
