@@ -95,7 +95,7 @@ export class WorkingCopy {
     const origins = new Map<object, ContainerNode>();
     const difference = new Difference(context, limits, origins);
     const changed = new Map<string, Plain | undefined>();
-    const local = new Map<string, Plain | undefined>();
+    let local: Map<string, Plain | undefined> | undefined;
     const countBefore = this.#countBefore();
     let count = countBefore;
     let valueBytes = 0;
@@ -109,7 +109,7 @@ export class WorkingCopy {
       const isLocal = this.#schema.isLocal(name);
       if (isLocal) {
         if (isEqual(entry, plain)) continue;
-        local.set(name, plain);
+        (local ??= new Map()).set(name, plain);
       } else {
         const before = difference.cellCount;
         const type = this.#schema.typeOf(name);
@@ -135,7 +135,7 @@ export class WorkingCopy {
         `The session would have ${count} attributes, more than limits.attributeCount (${limits.attributeCount}); group them in one object.`,
       );
     }
-    return { rows: difference.rows, changed, local, cellCount: difference.cellCount, valueBytes };
+    return { rows: difference.rows, changed, local: local ?? NOTHING_LOCAL, cellCount: difference.cellCount, valueBytes };
   }
 
   /**
