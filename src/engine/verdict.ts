@@ -1,4 +1,4 @@
-import type { Envelope } from "./envelope.ts";
+import type { EndReason, Envelope } from "./envelope.ts";
 import type { SubjectKey } from "./record.ts";
 
 /** `idle` is derived, never stored: a session that nobody used for `idleTimeoutMs`. Only a request that is told so ends it. */
@@ -15,4 +15,12 @@ export function verdict(envelope: Envelope, revocations: Revocations, nowMs: num
   if (successor !== undefined && nowMs >= successor.atMs) return "ended";
   if (nowMs >= touchedAtMs + idleTimeoutMs) return "idle";
   return "alive";
+}
+
+/** Why a session is over whose end nobody wrote: the first rule of `verdict` that says so. */
+export function endReason(envelope: Envelope, revocations: Revocations, nowMs: number): EndReason {
+  const { subject, subjectAtMs, successor, ended } = envelope;
+  if (ended !== undefined) return ended.reason;
+  if (subject !== undefined && subjectAtMs <= (revocations.get(subject) ?? -1)) return "revoked";
+  return successor !== undefined && nowMs >= successor.atMs ? "rotated" : "expired";
 }

@@ -1,0 +1,106 @@
+import { KeyTable } from "./key-table.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { Dot, SessionKey } from "./record.ts";
+
+/** What is remembered of a session that rests in the store. */
+export interface Cold {
+  /** The last commit that this process made to it: should the store have lost it, the writer id must not be used again. */
+  readonly own: Dot;
+  readonly discardAtMs: number;
+  readonly touchedAtMs: number;
+  /** Past `discardAtMs` it was just not used any more. Otherwise it is past its deadline, or was replaced. */
+  readonly isIdleThen: boolean;
+}
+
+/** `[f64 writer][f64 own stamp][f64 discardAtMs][f64 touchedAtMs, negative unless isIdleThen]`. */
+const VALUE_BYTES = 32;
+/** Maps beyond some ten thousand entries take milliseconds to grow, so there are many. */
+const SHELF_COUNT = 256;
+
+/**
+ * Sessions that rest in the store but still belong to this process: 49 bytes each, and a fifth more for the table. Of those that
+ * went to rest lately a request may still have the live object, and then it is that object that comes back.
+ */
+export class ColdTable {
+  readonly #table = new KeyTable(VALUE_BYTES, discardAt);
+  readonly #shelves = Array.from({ length: SHELF_COUNT }, () => new Map<SessionKey, WeakRef<LiveSession>>());
+  #nextShelf = 0;
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  has(key: SessionKey): boolean {
+    return this.#table.find(key);
+  }
+
+  get(key: SessionKey): Cold | undefined {
+    if (!this.#table.find(key)) return undefined;
+    const { view, at } = this.#table;
+    const touched = view.getFloat64(at + 24);
+    return {
+      own: [view.getFloat64(at), view.getFloat64(at + 8)],
+      discardAtMs: view.getFloat64(at + 16),
+      touchedAtMs: Math.abs(touched),
+      isIdleThen: touched >= 0,
+    };
+  }
+
+  /** The live object, where somebody still has it. */
+  session(key: SessionKey): LiveSession | undefined {
+    return this.#shelfOf(key).get(key)?.deref();
+  }
+
+  set(session: LiveSession, cold: Cold): void {
+    const { own, discardAtMs, touchedAtMs, isIdleThen } = cold;
+    this.#table.put(session.key);
+    const { view, at } = this.#table;
+    view.setFloat64(at, own[0]);
+    view.setFloat64(at + 8, own[1]);
+    view.setFloat64(at + 16, discardAtMs);
+    view.setFloat64(at + 24, isIdleThen ? touchedAtMs : -touchedAtMs);
+    this.#table.due(discardAtMs);
+    this.#shelfOf(session.key).set(session.key, new WeakRef(session));
+  }
+
+  delete(key: SessionKey): boolean {
+    if (!this.#table.delete(key)) return false;
+    this.#shelfOf(key).delete(key);
+    return true;
+  }
+
+  clear(): void {
+    this.#table.clear();
+    for (const shelf of this.#shelves) shelf.clear();
+  }
+
+  /** See `KeyTable.takeDue`. */
+  takeDue(nowMs: number, count: number, lookCount: number): SessionKey[] | undefined {
+    return this.#table.takeDue(nowMs, count, lookCount);
+  }
+
+  /** See `KeyTable.keysIn`. */
+  keysIn(part: number): SessionKey[] {
+    return this.#table.keysIn(part);
+  }
+
+  /** Forgets objects that nobody has any more: looks at `lookCount` of them, about, and goes on from there the next time. */
+  sweepObjects(lookCount: number): void {
+    let looked = 0;
+    for (let shelves = 0; shelves < SHELF_COUNT && looked < lookCount; shelves++) {
+      const shelf = this.#shelves[this.#nextShelf] ?? new Map<SessionKey, WeakRef<LiveSession>>();
+      this.#nextShelf = (this.#nextShelf + 1) % SHELF_COUNT;
+      looked += shelf.size;
+      for (const [key, session] of shelf) if (session.deref() === undefined) shelf.delete(key);
+    }
+  }
+
+  #shelfOf(key: SessionKey): Map<SessionKey, WeakRef<LiveSession>> {
+    const shelf = this.#shelves[(key.charCodeAt(0) * 31 + key.charCodeAt(1)) % SHELF_COUNT];
+    return shelf ?? new Map();
+  }
+}
+
+function discardAt(view: DataView, at: number): number {
+  return view.getFloat64(at + 16);
+}
