@@ -8,23 +8,28 @@ export interface Cold {
   readonly own: Dot;
   readonly discardAtMs: number;
   readonly touchedAtMs: number;
-  /** Past `discardAtMs` it was just not used any more. Otherwise it is past its deadline, or was replaced. */
-  readonly isIdleThen: boolean;
+  readonly fate: Fate;
 }
 
-/** `[f64 writer][f64 own stamp][f64 discardAtMs][f64 touchedAtMs, negative unless isIdleThen]`. */
-const VALUE_BYTES = 32;
+/** What it is at `discardAtMs`: not used any more, past its deadline, or replaced by its successor. The position is the byte that stands for it. */
+const FATES = ["idle", "expired", "rotated"] as const;
+export type Fate = (typeof FATES)[number];
+
+/** `[f64 writer][f64 own stamp][f64 discardAtMs][f64 touchedAtMs][u8 fate]`. */
+const VALUE_BYTES = 33;
 /** Maps beyond some ten thousand entries take milliseconds to grow, so there are many. */
 const SHELF_COUNT = 256;
 
 /**
- * Sessions that rest in the store but still belong to this process: 49 bytes each, and a fifth more for the table. Of those that
+ * Sessions that rest in the store but still belong to this process: 50 bytes each, and a fifth more for the table. Of those that
  * went to rest lately a request may still have the live object, and then it is that object that comes back.
  */
 export class ColdTable {
   readonly #table = new KeyTable(VALUE_BYTES, discardAt);
   readonly #shelves = Array.from({ length: SHELF_COUNT }, () => new Map<SessionKey, WeakRef<LiveSession>>());
   #nextShelf = 0;
+  /** Objects on all shelves. */
+  #objectCount = 0;
 
   get size(): number {
     return this.#table.size;
@@ -37,12 +42,11 @@ export class ColdTable {
   get(key: SessionKey): Cold | undefined {
     if (!this.#table.find(key)) return undefined;
     const { view, at } = this.#table;
-    const touched = view.getFloat64(at + 24);
     return {
       own: [view.getFloat64(at), view.getFloat64(at + 8)],
       discardAtMs: view.getFloat64(at + 16),
-      touchedAtMs: Math.abs(touched),
-      isIdleThen: touched >= 0,
+      touchedAtMs: view.getFloat64(at + 24),
+      fate: FATES[view.getUint8(at + 32)] ?? "idle",
     };
   }
 
@@ -52,26 +56,31 @@ export class ColdTable {
   }
 
   set(session: LiveSession, cold: Cold): void {
-    const { own, discardAtMs, touchedAtMs, isIdleThen } = cold;
+    const { own, discardAtMs, touchedAtMs, fate } = cold;
     this.#table.put(session.key);
     const { view, at } = this.#table;
     view.setFloat64(at, own[0]);
     view.setFloat64(at + 8, own[1]);
     view.setFloat64(at + 16, discardAtMs);
-    view.setFloat64(at + 24, isIdleThen ? touchedAtMs : -touchedAtMs);
+    view.setFloat64(at + 24, touchedAtMs);
+    view.setUint8(at + 32, FATES.indexOf(fate));
     this.#table.due(discardAtMs);
-    this.#shelfOf(session.key).set(session.key, new WeakRef(session));
+    const shelf = this.#shelfOf(session.key);
+    this.#objectCount -= shelf.size;
+    shelf.set(session.key, new WeakRef(session));
+    this.#objectCount += shelf.size;
   }
 
   delete(key: SessionKey): boolean {
     if (!this.#table.delete(key)) return false;
-    this.#shelfOf(key).delete(key);
+    if (this.#shelfOf(key).delete(key)) this.#objectCount--;
     return true;
   }
 
   clear(): void {
     this.#table.clear();
     for (const shelf of this.#shelves) shelf.clear();
+    this.#objectCount = 0;
   }
 
   /** See `KeyTable.takeDue`. */
@@ -84,15 +93,16 @@ export class ColdTable {
     return this.#table.keysIn(part);
   }
 
-  /** Forgets objects that nobody has any more: looks at `lookCount` of them, about, and goes on from there the next time. */
-  sweepObjects(lookCount: number): void {
-    let looked = 0;
-    for (let shelves = 0; shelves < SHELF_COUNT && looked < lookCount; shelves++) {
-      const shelf = this.#shelves[this.#nextShelf] ?? new Map<SessionKey, WeakRef<LiveSession>>();
+  /** Forgets objects that nobody has any more: looks at about `lookCount` of them. True while a round through all of them is not over. */
+  sweepObjects(lookCount: number): boolean {
+    for (let looked = 0; looked < lookCount && this.#objectCount > 0;) {
+      const shelf = this.#shelves[this.#nextShelf];
+      looked += shelf?.size ?? 0;
+      for (const [key, session] of shelf ?? []) if (session.deref() === undefined && shelf?.delete(key) === true) this.#objectCount--;
       this.#nextShelf = (this.#nextShelf + 1) % SHELF_COUNT;
-      looked += shelf.size;
-      for (const [key, session] of shelf) if (session.deref() === undefined) shelf.delete(key);
+      if (this.#nextShelf === 0) return false;
     }
+    return this.#objectCount > 0;
   }
 
   #shelfOf(key: SessionKey): Map<SessionKey, WeakRef<LiveSession>> {

@@ -99,6 +99,7 @@ export class Engine implements SessionEngine, SessionHost, ReplicaHost {
       epsilonMs: this.epsilonMs,
       onEvent: this.#onEvent,
       revocations: this.#revocations,
+      onTouchDue: (key, touchedAtMs) => this.#sync?.sendTouch(key, touchedAtMs),
       fetch: (key) => this.#sync?.fetch(key),
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),

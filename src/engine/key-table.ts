@@ -37,6 +37,8 @@ export class KeyTable {
   readonly #shards: (Shard | undefined)[] = Array.from({ length: KEY_PARTS }, () => undefined);
   /** The shard that the cursor stands in. */
   #shard: Shard | undefined;
+  /** No entry is due before this instant. */
+  #dueMs = Number.POSITIVE_INFINITY;
   /** Where the search for what is due goes on. */
   #next = 0;
 
@@ -96,6 +98,7 @@ export class KeyTable {
   /** Must be called when a value was written, at the cursor, with the instant at which the entry is due from now on. */
   due(atMs: number): void {
     if (this.#shard !== undefined && atMs < this.#shard.dueMs) this.#shard.dueMs = atMs;
+    if (atMs < this.#dueMs) this.#dueMs = atMs;
   }
 
   delete(key: SessionKey): boolean {
@@ -126,8 +129,10 @@ export class KeyTable {
    * Looks at no more than about `lookCount` entries and goes on from there the next time. Undefined when a whole round found nothing due.
    */
   takeDue(nowMs: number, count: number, lookCount: number): SessionKey[] | undefined {
+    if (this.#dueMs > nowMs) return undefined;
     const keys: SessionKey[] = [];
     let looked = 0;
+    let earliestMs = Number.POSITIVE_INFINITY;
     for (let visited = 0; visited < KEY_PARTS; visited++) {
       const shard = this.#shards[this.#next];
       if (shard !== undefined && shard.dueMs <= nowMs) {
@@ -135,9 +140,12 @@ export class KeyTable {
         looked += shard.size;
         if (!this.#collectDue(shard, nowMs, count, keys)) return keys;
       }
+      if (shard !== undefined && shard.dueMs < earliestMs) earliestMs = shard.dueMs;
       this.#next = (this.#next + 1) % KEY_PARTS;
     }
-    return keys.length === 0 ? undefined : keys;
+    if (keys.length > 0) return keys;
+    this.#dueMs = earliestMs;
+    return undefined;
   }
 
   /** Keys of one of `KEY_PARTS` parts, the same part for a key in every table; `isMeant` picks by the value. */
@@ -254,7 +262,10 @@ function writeKey(view: DataView, at: number): void {
 
 function isKeyAt(view: DataView, at: number): boolean {
   return (
-    view.getUint32(at + 4) === word1 && view.getUint32(at) === word0 && view.getUint32(at + 8) === word2 && view.getUint32(at + 12) === word3
+    view.getUint32(at + 4) === word1 &&
+    view.getUint32(at) === word0 &&
+    view.getUint32(at + 8) === word2 &&
+    view.getUint32(at + 12) === word3
   );
 }
 

@@ -57,8 +57,8 @@ class TroubledStore implements SessionStore {
     return this.#store.revocations();
   }
 
-  revoke(subject: string, notBeforeMs: number): Promise<void> {
-    return this.#store.revoke(subject, notBeforeMs);
+  revoke(subject: string, notBeforeMs: number, discardAtMs: number): Promise<void> {
+    return this.#store.revoke(subject, notBeforeMs, discardAtMs);
   }
 
   close(): Promise<void> {
