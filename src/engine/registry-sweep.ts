@@ -4,6 +4,7 @@ import type { HotSessions } from "./hot-sessions.ts";
 import type { EngineClock } from "./hybrid-clock.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { Dot, SessionKey } from "./record.ts";
+import type { Registry } from "./registry.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SessionStore } from "./session-store.ts";
 import { discardAtMs, touchDelayMs } from "./session-times.ts";
@@ -22,13 +23,11 @@ const DISCARD_COUNT = 250;
 
 /** What a sweep goes through, and what it does there: parts of the registry. */
 export interface Swept {
+  readonly registry: Pick<Registry, "isStale" | "refresh" | "store">;
   readonly hot: HotSessions;
   readonly cold: ColdTable;
   readonly ended: Tombstones;
   weigh(session: LiveSession): void;
-  isStale(session: LiveSession): boolean;
-  refresh(session: LiveSession): Promise<unknown>;
-  store(session: LiveSession): Promise<void>;
   toRest(session: LiveSession): boolean;
   bury(session: LiveSession): Promise<void> | undefined;
   forget(key: SessionKey, own: Dot | undefined): void;
@@ -127,12 +126,13 @@ export class RegistrySweep {
   #visit(session: LiveSession, nowMs: number): boolean {
     const { key, envelope } = session;
     const { revocations, store, epsilonMs, onEvent } = this.#options;
+    const { registry } = this.#swept;
     this.#swept.weigh(session);
     const isDue = discardAtMs(envelope, epsilonMs) <= nowMs;
     const now = isDue ? verdict(envelope, revocations, nowMs) : "alive";
     if (now !== "alive") {
       // Another process may use it: its touches are in the store that both share.
-      if (this.#swept.isStale(session)) this.#swept.refresh(session).catch(() => undefined);
+      if (registry.isStale(session)) registry.refresh(session).catch(() => undefined);
       else {
         this.#swept.forget(key, session.document?.own);
         if (now === "idle") onEvent(idleEvent(key, envelope.touchedAtMs));
@@ -143,7 +143,7 @@ export class RegistrySweep {
     if (nowMs - session.sentTouchMs >= touchDelayMs(envelope.idleTimeoutMs)) this.tellTouch(session);
     if (envelope.ended !== undefined) void this.#swept.bury(session);
     else if (this.isUnused(session)) this.#swept.toRest(session);
-    else if (!session.isStored && store.durable) this.#swept.store(session).catch(() => undefined);
+    else if (!session.isStored && store.durable) registry.store(session).catch(() => undefined);
     else return false;
     return true;
   }

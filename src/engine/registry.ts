@@ -1,55 +1,24 @@
 import { ColdTable } from "./cold-table.ts";
-import type { EngineClock } from "./hybrid-clock.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
+import { SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
-import type { EventListener } from "./events.ts";
 import { HotSessions } from "./hot-sessions.ts";
+import { inTime } from "./in-time.ts";
 import { KEY_PARTS } from "./key-table.ts";
-import type { Limits } from "./limits.ts";
 import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
+import type { RegistryOptions } from "./registry-options.ts";
 import { RegistrySweep } from "./registry-sweep.ts";
-import type { FetchAnswer } from "./replication.ts";
 import { Room } from "./room.ts";
-import type { Runtime } from "./runtime.ts";
 import { SessionSaver } from "./session-saver.ts";
 import { discardAtMs, fateOf } from "./session-times.ts";
-import type { SessionStore } from "./session-store.ts";
 import { Tombstones } from "./tombstones.ts";
-import type { Revocations } from "./verdict.ts";
 
 /** How many sessions that cannot go to rest at once are passed over for one that can. */
 const COOL_TRIES = 8;
 /** How long closing waits for a store, at each of its two steps. */
 const CLOSE_TIMEOUT_MS = 5_000;
-export interface RegistryOptions {
-  readonly runtime: Runtime;
-  readonly clock: EngineClock;
-  readonly context: DocumentContext;
-  readonly store: SessionStore;
-  readonly limits: Limits;
-  /** How far two clocks may be apart, milliseconds. */
-  readonly epsilonMs: number;
-  readonly onEvent: EventListener;
-  /** What is revoked now; the engine raises it. */
-  readonly revocations: Revocations;
-  /** Asks the holders; undefined without replication. */
-  readonly fetch: (key: SessionKey) => Promise<FetchAnswer> | undefined;
-  /** A live session came into memory. */
-  readonly onInsert?: (session: LiveSession) => void;
-  /** A session changed, or ended; also by what was found at rest. */
-  readonly onChange?: (session: LiveSession) => void;
-  /** Nothing is known of this session from here on. */
-  readonly onForget?: (key: SessionKey) => void;
-  /** The last touch of a session is old, and others do not know of it yet. */
-  readonly onTouchDue?: (key: SessionKey, touchedAtMs: number) => void;
-  /** This process holds `key` from now on, or no longer. */
-  readonly onHold: (key: SessionKey) => void;
-  readonly onRelease: (key: SessionKey) => void;
-}
-
 /**
  * Hot, cold, gone: the one place that makes live sessions of records and sends them to rest. Hot sessions are live documents, the
  * least recently used go cold; cold ones rest in the store and are remembered here; of ended ones a tombstone is kept, from which
@@ -75,18 +44,15 @@ export class Registry {
     this.#room = new Room(options.limits, options.onEvent);
     this.#saver = new SessionSaver({
       ...options,
-      discardAtMs: (envelope) => discardAtMs(envelope, options.epsilonMs),
       onStored: (session) => this.#weigh(session),
       onMerged: (session) => this.#merged(session),
     });
     this.#sweep = new RegistrySweep(options, {
+      registry: this,
       hot: this.#hot,
       cold: this.#cold,
       ended: this.#ended,
       weigh: (session) => this.#weigh(session),
-      isStale: (session) => this.isStale(session),
-      refresh: (session) => this.refresh(session),
-      store: (session) => this.store(session),
       toRest: (session) => this.#toRest(session),
       bury: (session) => this.#bury(session),
       forget: (key, own) => this.#forget(key, own),
@@ -199,7 +165,9 @@ export class Registry {
     this.#weigh(session);
     this.#options.onChange?.(session);
     if (session.envelope.ended !== undefined) return this.#bury(session);
-    return this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
+    const storing = this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
+    this.#cool();
+    return storing;
   }
 
   /** Resolves when all that the session holds now is stored. Appends of one session never overlap. */
@@ -227,10 +195,11 @@ export class Registry {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#sweep.stop();
-    await this.#inTime(Promise.allSettled(this.#loading.values()));
-    if (this.#options.store.durable) {
+    const { runtime, store } = this.#options;
+    await inTime(runtime, CLOSE_TIMEOUT_MS, Promise.allSettled(this.#loading.values()));
+    if (store.durable) {
       const unsaved = [...this.#hot.values()].filter((session) => !session.isStored);
-      await this.#inTime(Promise.allSettled(unsaved.map((session) => this.store(session))));
+      await inTime(runtime, CLOSE_TIMEOUT_MS, Promise.allSettled(unsaved.map((session) => this.store(session))));
     }
     this.#hot.clear();
     this.#cold.clear();
@@ -238,13 +207,13 @@ export class Registry {
   }
 
   async #load(key: SessionKey): Promise<LiveSession | undefined> {
+    const { store, context } = this.#options;
     const resting = this.#current(key) ?? this.#cold.session(key);
     if (resting !== undefined) {
       const session = this.reattach(resting);
       return this.isStale(session) ? this.refresh(session) : session;
     }
     const before = this.#cold.get(key);
-    const { store, context } = this.#options;
     const storeVersion = store.version?.(key) ?? 0;
     const [stored, fetched] = await Promise.all([
       store.load(key).then(
@@ -254,7 +223,10 @@ export class Registry {
       before === undefined ? this.#options.fetch(key) : undefined,
     ]);
     const fromPeers = fetched?.kind === "found" ? this.check(fetched.record) : undefined;
-    const record = this.#mergedRecord(stored.record, fromPeers);
+    const record =
+      stored.record === undefined || fromPeers === undefined
+        ? (stored.record ?? fromPeers)
+        : mergeRecords(stored.record, fromPeers, context);
     // While this waited, the session may have come in another way (from a peer, or newly created), and may have gone to rest again.
     const hot = this.#current(key) ?? this.#cold.session(key);
     if (hot !== undefined) {
@@ -286,11 +258,6 @@ export class Registry {
       void this.#bury(session);
     } else if (stored.record !== undefined) this.#options.onEvent({ type: "activated", key });
     return session;
-  }
-
-  #mergedRecord(left: SessionRecord | undefined, right: SessionRecord | undefined): SessionRecord | undefined {
-    if (left === undefined || right === undefined) return left ?? right;
-    return mergeRecords(left, right, this.#options.context);
   }
 
   readonly #merge = (ours: SessionDocument, theirs: DocumentRecord): boolean => mergeTrusted(ours, theirs, this.#options.context);
@@ -423,17 +390,6 @@ export class Registry {
   #weigh(session: LiveSession): void {
     this.#hot.weigh(session);
     this.#room.unsaved(this.#hot.unsavedBytes);
-  }
-
-  #inTime(work: Promise<unknown>): Promise<unknown> {
-    const { runtime } = this.#options;
-    return new Promise((resolve) => {
-      const cancel = runtime.setTimer(CLOSE_TIMEOUT_MS, () => resolve(undefined));
-      void work.then(() => {
-        cancel();
-        resolve(undefined);
-      });
-    });
   }
 }
 

@@ -4,12 +4,14 @@ import { SessionError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
 import { type LiveSession, mergeTrusted } from "./live-session.ts";
 import type { SessionStore } from "./session-store.ts";
+import { discardAtMs } from "./session-times.ts";
 
 export interface SessionSaverOptions {
   readonly store: SessionStore;
   readonly context: DocumentContext;
   readonly onEvent: EventListener;
-  readonly discardAtMs: (envelope: Envelope) => number;
+  /** How far two clocks may be apart, milliseconds. */
+  readonly epsilonMs: number;
   /** All that a session held a moment ago is stored. */
   readonly onStored: (session: LiveSession) => void;
   /** A session changed by what another process had stored. */
@@ -37,12 +39,12 @@ export class SessionSaver {
 
   /** Stores the session in this tick. False where that takes a wait, or failed. */
   storeNow(session: LiveSession): boolean {
-    const { store, discardAtMs, onEvent } = this.#options;
+    const { store, epsilonMs, onEvent } = this.#options;
     if (store.appendNow === undefined || session.storing !== undefined) return false;
     const { version, envelope } = session;
     if (session.isStored && session.storedTouchMs === envelope.touchedAtMs) return true;
     try {
-      store.appendNow(session.key, session.record(), discardAtMs(envelope));
+      store.appendNow(session.key, session.record(), discardAtMs(envelope, epsilonMs));
     } catch (error) {
       onEvent({ type: "store-failed", error });
       return false;
@@ -69,11 +71,11 @@ export class SessionSaver {
   }
 
   async #append(session: LiveSession): Promise<void> {
-    const { store, discardAtMs, onEvent } = this.#options;
+    const { store, epsilonMs, onEvent } = this.#options;
     const { key, version, envelope } = session;
     const before = store.version?.(key) ?? 0;
     try {
-      await store.append(key, session.record(), discardAtMs(envelope));
+      await store.append(key, session.record(), discardAtMs(envelope, epsilonMs));
     } catch (error) {
       onEvent({ type: "store-failed", error });
       throw error instanceof SessionError
