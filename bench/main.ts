@@ -1,7 +1,14 @@
 import { benchEngine } from "./engine.ts";
 import { benchGrowth } from "./growth.ts";
+import { benchMemory } from "./memory.ts";
+import { benchMillion } from "./million.ts";
 
-const benches: Readonly<Record<string, () => Promise<object> | object>> = { engine: benchEngine, growth: benchGrowth };
+const benches: Readonly<Record<string, () => Promise<object> | object>> = {
+  engine: benchEngine,
+  growth: benchGrowth,
+  memory: benchMemory,
+  million: benchMillion,
+};
 
 const name = process.argv[2] ?? "";
 const bench = benches[name];
