@@ -19,3 +19,17 @@ export function sessionFixture(): Record<string, unknown> {
     notes: "x".repeat(360),
   };
 }
+
+/** A session as most sites have it: 0.4 KB as JSON, `index` makes each its own. */
+export function smallFixture(index: number): Record<string, unknown> {
+  return {
+    userId: 1_000_000 + index,
+    csrfToken: `c7J2mXq1T0v9dKf3Lw8sZb5nRy6hPa4eUoGiVtEj${index}`,
+    locale: "de-DE",
+    theme: index % 2 === 0 ? "dark" : "light",
+    cart: { currency: "EUR", lines: [{ sku: `lamp-brass-${index % 1_000}`, quantity: 1 + (index % 4), priceCents: 4_900 }] },
+    returnTo: `/catalogue/lighting/table-lamps?sort=price&page=${index % 90}`,
+    consent: { necessary: true, statistics: false, atMs: 1_790_000_000_000 + index },
+    lastSearch: "brass table lamp with a linen shade",
+  };
+}

@@ -2,7 +2,16 @@ import { benchEngine } from "./engine.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchLmdb } from "./lmdb.ts";
 
-const benches: Readonly<Record<string, () => Promise<object> | object>> = { engine: benchEngine, growth: benchGrowth, lmdb: benchLmdb };
+import { benchMemory } from "./memory.ts";
+import { benchMillion } from "./million.ts";
+
+const benches: Readonly<Record<string, () => Promise<object> | object>> = {
+  engine: benchEngine,
+  growth: benchGrowth,
+  lmdb: benchLmdb,
+  memory: benchMemory,
+  million: benchMillion,
+};
 
 const name = process.argv[2] ?? "";
 const bench = benches[name];

@@ -23,13 +23,23 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 };
 }
 
-/** Runs one side of a benchmark in a process of its own and gives what it prints: one number. */
-function inOwnProcess(script: string, side: string): number {
+/** Runs one side of a benchmark in a process of its own, which can collect garbage, and gives the last line that it prints. */
+export function lastLineOf(script: string, side: string, timeoutMs = 120_000): string {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawnSync(process.execPath, ["--import", "tsx", path, side], { encoding: "utf8", timeout: 120_000 });
-  const value = Number(child.stdout.trim().split("\n").at(-1));
-  if (child.status !== 0 || !Number.isFinite(value)) throw new Error(`benchmark side ${side} failed:\n${child.stdout}${child.stderr}`);
-  return value;
+  const child = spawnSync(process.execPath, ["--expose-gc", "--import", "tsx", path, side], {
+    encoding: "utf8",
+    timeout: timeoutMs,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (child.status !== 0) throw new Error(`benchmark side ${side} failed:\n${child.stdout}`);
+  return child.stdout.trim().split("\n").at(-1) ?? "";
+}
+
+/** The same for a side that prints one number. */
+function inOwnProcess(script: string, side: string): number {
+  const line = lastLineOf(script, side);
+  if (line === "" || !Number.isFinite(Number(line))) throw new Error(`benchmark side ${side} printed no number: ${line}`);
+  return Number(line);
 }
 
 /** Each side in turn, `rounds` times over: a machine that slows down slows both. */

@@ -103,6 +103,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
         this.#observers.begin(live, () => this.viewOf(live));
       },
       onChange: (live, origin) => this.#tell(live, origin),
+      onTouchDue: (key, touchedAtMs) => this.#sync?.sendTouch(key, touchedAtMs),
       fetch: (key) => this.#sync?.fetch(key),
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),
@@ -158,8 +159,9 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   checkOutHot(key: SessionKey): OpenSession | undefined {
     const live = this.#registry.hot(key);
-    if (live?.envelope.subject !== undefined && this.#revocationsKnown() !== undefined) return undefined;
-    if (live === undefined || live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
+    if (live === undefined || this.#registry.isStale(live)) return undefined;
+    if (live.envelope.subject !== undefined && this.#revocationsKnown() !== undefined) return undefined;
+    if (live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
 
@@ -460,7 +462,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   /** The live session, from wherever it is; a session that this process held comes back as it is. */
   async #load(key: SessionKey): Promise<LiveSession | undefined> {
     const hot = this.#registry.hot(key);
-    if (hot !== undefined) return hot;
+    if (hot !== undefined && !this.#registry.isStale(hot)) return hot;
     const endSpan = this.#runtime.span?.("session.load", key);
     this.#loadCount++;
     try {
@@ -569,6 +571,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       .use(successor.key, (next) => {
         if (next === undefined) return;
         this.#observers.move(key, next);
+        // One that was not begun `from` it has another history: there is nothing to merge.
+        if (next.envelope.firstKey !== envelope.firstKey) return;
         const isNews = next.takeIn({ envelope: next.envelope, document: record }, (ours, theirs) =>
           mergeTrusted(ours, theirs, this.#context),
         );

@@ -12,7 +12,7 @@ export interface Limits {
   readonly depth: number;
   /** Sessions alive in this process, hot and cold; beyond, new ones are refused (TOO_MANY_SESSIONS). */
   readonly sessionCount: number;
-  /** Live Yjs documents; the least recently used beyond go cold. About 7.5 KB of heap each. */
+  /** Live Yjs documents; the least recently used beyond go cold. About 15 KB of heap each, and as much again of garbage as sessions come and go. */
   readonly hotCount: number;
   /** Encoded bytes of the hot documents together; the least recently used beyond go cold. */
   readonly hotBytes: number;
@@ -27,7 +27,7 @@ export const DEFAULT_LIMITS: Limits = {
   sessionBytes: 256 * 1024,
   depth: 32,
   sessionCount: 1_000_000,
-  hotCount: 10_000,
+  hotCount: 4_000,
   hotBytes: 256 * 1024 * 1024,
   unsavedBytes: 256 * 1024 * 1024,
 };

@@ -1,80 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
+import { collectGarbage } from "../../test/support/garbage.ts";
 import { exchange, TestNode } from "../../test/support/engine-network.ts";
-import { settle, sha256 } from "../../test/support/manual-runtime.ts";
-import { MemoryStore } from "../storage/memory-store.ts";
-import { DEFAULT_LIMITS } from "./limits.ts";
+import { settle } from "../../test/support/manual-runtime.ts";
+import { TroubledStore } from "../../test/support/troubled-store.ts";
 import type { SessionKey, SessionRecord } from "./record.ts";
 import type { FetchAnswer } from "./replication.ts";
-import type { SessionStore } from "./session-store.ts";
-
-/** A memory store that can be slow or broken, and counts. */
-class TroubledStore implements SessionStore {
-  readonly durable: boolean;
-  loadCount = 0;
-  appendCount = 0;
-  isBroken = false;
-  /** While set, appends wait. */
-  gate: Promise<void> | undefined;
-  readonly #store = new MemoryStore({ sha256, limits: DEFAULT_LIMITS });
-
-  constructor(durable: boolean) {
-    this.durable = durable;
-  }
-
-  async load(key: SessionKey): Promise<SessionRecord | undefined> {
-    this.loadCount++;
-    if (this.isBroken) throw new Error("the disk is on fire");
-    return this.#store.load(key);
-  }
-
-  async append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void> {
-    this.appendCount++;
-    await this.gate;
-    if (this.isBroken) throw new Error("the disk is on fire");
-    await this.#store.append(key, record, discardAtMs);
-  }
-
-  async discardExpired(nowMs: number, limit: number): Promise<number> {
-    return this.#store.discardExpired(nowMs, limit);
-  }
-
-  keys(): AsyncIterable<SessionKey> {
-    return this.#store.keys();
-  }
-
-  claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
-    return this.#store.claim(key, name, nowMs, untilMs);
-  }
-
-  release(key: SessionKey, name: string, untilMs: number): Promise<void> {
-    return this.#store.release(key, name, untilMs);
-  }
-
-  revocations(): Promise<ReadonlyMap<string, number>> {
-    return this.#store.revocations();
-  }
-
-  revoke(subject: string, notBeforeMs: number): Promise<void> {
-    return this.#store.revoke(subject, notBeforeMs);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
-  }
-}
-
-/** A turn of the event loop, and everything that nobody refers to is gone. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString("--expose-gc");
-  const gc = runInNewContext("gc") as () => void;
-  for (let turn = 0; turn < 3; turn++) {
-    await new Promise((resolve) => setImmediate(resolve));
-    gc();
-  }
-}
 
 function hotKeys(node: TestNode, keys: readonly SessionKey[]): SessionKey[] {
   return keys.filter((key) => node.engine.checkOutHot(key) !== undefined);

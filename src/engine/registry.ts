@@ -1,96 +1,82 @@
-import type { EngineClock } from "./hybrid-clock.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
-import type { Envelope } from "./envelope.ts";
+import { ColdTable } from "./cold-table.ts";
+import { SessionDocument } from "./document.ts";
+import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
-import type { EventListener } from "./events.ts";
-import type { Limits } from "./limits.ts";
+import { HotSessions } from "./hot-sessions.ts";
+import { inTime } from "./in-time.ts";
+import { KEY_PARTS } from "./key-table.ts";
 import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
-import type { Dot, SessionKey, SessionRecord } from "./record.ts";
-import type { FetchAnswer } from "./replication.ts";
-import type { Runtime } from "./runtime.ts";
-import type { SessionStore } from "./session-store.ts";
-import { type Revocations, verdict } from "./verdict.ts";
+import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
+import type { RegistryOptions } from "./registry-options.ts";
+import { RegistrySweep } from "./registry-sweep.ts";
+import { Room } from "./room.ts";
+import { SessionSaver } from "./session-saver.ts";
+import { discardAtMs, fateOf } from "./session-times.ts";
+import { Tombstones } from "./tombstones.ts";
 
-/** How long after its last use a session may still be touched on another node: coalesced touches arrive this late. */
-const TOUCH_DELAY_MAX_MS = 60_000;
-const SWEEP_INTERVAL_MS = 1_000;
-/** Sessions looked at in one sweep: a few tenths of a millisecond each thousand. */
-const SWEEP_COUNT = 5_000;
-const DISCARD_COUNT = 1_000;
+/** How many sessions that cannot go to rest at once are passed over for one that can. */
+const COOL_TRIES = 8;
 /** How long closing waits for a store, at each of its two steps. */
 const CLOSE_TIMEOUT_MS = 5_000;
-
-export interface RegistryOptions {
-  readonly runtime: Runtime;
-  readonly clock: EngineClock;
-  readonly context: DocumentContext;
-  readonly store: SessionStore;
-  readonly limits: Limits;
-  /** How far two clocks may be apart, milliseconds. */
-  readonly epsilonMs: number;
-  readonly onEvent: EventListener;
-  /** What is revoked now; the engine raises it. */
-  readonly revocations: Revocations;
-  /** Asks the holders; undefined without replication. */
-  readonly fetch: (key: SessionKey) => Promise<FetchAnswer> | undefined;
-  /** A live session came into memory. */
-  readonly onInsert: (session: LiveSession) => void;
-  /** A session changed, or ended; also by what was found at rest. */
-  readonly onChange: (session: LiveSession, origin: "local" | "remote") => void;
-  /** This process holds `key` from now on, or no longer. */
-  readonly onHold: (key: SessionKey) => void;
-  readonly onRelease: (key: SessionKey) => void;
-}
-
-interface Cold {
-  /** The last commit that this process made to it: should the store have lost it, the writer id must not be used again. */
-  readonly own: Dot;
-  readonly discardAtMs: number;
-  /** A request may still have it: then it comes back as it is, so that there is one live session a key at any time. */
-  readonly session: WeakRef<LiveSession>;
-}
-
 /**
  * Hot, cold, gone: the one place that makes live sessions of records and sends them to rest. Hot sessions are live documents, the
- * least recently used go cold; cold ones rest in the store and are remembered here; the others are gone.
+ * least recently used go cold; cold ones rest in the store and are remembered here; of ended ones a tombstone is kept, from which
+ * they are answered; the others are gone.
  */
 export class Registry {
   /** What may be taken of a record that a peer sent; undefined when it is broken. Set by whoever lets peers in. */
   check: (record: SessionRecord) => SessionRecord | undefined = (record) => record;
   readonly #options: RegistryOptions;
-  /** Live and ended sessions in memory, least recently used first. */
-  readonly #hot = new Map<SessionKey, LiveSession>();
+  readonly #hot: HotSessions;
   /** Sessions that rest in the store but still belong to this process. */
-  readonly #cold = new Map<SessionKey, Cold>();
+  readonly #cold = new ColdTable();
+  readonly #ended = new Tombstones();
   readonly #loading = new Map<SessionKey, Promise<LiveSession | undefined>>();
-  /** Spares moving the session that is last already. */
-  #latest: LiveSession | undefined;
-  #hotSweep: Iterator<[SessionKey, LiveSession]> | undefined;
-  #coldSweep: Iterator<[SessionKey, Cold]> | undefined;
-  #isWarned = false;
+  readonly #room: Room;
+  readonly #saver: SessionSaver;
+  readonly #sweep: RegistrySweep;
   #isClosed = false;
-  #stopSweep: () => void = () => undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#armSweep();
+    this.#hot = new HotSessions(options.limits, options.store.durable);
+    this.#room = new Room(options.limits, options.onEvent);
+    this.#saver = new SessionSaver({
+      ...options,
+      onStored: (session) => this.#weigh(session),
+      onMerged: (session) => this.#merged(session),
+    });
+    this.#sweep = new RegistrySweep(options, {
+      registry: this,
+      hot: this.#hot,
+      cold: this.#cold,
+      ended: this.#ended,
+      weigh: (session) => this.#weigh(session),
+      toRest: (session) => this.#toRest(session),
+      bury: (session) => this.#bury(session),
+      forget: (key, own) => this.#forget(key, own),
+    });
   }
 
+  /** Live sessions; those that ended are not among them. */
   get sessionCount(): number {
-    return this.#hot.size + this.#cold.size;
+    return this.#hot.size - this.#hot.endedCount + this.#cold.size;
   }
 
   counts(): { readonly hot: number; readonly cold: number; readonly ended: number } {
-    return { hot: this.#hot.size, cold: this.#cold.size, ended: 0 };
+    const { endedCount } = this.#hot;
+    return { hot: this.#hot.size - endedCount, cold: this.#cold.size, ended: this.#ended.size + endedCount };
   }
 
+  /** Encoded bytes of the hot documents, about. */
   get hotBytes(): number {
-    return 0;
+    return this.#hot.bytes;
   }
 
+  /** Of those, what a store that lasts does not have yet. */
   get unsavedBytes(): number {
-    return 0;
+    return this.#hot.unsavedBytes;
   }
 
   get hotSessions(): Iterable<LiveSession> {
@@ -99,22 +85,19 @@ export class Registry {
 
   *heldKeys(): Iterable<SessionKey> {
     yield* this.#hot.keys();
-    yield* this.#cold.keys();
+    for (let part = 0; part < KEY_PARTS; part++) {
+      yield* this.#cold.keysIn(part);
+      yield* this.#ended.keysIn(part);
+    }
   }
 
   isHot(key: SessionKey): boolean {
-    return this.#hot.has(key);
+    return this.#hot.get(key) !== undefined;
   }
 
-  /** The session if it is in memory; marks it as used. */
+  /** The session if it is in memory; marks it as used. One that ended is made of its tombstone. */
   hot(key: SessionKey): LiveSession | undefined {
-    const session = this.#hot.get(key);
-    if (session !== undefined && session !== this.#latest) {
-      this.#hot.delete(key);
-      this.#hot.set(key, session);
-      this.#latest = session;
-    }
-    return session;
+    return this.#hot.use(key, this.#sweep.roundAtMs) ?? this.#endedSession(key);
   }
 
   /**
@@ -135,8 +118,8 @@ export class Registry {
    * way, or have gone cold again.
    */
   async use<T>(key: SessionKey, run: (session: LiveSession | undefined) => T): Promise<T> {
-    const loaded = this.#hot.has(key) || !this.#cold.has(key) ? undefined : await this.load(key);
-    return run(this.#hot.get(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
+    const loaded = this.#current(key) !== undefined || !this.#cold.has(key) ? undefined : await this.load(key);
+    return run(this.#current(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
   }
 
   /**
@@ -144,7 +127,7 @@ export class Registry {
    * @throws SessionError TOO_MANY_SESSIONS
    */
   add(envelope: Envelope, document: SessionDocument | undefined): LiveSession {
-    if (document !== undefined) this.#checkRoom();
+    if (document !== undefined) this.#room.check(this.sessionCount, this.unsavedBytes);
     const session = new LiveSession(envelope, document);
     this.#insert(session);
     return session;
@@ -153,131 +136,244 @@ export class Registry {
   /** A session that went cold while somebody still had it: it comes back as it is, unless it came in anew after it was forgotten. */
   reattach(session: LiveSession): LiveSession {
     if (session.isHeld) return session;
-    const current = this.#hot.get(session.key);
+    const current = this.#current(session.key);
     if (current !== undefined) return current;
-    const cold = this.#cold.get(session.key);
-    const resting = cold?.session.deref();
+    const resting = this.#cold.session(session.key);
     if (resting !== undefined && resting !== session) return this.reattach(resting);
+    const cold = this.#cold.get(session.key);
     if (cold !== undefined) session.document?.continueFrom(cold.own);
-    session.version++;
+    // What the store has of it may be gone.
+    if (cold === undefined || cold.discardAtMs <= this.#options.clock.nowMs()) session.version++;
     this.#insert(session);
+    this.#options.onEvent({ type: "activated", key: session.key });
     return session;
   }
 
   /** Must be called after every change of a session. Resolves, and never rejects, when a store that lasts has it or has failed. */
   changed(session: LiveSession, origin: "local" | "remote" = "remote"): Promise<void> | undefined {
+    if (!session.isHeld) {
+      const tombstone = this.#ended.get(session.key);
+      if (tombstone !== undefined) {
+        session.takeIn({ envelope: tombstone.envelope, document: undefined }, () => false);
+        if (sameEnvelope(session.envelope, tombstone.envelope)) return undefined;
+      }
+      const current = this.#hot.get(session.key);
+      if (current !== undefined) {
+        current.takeIn(session.record(), this.#merge);
+        return this.changed(current, origin);
+      }
+      if (this.#isClosed) return undefined;
+      this.#insert(session);
+    }
     session.version++;
-    this.#options.onChange(session, origin);
-    return this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
+    this.#weigh(session);
+    this.#options.onChange?.(session, origin);
+    if (session.envelope.ended !== undefined) return this.#bury(session);
+    const storing = this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
+    this.#cool();
+    return storing;
   }
 
   /** Resolves when all that the session holds now is stored. Appends of one session never overlap. */
-  async store(session: LiveSession): Promise<void> {
-    const wanted = session.version;
-    while (session.storedVersion < wanted) {
-      session.storing ??= this.#append(session).finally(() => {
-        session.storing = undefined;
-      });
-      await session.storing;
-    }
+  store(session: LiveSession): Promise<void> {
+    return this.#saver.store(session);
   }
 
-  /** From when on nobody needs what is stored of a session. */
-  discardAtMs({ ended, deadlineMs, touchedAtMs, idleTimeoutMs }: Envelope): number {
-    const goneMs = deadlineMs + 3 * this.#options.epsilonMs;
-    if (ended !== undefined) return goneMs;
-    const slackMs = 2 * this.#options.epsilonMs + Math.min(idleTimeoutMs / 10, TOUCH_DELAY_MAX_MS);
-    return Math.min(goneMs, touchedAtMs + idleTimeoutMs + slackMs);
+  /** Whether another process that shares the store has written to this session since: `refresh` it before it is served. */
+  isStale(session: LiveSession): boolean {
+    return this.#saver.isStale(session);
+  }
+
+  /**
+   * Takes in what others have stored of a session, once for all who ask at the same time.
+   * @throws SessionError SESSION_UNAVAILABLE
+   */
+  refresh(session: LiveSession): Promise<LiveSession> {
+    session.refreshing ??= this.#refresh(session).finally(() => {
+      session.refreshing = undefined;
+    });
+    return session.refreshing;
   }
 
   /** Stores what is not stored. Resolves when every append has settled, or the store took too long. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#stopSweep();
-    await this.#inTime(Promise.allSettled(this.#loading.values()));
-    if (this.#options.store.durable) {
+    this.#sweep.stop();
+    const { runtime, store } = this.#options;
+    await inTime(runtime, CLOSE_TIMEOUT_MS, Promise.allSettled(this.#loading.values()));
+    if (store.durable) {
       const unsaved = [...this.#hot.values()].filter((session) => !session.isStored);
-      await this.#inTime(Promise.allSettled(unsaved.map((session) => this.store(session))));
+      await inTime(runtime, CLOSE_TIMEOUT_MS, Promise.allSettled(unsaved.map((session) => this.store(session))));
     }
     this.#hot.clear();
     this.#cold.clear();
+    this.#ended.clear();
   }
 
   async #load(key: SessionKey): Promise<LiveSession | undefined> {
-    const resting = this.#cold.get(key)?.session.deref();
-    if (resting !== undefined) return this.reattach(resting);
-    const fetching = this.#cold.has(key) ? undefined : this.#options.fetch(key);
+    const { store, context } = this.#options;
+    const resting = this.#current(key) ?? this.#cold.session(key);
+    if (resting !== undefined) {
+      const session = this.reattach(resting);
+      return this.isStale(session) ? this.refresh(session) : session;
+    }
+    const before = this.#cold.get(key);
+    const storeVersion = store.version?.(key) ?? 0;
     const [stored, fetched] = await Promise.all([
-      this.#options.store.load(key).then(
+      store.load(key).then(
         (record) => ({ record, error: undefined }),
         (error: unknown) => ({ record: undefined, error }),
       ),
-      fetching,
+      before === undefined ? this.#options.fetch(key) : undefined,
     ]);
     const fromPeers = fetched?.kind === "found" ? this.check(fetched.record) : undefined;
-    const record = this.#merged(stored.record, fromPeers);
-    // While this waited, the session may have come in another way: from a peer, or newly created.
-    const hot = this.#hot.get(key);
+    const record =
+      stored.record === undefined || fromPeers === undefined
+        ? (stored.record ?? fromPeers)
+        : mergeRecords(stored.record, fromPeers, context);
+    // While this waited, the session may have come in another way (from a peer, or newly created), and may have gone to rest again.
+    const hot = this.#current(key) ?? this.#cold.session(key);
     if (hot !== undefined) {
-      if (record !== undefined && hot.takeIn(record, (ours, theirs) => mergeTrusted(ours, theirs, this.#options.context)))
-        void this.changed(hot);
-      return hot;
+      const session = this.reattach(hot);
+      if (record !== undefined && session.takeIn(record, this.#merge)) void this.changed(session);
+      return session;
     }
+    const cold = this.#cold.get(key);
+    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key);
     if (record === undefined) {
       if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
       if (fetched?.kind === "unavailable" || fetched?.kind === "found") throw unavailable("no relay that could know it answered");
-      this.#forget(key, this.#cold.get(key)?.own);
+      this.#forget(key, cold?.own);
       return undefined;
     }
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
-    const own = this.#cold.get(key)?.own;
-    const document = record.document === undefined ? undefined : SessionDocument.load(this.#options.context, record.document, own);
+    const document = record.document === undefined ? undefined : SessionDocument.load(context, record.document, cold?.own);
     const session = new LiveSession(record.envelope, document);
+    session.storeVersion = storeVersion;
+    session.storedTouchMs = stored.record?.envelope.touchedAtMs ?? 0;
     if (fromPeers !== undefined) session.version++;
     this.#insert(session);
+    if (document === undefined) {
+      // It ended elsewhere while it rested here: that is news.
+      if (cold !== undefined) {
+        session.isEndTold = false;
+        this.#options.onChange?.(session, "remote");
+      }
+      void this.#bury(session);
+    } else if (stored.record !== undefined) this.#options.onEvent({ type: "activated", key });
     return session;
   }
 
-  #merged(left: SessionRecord | undefined, right: SessionRecord | undefined): SessionRecord | undefined {
-    if (left === undefined || right === undefined) return left ?? right;
-    return mergeRecords(left, right, this.#options.context);
+  readonly #merge = (ours: SessionDocument, theirs: DocumentRecord): boolean => mergeTrusted(ours, theirs, this.#options.context);
+
+  async #refresh(session: LiveSession): Promise<LiveSession> {
+    // What this process itself is storing is not news.
+    await session.storing?.catch(() => undefined);
+    if (this.isStale(session)) {
+      try {
+        await this.#saver.takeStored(session);
+      } catch (error) {
+        throw unavailable("its store did not answer", error);
+      }
+    }
+    return this.reattach(session);
+  }
+
+  /** A session changed by what another process had stored. */
+  #merged(session: LiveSession): void {
+    this.#weigh(session);
+    this.#options.onChange?.(session, "remote");
+    if (session.envelope.ended !== undefined) void this.#bury(session);
+  }
+
+  #current(key: SessionKey): LiveSession | undefined {
+    return this.#hot.get(key) ?? this.#endedSession(key);
+  }
+
+  #endedSession(key: SessionKey): LiveSession | undefined {
+    const tombstone = this.#ended.size === 0 ? undefined : this.#ended.get(key);
+    if (tombstone === undefined) return undefined;
+    const session = new LiveSession(tombstone.envelope, undefined);
+    session.isHeld = false;
+    session.isEndTold = true;
+    return session;
   }
 
   #insert(session: LiveSession): void {
-    if (this.#hot.has(session.key)) throw new SessionError("INVARIANT_BROKEN", "There is one live session a key at any time.");
-    const isNew = !this.#cold.has(session.key);
+    const { key } = session;
+    if (this.#hot.get(key) !== undefined) throw new SessionError("INVARIANT_BROKEN", "There is one live session a key at any time.");
+    const isNew = !this.#cold.delete(key) && !this.#ended.delete(key);
     session.isHeld = true;
-    this.#cold.delete(session.key);
-    this.#hot.set(session.key, session);
-    this.#latest = session;
-    this.#options.onInsert(session);
-    if (isNew) this.#options.onHold(session.key);
+    this.#hot.insert(session, this.#sweep.roundAtMs);
+    this.#options.onInsert?.(session);
+    if (isNew) this.#options.onHold(key);
     this.#cool();
   }
 
-  /** Sends the least recently used session to rest. It stays hot until it is stored: nothing unsaved is evicted. */
+  /** Sends the least recently used sessions to rest. They stay hot until they are stored: nothing unsaved is evicted. */
   #cool(): void {
-    if (this.#hot.size <= this.#options.limits.hotCount) return;
-    for (const session of this.#hot.values()) {
-      if (session.storing !== undefined) continue;
-      if (session.storedTouchMs !== session.envelope.touchedAtMs) session.version++;
-      this.store(session).then(
-        () => this.#release(session),
-        () => undefined,
-      );
-      return;
+    let session = this.#hot.oldest;
+    for (let tries = 0; session !== undefined && session !== this.#hot.latest && tries < COOL_TRIES && this.#hot.isCrowded;) {
+      const { newer } = session;
+      if (!this.#toRest(session)) tries++;
+      session = newer;
     }
   }
 
-  #release(session: LiveSession): void {
-    if (!session.isStored || session.storedTouchMs !== session.envelope.touchedAtMs) return;
-    if (this.#hot.get(session.key) !== session || this.#hot.size <= this.#options.limits.hotCount) return;
-    this.#hot.delete(session.key);
+  /** Sends a session to rest, now where that is possible: true then. Otherwise as soon as it is stored, unless it is used meanwhile. */
+  #toRest(session: LiveSession): boolean {
+    if (session.storing !== undefined) return false;
+    if (this.#saver.storeNow(session) || isAllStored(session)) return this.#rest(session);
+    // Its last touch is not stored.
+    if (session.isStored) session.version++;
+    this.store(session).then(
+      () => {
+        const isMeant = this.#hot.isCrowded ? session !== this.#hot.latest : this.#sweep.isUnused(session);
+        if (isMeant && this.#rest(session)) this.#cool();
+      },
+      () => undefined,
+    );
+    return false;
+  }
+
+  #rest(session: LiveSession): boolean {
+    const { key, envelope, document } = session;
+    if (!isAllStored(session) || this.#hot.get(key) !== session) return false;
+    if (document === undefined) return this.#lay(session);
+    this.#sweep.tellTouch(session);
+    this.#hot.delete(session);
     session.isHeld = false;
     session.local = undefined;
-    const own = session.document?.own ?? [this.#options.context.writer(), 0];
-    this.#cold.set(session.key, { own, discardAtMs: this.discardAtMs(session.envelope), session: new WeakRef(session) });
-    this.#cool();
+    const { epsilonMs } = this.#options;
+    this.#cold.set(session, {
+      own: document.own,
+      discardAtMs: discardAtMs(envelope, epsilonMs),
+      touchedAtMs: envelope.touchedAtMs,
+      fate: fateOf(envelope, epsilonMs),
+    });
+    session.rest(this.#options.context);
+    this.#options.onEvent({ type: "passivated", key });
+    return true;
+  }
+
+  /** Of a session that ended a tombstone is left, as soon as the end is stored. Resolves as `changed` does. */
+  #bury(session: LiveSession): Promise<void> | undefined {
+    if (this.#saver.storeNow(session)) {
+      this.#lay(session);
+      return undefined;
+    }
+    const stored = this.store(session).then(
+      () => void this.#lay(session),
+      () => undefined,
+    );
+    return this.#options.store.durable ? stored : undefined;
+  }
+
+  #lay(session: LiveSession): boolean {
+    if (session.envelope.ended === undefined || !session.isStored || !this.#hot.delete(session)) return false;
+    session.isHeld = false;
+    this.#ended.set(session.envelope, discardAtMs(session.envelope, this.#options.epsilonMs));
+    return true;
   }
 
   /**
@@ -287,86 +383,22 @@ export class Registry {
   #forget(key: SessionKey, own: Dot | undefined): void {
     const { context, onRelease } = this.#options;
     if (own !== undefined && own[1] > 0 && own[0] === context.writer()) context.newWriter();
-    if (this.#hot.delete(key) || this.#cold.delete(key)) onRelease(key);
+    const session = this.#hot.get(key);
+    if (session !== undefined) session.isHeld = false;
+    const wasHot = session !== undefined && this.#hot.delete(session);
+    const wasCold = this.#cold.delete(key);
+    const wasEnded = this.#ended.delete(key);
+    if (wasHot || wasCold || wasEnded) onRelease(key);
   }
 
-  async #append(session: LiveSession): Promise<void> {
-    const { version, envelope } = session;
-    try {
-      await this.#options.store.append(session.key, session.record(), this.discardAtMs(session.envelope));
-      session.storedVersion = Math.max(session.storedVersion, version);
-      session.storedTouchMs = envelope.touchedAtMs;
-    } catch (error) {
-      this.#options.onEvent({ type: "store-failed", error });
-      throw error instanceof SessionError
-        ? error
-        : new SessionError("STORE_UNAVAILABLE", "The session store failed; it is tried again, nothing is lost in this process.", {
-            cause: error,
-          });
-    }
-  }
-
-  #inTime(work: Promise<unknown>): Promise<unknown> {
-    const { runtime } = this.#options;
-    return new Promise((resolve) => {
-      const cancel = runtime.setTimer(CLOSE_TIMEOUT_MS, () => resolve(undefined));
-      void work.then(() => {
-        cancel();
-        resolve(undefined);
-      });
-    });
-  }
-
-  #checkRoom(): void {
-    const { sessionCount } = this.#options.limits;
-    if (this.sessionCount >= sessionCount) {
-      throw new SessionError(
-        "TOO_MANY_SESSIONS",
-        `This process holds limits.sessionCount (${sessionCount}) sessions; raise it, shorten idleTimeoutMs, or add a node.`,
-      );
-    }
-    const isNear = this.sessionCount >= 0.8 * sessionCount;
-    if (isNear && !this.#isWarned)
-      this.#options.onEvent({ type: "sessions-near-limit", sessionCount: this.sessionCount, limit: sessionCount });
-    this.#isWarned = isNear;
-  }
-
-  #armSweep(): void {
-    this.#stopSweep = this.#options.runtime.setTimer(SWEEP_INTERVAL_MS, () => {
-      this.#sweepOnce();
-      if (!this.#isClosed) this.#armSweep();
-    });
-  }
-
-  /** Evicts what nobody will ask for again; writes nothing about it (an idle session is not ended by the passing of time). */
-  #sweepOnce(): void {
-    this.#cool();
-    const nowMs = this.#options.clock.nowMs();
-    this.#hotSweep = sweep(this.#hotSweep ?? this.#hot.entries(), (key, session) => {
-      if (this.discardAtMs(session.envelope) <= nowMs && verdict(session.envelope, this.#options.revocations, nowMs) !== "alive") {
-        this.#forget(key, session.document?.own);
-        session.isHeld = false;
-      } else if (!session.isStored && this.#options.store.durable) {
-        this.store(session).catch(() => undefined);
-      }
-    });
-    this.#coldSweep = sweep(this.#coldSweep ?? this.#cold.entries(), (key, cold) => {
-      if (cold.discardAtMs <= nowMs) this.#forget(key, cold.own);
-    });
-    this.#options.store
-      .discardExpired(nowMs, DISCARD_COUNT)
-      .catch((error: unknown) => this.#options.onEvent({ type: "store-failed", error }));
+  #weigh(session: LiveSession): void {
+    this.#hot.weigh(session);
+    this.#room.unsaved(this.#hot.unsavedBytes);
   }
 }
 
-/** A bounded part of a sweep. Gives what the next part goes on with; undefined at the end. */
-function sweep<T>(entries: Iterator<[SessionKey, T]>, visit: (key: SessionKey, value: T) => void): Iterator<[SessionKey, T]> | undefined {
-  for (let seen = 0; seen < SWEEP_COUNT; seen++) {
-    const next = entries.next();
-    if (next.done === true) return undefined;
-    visit(...next.value);
-  }
-  return entries;
+function isAllStored(session: LiveSession): boolean {
+  return session.isStored && session.storedTouchMs === session.envelope.touchedAtMs;
 }
 
 function unavailable(why: string, cause?: unknown): SessionError {

@@ -22,6 +22,11 @@ export interface SessionStore {
   load(key: SessionKey): Promise<SessionRecord | undefined>;
   /** `discardAtMs`: the instant from which nobody needs this record; a later append may move it either way. */
   append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void>;
+  /**
+   * Only where appending takes no wait: the same as `append`, done when it returns. What goes to rest there leaves memory at once, also
+   * in a loop that never waits.
+   */
+  appendNow?(key: SessionKey, record: SessionRecord, discardAtMs: number): void;
   /** Removes at most `limit` records that are past their time; resolves to how many went. */
   discardExpired(nowMs: number, limit: number): Promise<number>;
   /** Keys of the records at rest, ended ones too, in no order. What is appended or discarded meanwhile may or may not be among them. */
@@ -39,7 +44,8 @@ export interface SessionStore {
   revoke(subject: SubjectKey, notBeforeMs: number, discardAtMs: number): Promise<void>;
   /**
    * Only where other processes may append to the same records: a number that tells one state of a record from the next, without
-   * waiting, in a few microseconds; 0 for none. The engine asks before it serves a session from memory.
+   * waiting, in a few microseconds; 0 for none. The engine asks before it serves a session from memory. Where it counts (one more with
+   * each such append), an engine that appends knows whether it was the only one, and loads only when it was not.
    */
   version?(key: SessionKey): number;
   close(): Promise<void>;

@@ -72,7 +72,7 @@ describe("subjects", () => {
     // As a copy from an old disk would: alive, and without the end that the revocation wrote.
     const late = new MemoryStore({ sha256, limits: DEFAULT_LIMITS });
     await late.append(key, record, 2 ** 45);
-    for (const [subject, notBeforeMs] of await store.revocations()) await late.revoke(subject, notBeforeMs);
+    for (const [subject, notBeforeMs] of await store.revocations()) await late.revoke(subject, notBeforeMs, 2 ** 45);
     const second = new Engine({ store: late }, runtime, () => late);
     expect(await second.checkOut(key)).toMatchObject({ kind: "ended", reason: "revoked" });
     expect(await second.open(key)).toBeUndefined();

@@ -5,6 +5,7 @@ import type { OpenSession } from "../../src/engine/session-engine.ts";
 import { verdict } from "../../src/engine/verdict.ts";
 import { attributesOf, deliver, exchange, TestNode } from "../support/engine-network.ts";
 import { settle } from "../support/manual-runtime.ts";
+import { TroubledStore } from "../support/troubled-store.ts";
 
 const NODE_COUNT = 3;
 const IDLE_MS = 10_000;
@@ -57,7 +58,10 @@ class Cluster {
 
   constructor(skewsMs: readonly number[]) {
     this.nodes = Array.from({ length: NODE_COUNT }, (_, index) => {
-      const node = new TestNode(index + 1, { idleTimeoutMs: IDLE_MS, absoluteTimeoutMs: ABSOLUTE_MS, limits: { hotCount: 2 } });
+      // In one appending takes no wait, in one it does, and one has a store that lasts.
+      const store = index === 0 ? {} : { store: new TroubledStore(index === 2) };
+      const times = { idleTimeoutMs: IDLE_MS, absoluteTimeoutMs: ABSOLUTE_MS };
+      const node = new TestNode(index + 1, { ...times, ...store, limits: { hotCount: 2 } });
       node.runtime.stepTo(node.runtime.nowMs() + (skewsMs[index] ?? 0));
       return node;
     });

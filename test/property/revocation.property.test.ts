@@ -44,7 +44,7 @@ function alone(store = memoryStore(), runtime = new ManualRuntime(), options: En
 async function withOldCopies(store: MemoryStore, runtime: ManualRuntime, copies: Iterable<SessionRecord>): Promise<Engine> {
   const late = memoryStore();
   for (const record of copies) await late.append(record.envelope.key, record, Number.MAX_SAFE_INTEGER);
-  for (const [subject, notBeforeMs] of await store.revocations()) await late.revoke(subject, notBeforeMs);
+  for (const [subject, notBeforeMs] of await store.revocations()) await late.revoke(subject, notBeforeMs, 2 ** 45);
   return alone(late, runtime);
 }
 

@@ -64,10 +64,13 @@ export class TestNode {
   readonly link = new HandReplication();
   readonly replica: Replica;
   readonly events: SessionEvent[] = [];
+  /** The store that it made for itself. */
+  readonly store: MemoryStore;
 
   constructor(seed: number, options: EngineOptions = {}) {
     this.runtime = new ManualRuntime(seed);
     let replica: Replica | undefined;
+    let store: MemoryStore | undefined;
     this.engine = new Engine(
       {
         onEvent: (event) => this.events.push(event),
@@ -78,8 +81,9 @@ export class TestNode {
         },
       },
       this.runtime,
-      (context) => new MemoryStore(context),
+      (context) => (store = new MemoryStore(context)),
     );
+    this.store = store ?? new MemoryStore(this.engine.context);
     if (replica === undefined) throw new Error("the engine did not start replication");
     this.replica = replica;
   }

@@ -53,11 +53,7 @@ describe("what a declaration is", () => {
   });
 
   test("[D24] what makes no sense does not compile", () => {
-<<<<<<< HEAD
-    expectTypeOf(counter).parameter(0).toEqualTypeOf<AttributeOptions | undefined>();
-=======
     expectTypeOf(counter).toBeCallableWith({ ttlMs: 5, local: false });
->>>>>>> wt-types
     neverRun(() => {
       // @ts-expect-error -- what is inside comes first
       map({ ttlMs: 5 });

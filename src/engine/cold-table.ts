@@ -1,0 +1,116 @@
+import { KeyTable } from "./key-table.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { Dot, SessionKey } from "./record.ts";
+
+/** What is remembered of a session that rests in the store. */
+export interface Cold {
+  /** The last commit that this process made to it: should the store have lost it, the writer id must not be used again. */
+  readonly own: Dot;
+  readonly discardAtMs: number;
+  readonly touchedAtMs: number;
+  readonly fate: Fate;
+}
+
+/** What it is at `discardAtMs`: not used any more, past its deadline, or replaced by its successor. The position is the byte that stands for it. */
+const FATES = ["idle", "expired", "rotated"] as const;
+export type Fate = (typeof FATES)[number];
+
+/** `[f64 writer][f64 own stamp][f64 discardAtMs][f64 touchedAtMs][u8 fate]`. */
+const VALUE_BYTES = 33;
+/** Maps beyond some ten thousand entries take milliseconds to grow, so there are many. */
+const SHELF_COUNT = 256;
+
+/**
+ * Sessions that rest in the store but still belong to this process: 50 bytes each, and a fifth more for the table. Of those that
+ * went to rest lately a request may still have the live object, and then it is that object that comes back.
+ */
+export class ColdTable {
+  readonly #table = new KeyTable(VALUE_BYTES, discardAt);
+  readonly #shelves = Array.from({ length: SHELF_COUNT }, () => new Map<SessionKey, WeakRef<LiveSession>>());
+  #nextShelf = 0;
+  /** Objects on all shelves. */
+  #objectCount = 0;
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  has(key: SessionKey): boolean {
+    return this.#table.find(key);
+  }
+
+  get(key: SessionKey): Cold | undefined {
+    if (!this.#table.find(key)) return undefined;
+    const { view, at } = this.#table;
+    return {
+      own: [view.getFloat64(at), view.getFloat64(at + 8)],
+      discardAtMs: view.getFloat64(at + 16),
+      touchedAtMs: view.getFloat64(at + 24),
+      fate: FATES[view.getUint8(at + 32)] ?? "idle",
+    };
+  }
+
+  /** The live object, where somebody still has it. */
+  session(key: SessionKey): LiveSession | undefined {
+    return this.#shelfOf(key).get(key)?.deref();
+  }
+
+  set(session: LiveSession, cold: Cold): void {
+    const { own, discardAtMs, touchedAtMs, fate } = cold;
+    this.#table.put(session.key);
+    const { view, at } = this.#table;
+    view.setFloat64(at, own[0]);
+    view.setFloat64(at + 8, own[1]);
+    view.setFloat64(at + 16, discardAtMs);
+    view.setFloat64(at + 24, touchedAtMs);
+    view.setUint8(at + 32, FATES.indexOf(fate));
+    this.#table.due(discardAtMs);
+    const shelf = this.#shelfOf(session.key);
+    this.#objectCount -= shelf.size;
+    shelf.set(session.key, new WeakRef(session));
+    this.#objectCount += shelf.size;
+  }
+
+  delete(key: SessionKey): boolean {
+    if (!this.#table.delete(key)) return false;
+    if (this.#shelfOf(key).delete(key)) this.#objectCount--;
+    return true;
+  }
+
+  clear(): void {
+    this.#table.clear();
+    for (const shelf of this.#shelves) shelf.clear();
+    this.#objectCount = 0;
+  }
+
+  /** See `KeyTable.takeDue`. */
+  takeDue(nowMs: number, count: number, lookCount: number): SessionKey[] | undefined {
+    return this.#table.takeDue(nowMs, count, lookCount);
+  }
+
+  /** See `KeyTable.keysIn`. */
+  keysIn(part: number): SessionKey[] {
+    return this.#table.keysIn(part);
+  }
+
+  /** Forgets objects that nobody has any more: looks at about `lookCount` of them. True while a round through all of them is not over. */
+  sweepObjects(lookCount: number): boolean {
+    for (let looked = 0; looked < lookCount && this.#objectCount > 0;) {
+      const shelf = this.#shelves[this.#nextShelf];
+      looked += shelf?.size ?? 0;
+      for (const [key, session] of shelf ?? []) if (session.deref() === undefined && shelf?.delete(key) === true) this.#objectCount--;
+      this.#nextShelf = (this.#nextShelf + 1) % SHELF_COUNT;
+      if (this.#nextShelf === 0) return false;
+    }
+    return this.#objectCount > 0;
+  }
+
+  #shelfOf(key: SessionKey): Map<SessionKey, WeakRef<LiveSession>> {
+    const shelf = this.#shelves[(key.charCodeAt(0) * 31 + key.charCodeAt(1)) % SHELF_COUNT];
+    return shelf ?? new Map();
+  }
+}
+
+function discardAt(view: DataView, at: number): number {
+  return view.getFloat64(at + 16);
+}
