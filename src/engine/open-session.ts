@@ -20,7 +20,7 @@ const CELL_BYTES = 64;
 const EMPTY_ROOT = new ContainerNode(ROOT_CONTAINER, CellKind.object, {});
 
 /** What a new session's envelope is made of, where it differs from the engine's defaults. */
-export interface Birth extends DraftOptions {
+export interface Birth extends Omit<DraftOptions, "subject"> {
   /** The birth that its id tells of. */
   readonly bornAtMs?: number | undefined;
   readonly idleTimeoutMs?: number | undefined;
@@ -225,7 +225,8 @@ export class RequestSession implements OpenSession {
   }
 
   #birth(): Birth {
-    return { ...this.#options, bornAtMs: this.#bornAtMs, idleTimeoutMs: this.#idleTimeoutMs, subject: this.#subject?.key };
+    const subject = this.#subject === undefined ? this.#options.subject : this.#subject.key;
+    return { ...this.#options, bornAtMs: this.#bornAtMs, idleTimeoutMs: this.#idleTimeoutMs, subject };
   }
 
   #isSubjectChanged(): boolean {

@@ -2,7 +2,7 @@ import type { EndReason, Envelope } from "./envelope.ts";
 import type { SessionEvent } from "./events.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Delivery } from "./replication.ts";
-import type { SessionKey } from "./record.ts";
+import type { SessionKey, SubjectKey } from "./record.ts";
 import type { EngineStats } from "./stats.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -89,6 +89,8 @@ export interface DraftOptions {
   readonly absoluteTimeoutMs?: number;
   /** Birth of the session that it goes on with. Default: now. */
   readonly firstCreatedAtMs?: number;
+  /** Whom that session belongs to, as its envelope says it. Default: nobody, until `setSubject`. */
+  readonly subject?: SubjectKey;
 }
 
 export interface OnceOptions {

@@ -1,40 +1,47 @@
 import { SessionError } from "../../engine/index.ts";
 import type { CommitResult, OpenSession, SessionKey } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
-import type { Channel, PresentedCookie } from "./cookie.ts";
+import type { IncomingRequest } from "./begin-request.ts";
+import type { Carrier, ResponseMark } from "./carrier.ts";
+import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
+import { newDraft, newIdOf, rotationOf } from "./rotation.ts";
+import type { Rotation } from "./rotation.ts";
+import { COOKIE_ATTRIBUTE } from "./session.ts";
 import type { RegenerateOptions, SessionObject } from "./session.ts";
+import type { PresentedToken } from "./token.ts";
 
-/** What the response gets at the moment its headers are written. `isRefresh`: the browser has this cookie already. */
-export interface CookieDecision {
-  readonly setCookie: string;
-  readonly isRefresh: boolean;
-}
-
-/** What the cookie of a request led to, before anybody asked for the session. */
+/** What the id of a request led to, before anybody asked for the session. `follows`: the id was rotated, and this goes on in its place. */
 export type Opening =
-  | { readonly kind: "alive"; readonly open: OpenSession; readonly id: string }
+  | { readonly kind: "alive"; readonly open: OpenSession; readonly id: string; readonly follows: boolean }
   | { readonly kind: "none" }
   | { readonly kind: "rotated" }
   | { readonly kind: "unavailable"; readonly cause: unknown };
 
+/** DESIGN 7: so long do requests with the old id go on after "remember me". */
+const PROLONG_GRACE_MS = 60_000;
+
 /**
  * One request's session from its cookie to its `Set-Cookie`, without any framework. An adapter gives `session` to the application,
- * calls `commit` before the headers go out, `cookie` when they are written, and `commitLate` when a body ends after them.
+ * calls `commit` before the headers go out, `mark` when they are written, and `commitLate` when a body ends after them.
  */
 export class RequestSession {
+  readonly cookieSettings: SessionCookie;
+  readonly channel: Channel;
   readonly #settings: AdapterSettings;
-  readonly #channel: Channel;
-  readonly #presented: PresentedCookie | undefined;
-  readonly #isUse: boolean;
+  readonly #incoming: IncomingRequest;
+  readonly #presented: PresentedToken | undefined;
   readonly #opening: Opening;
+  readonly #isUse: boolean;
+  #carrier: Carrier | undefined;
   #held: HeldSession | undefined;
   /** Set when this request ended its session and began no other. */
   #isDestroyed = false;
   /** A session began, or its cookie's life changed, in this request: the browser must be told. */
   #isCookieDue = false;
-  #isClearingDue = false;
+  /** The client is to forget the id; with what the cookie of the session had of its own. */
+  #clearing: CookieOverrides | undefined;
   #areHeadersWritten = false;
   /** No session can begin here, for want of a cookie; a notice said so, and a later commit need not say it again. */
   #isBeginningRefused = false;
@@ -49,16 +56,26 @@ export class RequestSession {
   /** The last of the operations under way; they run one after the other, and this never rejects. */
   #underWay: Promise<void> | undefined;
 
-  constructor(settings: AdapterSettings, channel: Channel, presented: PresentedCookie | undefined, isUse: boolean, opening: Opening) {
+  /** `carrier`: by which the id came; undefined without a valid one. */
+  constructor(
+    settings: AdapterSettings,
+    incoming: IncomingRequest,
+    channel: Channel,
+    opening: Opening,
+    presented?: PresentedToken,
+    carrier?: Carrier,
+  ) {
     this.#settings = settings;
-    this.#channel = channel;
+    this.#incoming = incoming;
+    this.cookieSettings = incoming.cookie;
+    this.channel = channel;
     this.#presented = presented;
-    this.#isUse = isUse;
+    this.#carrier = carrier;
     this.#opening = opening;
+    this.#isUse = opening.kind === "alive" && incoming.isUse;
     if (opening.kind !== "alive") return;
-    if (isUse) opening.open.touch();
-    const isPersistent = settings.cookie.maxAgeMs !== undefined || presented?.sentAtMs !== undefined;
-    this.#held = new HeldSession(settings, this, opening.open, opening.id, isPersistent);
+    if (this.#isUse) opening.open.touch();
+    this.#held = new HeldSession(settings, this, opening.open, opening.id, presented?.sentAtMs !== undefined);
   }
 
   /**
@@ -74,23 +91,48 @@ export class RequestSession {
     return this.#settings.saveUninitialized || this.#isRefreshDue;
   }
 
+  /** By which the id comes and goes: as it came, else as the client asks for it, else by the cookie. */
+  get carrier(): Carrier {
+    if (this.#carrier !== undefined) return this.#carrier;
+    const { carriers } = this.#settings;
+    const wanted = carriers.find((carrier) => carrier.isWanted(this.#incoming.request)) ?? carriers.at(-1);
+    if (wanted === undefined) throw new SessionError("INVARIANT_BROKEN", "There is always a carrier.");
+    this.#carrier = wanted;
+    return wanted;
+  }
+
+  get #isFollowing(): boolean {
+    return this.#opening.kind === "alive" && this.#opening.follows;
+  }
+
   get #isRefreshDue(): boolean {
     const held = this.#held;
-    if (held === undefined || !this.#isUse || !held.isPersistent || this.#opening.kind !== "alive") return false;
+    if (held === undefined || !this.#isUse || this.#isFollowing || !held.isPersistent) return false;
     const sentAtMs = this.#presented?.sentAtMs;
     if (sentAtMs === undefined || this.#settings.rolling) return true;
     return held.open.envelope.touchedAtMs - sentAtMs > held.lifeLeftMs / 2;
   }
 
-  /** The cookie's life was changed through the session object. */
+  /** The cookie was changed through the session object. */
   noteCookieChanged(): void {
     this.#isCookieDue = true;
+  }
+
+  newId(): string {
+    return newIdOf(this.#settings, this.#incoming);
   }
 
   /** Lets go of the session without ending it: what was written since the last commit is forgotten. */
   abandon(): void {
     this.#isLetGo = true;
     this.#held?.open.reload();
+  }
+
+  /** Another session for this request, without ending the one that it had. */
+  beginAnew(): void {
+    this.abandon();
+    this.#isLetGo = false;
+    this.#become(this.#draft(), this.#held);
   }
 
   /** Replaces all attributes by those of `data`; after `destroy` this begins a new session. */
@@ -103,7 +145,7 @@ export class RequestSession {
     const { object, open } = this.#current();
     if (data === object) return;
     const entries = Object.entries(data);
-    for (const name of open.names()) if (!Object.hasOwn(data, name)) open.delete(name);
+    for (const name of open.names()) if (name !== COOKIE_ATTRIBUTE && !Object.hasOwn(data, name)) open.delete(name);
     for (const [name, value] of entries) Reflect.set(object, name, value);
   }
 
@@ -130,17 +172,28 @@ export class RequestSession {
   }
 
   /** Decided now, against what the session is now: a late response must not bring back the cookie of a session that ended. */
-  cookie(): CookieDecision | undefined {
+  mark(): ResponseMark | undefined {
     this.#areHeadersWritten = true;
     const held = this.#held;
-    if (held !== undefined && !held.open.isNew && held.open.verdict() !== "ended" && (this.#isCookieDue || this.#isRefreshDue)) {
-      const { touchedAtMs } = held.open.envelope;
-      const setCookie = this.#settings.cookie.write(this.#channel, held.id, held.isPersistent ? held.lifeLeftMs : undefined, touchedAtMs);
-      return setCookie === undefined ? undefined : { setCookie, isRefresh: !this.#isCookieDue };
+    if (held !== undefined && this.#isTellingDue(held)) {
+      return this.carrier.write({
+        cookie: this.cookieSettings,
+        channel: this.channel,
+        id: held.id,
+        maxAgeMs: held.isPersistent ? held.lifeLeftMs : undefined,
+        nowMs: held.touchedAtMs,
+        overrides: held.overrides,
+        isRefresh: !this.#isCookieDue,
+      });
     }
-    if (!this.#isClearingDue) return undefined;
-    const setCookie = this.#settings.cookie.clear(this.#channel);
-    return setCookie === undefined ? undefined : { setCookie, isRefresh: false };
+    if (this.#clearing === undefined) return undefined;
+    return this.carrier.clear({ cookie: this.cookieSettings, channel: this.channel, overrides: this.#clearing, isRefresh: false });
+  }
+
+  #isTellingDue(held: HeldSession): boolean {
+    if (!this.#isCookieDue && !this.#isRefreshDue) return false;
+    // An id that was rotated never gets a cookie: the browser has, or is about to get, the one of the new id.
+    return !this.#isFollowing && !held.open.isNew && held.open.envelope.successor === undefined && held.open.verdict() !== "ended";
   }
 
   save(held: HeldSession): Promise<void> {
@@ -161,7 +214,7 @@ export class RequestSession {
   regenerate(options: RegenerateOptions): Promise<void> {
     return this.#enqueue(async () => {
       try {
-        await this.#rotate(options.keep ?? false);
+        await this.#rotate(rotationOf(options));
       } catch (error) {
         this.#failedRotation = { error };
         throw error;
@@ -185,12 +238,16 @@ export class RequestSession {
     const held = this.#held;
     this.#isDestroyed = true;
     this.#held = undefined;
+    const overrides = held?.overrides ?? {};
     held?.closeAs("destroyed");
     const key = this.#keyToEnd(held);
     if (key === undefined) return;
-    this.#isClearingDue = this.#presented !== undefined;
+    if (this.#presented !== undefined && !this.#isFollowing) this.#clearing = overrides;
     this.#isCookieDue = false;
-    await this.#bounded(this.#settings.engine.end(key, "destroyed"));
+    const { engine } = this.#settings;
+    const ends = [engine.end(key, "destroyed")];
+    if (this.#isFollowing && this.#presented !== undefined) ends.push(engine.end(engine.keyOf(this.#presented.id), "destroyed"));
+    await this.#bounded(Promise.all(ends));
   }
 
   /** A session that could not be loaded can be ended all the same: a logout must not need a load. */
@@ -200,31 +257,29 @@ export class RequestSession {
     return this.#settings.engine.keyOf(this.#presented.id);
   }
 
-  async #rotate(keep: boolean | readonly string[]): Promise<void> {
+  async #rotate(rotation: Rotation): Promise<void> {
     const { engine } = this.#settings;
     const old = this.#isDestroyed ? undefined : this.#current();
-    if (this.#opening.kind === "rotated" || old?.open.envelope.ended?.reason === "rotated") throw this.#rotatedElsewhere();
+    if (this.#opening.kind === "rotated" || this.#isFollowing || (old !== undefined && isRotated(old))) throw this.#rotatedElsewhere();
     if (this.#areHeadersWritten) {
       throw new SessionError(
         "SESSION_ENDED",
         `Not regenerated: the headers are gone, so no cookie can follow. Call it before the response begins.`,
       );
     }
-    const fresh = this.#draft();
-    if (old !== undefined && keep !== false) {
-      if (!old.open.isNew && old.open.verdict() === "ended") throw this.#notCurrent();
-      for (const name of keep === true ? old.open.names() : keep) if (old.open.has(name)) fresh.open.set(name, old.open.get(name));
-    }
+    if (old !== undefined && rotation.keep !== false && !old.open.isNew && old.open.verdict() === "ended") throw this.#notCurrent();
+    const fresh = newDraft(this.#settings, this, old, rotation);
     if (old === undefined || old.open.isNew) {
       this.#become(fresh, old);
       return;
     }
-    if (!this.#settings.cookie.maySend(this.#channel)) {
+    if (!this.cookieSettings.maySend(this.channel)) {
       throw new SessionError(
         "SESSION_ENDED",
         "Not regenerated: no cookie may be set on this plain-http connection. Set what the notice says.",
       );
     }
+    this.#noteSubject(fresh);
     fresh.identify();
     fresh.open.commit({ evenIfEmpty: true });
     this.#become(fresh, old);
@@ -241,7 +296,8 @@ export class RequestSession {
         throw error;
       }
     }
-    await this.#bounded(engine.end(old.key, "rotated"));
+    if (rotation.graceMs > 0) old.open.setSuccessor(fresh.key, rotation.graceMs);
+    else await this.#bounded(engine.end(old.key, "rotated"));
   }
 
   #become(next: HeldSession, previous: HeldSession | undefined): void {
@@ -261,6 +317,8 @@ export class RequestSession {
     if (this.#held === undefined && saveUninitialized && this.#opening.kind === "none" && !this.#isDestroyed) this.#held = this.#draft();
     const held = this.#held;
     if (held === undefined) return undefined;
+    if (held.isOver) return this.#enqueue(() => this.#end());
+    if (held.wantedLifeMs !== undefined && this.#mayProlong(held)) return this.#prolong(held, held.wantedLifeMs);
     const wasNew = held.open.isNew;
     try {
       if (this.#write(held, saveUninitialized) !== "committed" || engine.persist === "after") return undefined;
@@ -275,15 +333,33 @@ export class RequestSession {
     });
   }
 
+  /** What asked for a longer life is still there to get it, and can be told. */
+  #mayProlong({ open }: HeldSession): boolean {
+    if (open.isNew || this.#isFollowing || this.#areHeadersWritten || this.channel === "closed") return false;
+    return open.envelope.successor === undefined && open.verdict() === "alive" && this.#failedRotation === undefined;
+  }
+
+  /** "Remember me": only another envelope can have a later end. Parallel requests with the old id go on in it. */
+  async #prolong(held: HeldSession, lifeMs: number): Promise<void> {
+    held.wantedLifeMs = undefined;
+    try {
+      await this.#enqueue(() => this.#rotate({ keep: true, graceMs: PROLONG_GRACE_MS, lifeMs }));
+    } catch (error) {
+      this.#isClosed = true;
+      throw error;
+    }
+  }
+
   #write(held: HeldSession, evenIfEmpty: boolean): CommitResult {
     const { open } = held;
     if (!open.isNew) {
       if (this.#failedRotation !== undefined && open.isModified()) throw this.#failedRotation.error;
+      if (this.#settings.subject !== undefined && open.isModified()) this.#noteSubject(held);
       return open.commit();
     }
-    const isEmpty = open.names().length === 0;
+    const { isEmpty } = held;
     if ((isEmpty && !evenIfEmpty) || this.#isBeginningRefused) return "unchanged";
-    if (this.#opening.kind === "rotated") {
+    if (this.#opening.kind === "rotated" || this.#isFollowing) {
       if (isEmpty) return "unchanged";
       throw this.#rotatedElsewhere();
     }
@@ -295,37 +371,38 @@ export class RequestSession {
       );
       return "unchanged";
     }
-    if (!this.#settings.cookie.maySend(this.#channel)) {
+    if (!this.cookieSettings.maySend(this.channel)) {
       this.#isBeginningRefused = true;
       return "unchanged";
     }
+    this.#noteSubject(held);
     held.identify();
     const result = open.commit(evenIfEmpty ? { evenIfEmpty } : {});
     if (result === "committed") this.#isCookieDue = true;
     return result;
   }
 
+  /** What the application said itself in this request counts more than the option. */
+  #noteSubject(held: HeldSession): void {
+    const { subject } = this.#settings;
+    if (subject === undefined || held.subject !== undefined) return;
+    held.open.setSubject(subject(held.object) ?? undefined);
+  }
+
   /** @throws SessionError SESSION_UNAVAILABLE */
   #current(): HeldSession {
     if (this.#held !== undefined) return this.#held;
     if (this.#opening.kind === "unavailable") {
-      throw new SessionError(
-        "SESSION_UNAVAILABLE",
-        "The session could not be loaded: neither store nor holders answered. Try again shortly.",
-        {
-          cause: this.#opening.cause,
-        },
-      );
+      const { cause } = this.#opening;
+      const message = "The session could not be loaded: neither store nor holders answered. Try again shortly.";
+      throw new SessionError("SESSION_UNAVAILABLE", message, { cause });
     }
     this.#held = this.#draft();
     return this.#held;
   }
 
   #draft(): HeldSession {
-    const { engine, cookie } = this.#settings;
-    const open = engine.draft();
-    if (cookie.maxAgeMs !== undefined && cookie.maxAgeMs !== open.envelope.idleTimeoutMs) open.setIdleTimeout(cookie.maxAgeMs);
-    return new HeldSession(this.#settings, this, open, undefined, cookie.maxAgeMs !== undefined);
+    return newDraft(this.#settings, this);
   }
 
   /** Runs `operation` in this tick when none is under way, else after it. */
@@ -360,4 +437,8 @@ export class RequestSession {
   #notCurrent(): SessionError {
     return new SessionError("SESSION_ENDED", `This session is over. Use ${this.#settings.accessor} as it is now.`);
   }
+}
+
+function isRotated({ open }: HeldSession): boolean {
+  return open.envelope.ended?.reason === "rotated" || open.envelope.successor !== undefined;
 }
