@@ -1,7 +1,12 @@
 import { benchEngine } from "./engine.ts";
+import { benchExpress } from "./express.ts";
 import { benchGrowth } from "./growth.ts";
 
-const benches: Readonly<Record<string, () => Promise<object> | object>> = { engine: benchEngine, growth: benchGrowth };
+const benches: Readonly<Record<string, () => Promise<object> | object>> = {
+  engine: benchEngine,
+  express: benchExpress,
+  growth: benchGrowth,
+};
 
 const name = process.argv[2] ?? "";
 const bench = benches[name];
