@@ -65,7 +65,8 @@ function createMiddleware<Data extends object = SessionData>(options: ExpressSes
       request,
       source: request,
       cookie,
-      isSecure: isSecure(request, proxy),
+      // Express works it out anew for each request.
+      isSecure: cookie.attributes.secure !== false && isSecure(request, proxy),
       isUse: touch === undefined || touch(request),
     });
     if (!(begun instanceof Promise)) {

@@ -39,7 +39,8 @@ export function presentedBy(
   settings: AdapterSettings,
   { request, cookie, isSecure }: Omit<IncomingRequest, "isUse" | "source">,
 ): Presented {
-  const channel = cookie.channel(isSecure ? TLS : isLoopback(request) ? LOOPBACK : PLAIN);
+  const isAlwaysOpen = cookie.attributes.secure === false;
+  const channel = isAlwaysOpen ? "open" : cookie.channel(isSecure ? TLS : isLoopback(request) ? LOOPBACK : PLAIN);
   for (const carrier of settings.carriers) {
     const reading = carrier.read(request, cookie, channel);
     if (reading.kind === "presented") return { channel, token: reading.token, carrier };

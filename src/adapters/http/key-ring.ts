@@ -1,4 +1,4 @@
-import { KeyObject } from "node:crypto";
+import { createSecretKey, KeyObject } from "node:crypto";
 import { sign, unsign } from "cookie-signature";
 import { SessionError } from "../../engine/index.ts";
 import type { Notices } from "./notices.ts";
@@ -14,7 +14,8 @@ const HOW_TO_MAKE_ONE =
 
 /** The secrets of a deployment: the first signs, all verify, so that one can be rotated without logging anybody out. */
 export class KeyRing {
-  readonly #secrets: readonly [Secret, ...Secret[]];
+  /** As keys, which Node need not convert for each MAC. */
+  readonly #secrets: readonly [KeyObject, ...KeyObject[]];
 
   /** @throws SessionError OPTION_INVALID without a secret, or with an empty one. One below 32 bytes is a notice. */
   constructor(secret: Secret | readonly Secret[] | undefined, notices: Notices) {
@@ -22,8 +23,7 @@ export class KeyRing {
     const [first, ...others] = secrets;
     if (first === undefined)
       throw new SessionError("OPTION_INVALID", `The option "secret" is missing or an empty list; ${HOW_TO_MAKE_ONE}.`);
-    this.#secrets = [first, ...others];
-    for (const each of this.#secrets) {
+    for (const each of secrets) {
       if (!isSecret(each))
         throw new SessionError("OPTION_INVALID", `The option "secret" is text, bytes or a secret key; ${HOW_TO_MAKE_ONE}.`);
       const bytes = byteLength(each);
@@ -32,6 +32,7 @@ export class KeyRing {
         notices.notify("weak-secret", `A session secret is shorter than ${SECRET_BYTES_ADVISED} bytes; ${HOW_TO_MAKE_ONE}.`);
       }
     }
+    this.#secrets = [keyOf(first), ...others.map(keyOf)];
   }
 
   /** `text` followed by a dot and its MAC. About 4 µs. */
@@ -56,4 +57,9 @@ function isSecret(value: unknown): value is Secret {
 function byteLength(secret: Secret): number {
   if (typeof secret === "string") return Buffer.byteLength(secret);
   return secret instanceof Uint8Array ? secret.byteLength : (secret.symmetricKeySize ?? 0);
+}
+
+function keyOf(secret: Secret): KeyObject {
+  if (typeof secret === "string") return createSecretKey(secret, "utf8");
+  return secret instanceof Uint8Array ? createSecretKey(secret) : secret;
 }
