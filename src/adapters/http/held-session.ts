@@ -1,5 +1,5 @@
 import { SessionError } from "../../engine/index.ts";
-import type { OpenSession } from "../../engine/index.ts";
+import type { Envelope, OpenSession } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
 import type { CookieOverrides, EffectiveAttributes } from "./cookie.ts";
 import { MAX_AGE_MS_MAX } from "./cookie-options.ts";
@@ -18,6 +18,8 @@ export class HeldSession implements SessionOwner, CookieOwner {
   #object: SessionObject | undefined;
   #cookie: LiveCookie | undefined;
   #closed: "destroyed" | "replaced" | undefined;
+  /** As it was before a rotation ended it: libraries copy the cookie of the old session into the new one. */
+  #lastEnvelope: Envelope | undefined;
   /** As set in this request; the envelope follows with the commit. */
   #idleTimeoutMs: number | undefined;
   /** As the cookie was when it came, or is to be; undefined: as the options say. */
@@ -94,18 +96,18 @@ export class HeldSession implements SessionOwner, CookieOwner {
   }
 
   get idleTimeoutMs(): number {
-    return this.#idleTimeoutMs ?? this.#open.envelope.idleTimeoutMs;
+    return this.#idleTimeoutMs ?? this.#envelope.idleTimeoutMs;
   }
 
   /** How long it lives if nobody uses it from its last use on. */
   get lifeLeftMs(): number {
     if (this.isOver) return 0;
-    const { deadlineMs, idleTimeoutMs, touchedAtMs } = this.#open.envelope;
+    const { deadlineMs, idleTimeoutMs, touchedAtMs } = this.#envelope;
     return this.wantedLifeMs ?? Math.min(this.#idleTimeoutMs ?? idleTimeoutMs, deadlineMs - touchedAtMs);
   }
 
   get touchedAtMs(): number {
-    return this.#open.envelope.touchedAtMs;
+    return this.#envelope.touchedAtMs;
   }
 
   /** The engine's clock: an envelope that begins now. */
@@ -174,10 +176,12 @@ export class HeldSession implements SessionOwner, CookieOwner {
 
   /** `destroyed`: reads as empty. `replaced`: still readable, as libraries copy from it after a login. Neither can be written. */
   closeAs(reason: "destroyed" | "replaced"): void {
+    this.#lastEnvelope = this.#envelope;
     this.#closed = reason;
   }
 
   reopen(): void {
+    this.#lastEnvelope = undefined;
     this.#closed = undefined;
   }
 
@@ -211,6 +215,13 @@ export class HeldSession implements SessionOwner, CookieOwner {
     this.#open.setIdleTimeout(absoluteTimeoutMs);
     if (this.subject !== undefined) this.#open.setSubject(this.subject.value);
     this.wantedLifeMs = undefined;
+  }
+
+  /** An end leaves nothing of an envelope; a session that somebody else ended counts as one that begins. */
+  get #envelope(): Envelope {
+    if (this.#lastEnvelope !== undefined) return this.#lastEnvelope;
+    const { envelope } = this.#open;
+    return envelope.ended === undefined ? envelope : this.#settings.engine.draft().envelope;
   }
 
   #checkOpen(): void {

@@ -19,11 +19,10 @@ export class KeyRing {
 
   /** @throws SessionError OPTION_INVALID without a secret, or with an empty one. One below 32 bytes is a notice. */
   constructor(secret: Secret | readonly Secret[] | undefined, notices: Notices) {
-    const secrets = isSecret(secret) ? [secret] : [...(secret ?? [])];
-    const [first, ...others] = secrets;
-    if (first === undefined)
+    const secrets: readonly unknown[] = Array.isArray(secret) ? secret : secret === undefined ? [] : [secret];
+    if (secrets.length === 0)
       throw new SessionError("OPTION_INVALID", `The option "secret" is missing or an empty list; ${HOW_TO_MAKE_ONE}.`);
-    for (const each of secrets) {
+    const keys = secrets.map((each) => {
       if (!isSecret(each))
         throw new SessionError("OPTION_INVALID", `The option "secret" is text, bytes or a secret key; ${HOW_TO_MAKE_ONE}.`);
       const bytes = byteLength(each);
@@ -31,8 +30,9 @@ export class KeyRing {
       if (bytes < SECRET_BYTES_ADVISED) {
         notices.notify("weak-secret", `A session secret is shorter than ${SECRET_BYTES_ADVISED} bytes; ${HOW_TO_MAKE_ONE}.`);
       }
-    }
-    this.#secrets = [keyOf(first), ...others.map(keyOf)];
+      return keyOf(each);
+    });
+    this.#secrets = keys as [KeyObject, ...KeyObject[]];
   }
 
   /** `text` followed by a dot and its MAC. About 4 µs. */

@@ -193,12 +193,12 @@ async function listen(server: Server): Promise<Running> {
 
 /** A browser, as far as one cookie goes. */
 export class Visitor {
-  readonly #url: string;
+  readonly url: string;
   /** `sid=…`, as it is sent. */
   cookie: string | undefined;
 
   constructor(url: string, cookie?: string) {
-    this.#url = url;
+    this.url = url;
     this.cookie = cookie;
   }
 
@@ -216,7 +216,7 @@ export class Visitor {
   sendWithoutKeeping(path: string, init: RequestInit = {}): Promise<Response> {
     const cookie: Record<string, string> = this.cookie === undefined ? {} : { cookie: this.cookie };
     const headers = { ...cookie, ...(init.headers as Record<string, string> | undefined) };
-    return fetch(this.#url + path, { redirect: "manual", ...init, headers });
+    return fetch(this.url + path, { redirect: "manual", ...init, headers });
   }
 
   async json(path: string): Promise<unknown> {
