@@ -3,7 +3,7 @@ import { replicaOf } from "../../../src/engine/index.ts";
 import type { CheckOut, SessionEngine, SessionKey } from "../../../src/engine/index.ts";
 import { contentOf, FRAMEWORKS, Visitor } from "./frameworks.ts";
 import type { Routes, Running } from "./frameworks.ts";
-import { engineAt, ManualClock } from "./manual-engine.ts";
+import { engineAt, ManualClock, overriding } from "./manual-engine.ts";
 
 /** An engine that follows a rotation from memory, by the contract of `checkOut`. */
 function following(engine: SessionEngine): SessionEngine {
@@ -12,13 +12,7 @@ function following(engine: SessionEngine): SessionEngine {
     const session = successor === undefined ? undefined : engine.checkOutHot(successor.key);
     return session === undefined ? engine.checkOut(key) : { kind: "alive", session, follows: true };
   };
-  return new Proxy(engine, {
-    get: (target, name) => {
-      if (name === "checkOut") return checkOut;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
+  return overriding(engine, { checkOut });
 }
 
 const routes: Routes = {
