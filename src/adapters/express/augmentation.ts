@@ -1,6 +1,6 @@
-import type { RegenerateOptions, Session, SessionObject } from "../http/index.ts";
+import type { RegenerateOptions, Session as Own, SessionObject } from "../http/index.ts";
 import type { SessionData } from "./index.ts";
-import type { Store } from "./store.ts";
+import type { ClassicStore } from "./store.ts";
 
 /**
  * The types of `req.session` and its neighbours. Two packages may declare a property of one interface only if they give it the same type
@@ -15,11 +15,11 @@ type PeerSession = import("express-session").Session & Partial<import("express-s
 /** @ts-ignore */
 type PeerStore = import("express-session").Store & { generate: (req: Express.Request) => void };
 
-type OwnSession = [keyof SessionData] extends [never] ? SessionObject : Session & Partial<SessionData>;
+type OwnSession = [keyof SessionData] extends [never] ? SessionObject : Own & Partial<SessionData>;
 
 export type RequestSessionObject = [unknown] extends [PeerSession] ? OwnSession : PeerSession;
 
-type RequestSessionStore = [unknown] extends [PeerStore] ? Store : PeerStore;
+type RequestSessionStore = [unknown] extends [PeerStore] ? ClassicStore : PeerStore;
 
 declare global {
   // oxlint-disable-next-line typescript/no-namespace -- Express' own way to extend its request

@@ -13,30 +13,30 @@ export class Cookie {
   sameSite?: boolean | "strict" | "lax" | "none";
   partitioned?: boolean;
   priority?: "low" | "medium" | "high";
-  _expires: Date | null | false | undefined = null;
+  #expires: Date | null | false | undefined = null;
 
   static [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof LiveCookie || Function.prototype[Symbol.hasInstance].call(this, value);
   }
 
-  constructor(options?: object) {
-    if (options !== undefined && (typeof options !== "object" || options === null))
-      throw new TypeError("argument options must be a object");
-    for (const [name, value] of Object.entries(options ?? {})) if (name !== "data") Reflect.set(this, name, value);
+  constructor(options: unknown = {}) {
+    if (typeof options !== "object" || options === null) throw new TypeError("argument options must be a object");
+    const given = options instanceof Cookie ? options.data : options;
+    for (const [name, value] of Object.entries(given)) if (name !== "data") Reflect.set(this, name, value);
     this.originalMaxAge ??= this.maxAge as number | null;
   }
 
   get expires(): Date | null | false | undefined {
-    return this._expires;
+    return this.#expires;
   }
 
   set expires(value: Date | null | false | undefined) {
-    this._expires = value;
+    this.#expires = value;
     this.originalMaxAge = this.maxAge as number | null;
   }
 
   get maxAge(): number | null | false | undefined {
-    return this._expires instanceof Date ? this._expires.getTime() - Date.now() : this._expires;
+    return this.#expires instanceof Date ? this.#expires.getTime() - Date.now() : this.#expires;
   }
 
   set maxAge(value: number | Date | null | false | undefined) {
@@ -45,7 +45,7 @@ export class Cookie {
   }
 
   get data(): object {
-    const { originalMaxAge, partitioned, priority, _expires: expires, secure, httpOnly, domain, path, sameSite } = this;
+    const { originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite } = this;
     return { originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite };
   }
 

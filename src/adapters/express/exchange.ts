@@ -3,11 +3,11 @@ import type { Request } from "express";
 import { SessionError } from "../../engine/index.ts";
 import { gateResponse, UrlCarrier, withParameter } from "../http/index.ts";
 import type { GateKeeper, RequestSession, ResolvedOptions, SessionObject } from "../http/index.ts";
-import type { Store } from "./store.ts";
+import type { ClassicStore } from "./store.ts";
 
 /** What all requests of one middleware share. */
 export interface ExpressSettings extends ResolvedOptions {
-  readonly store: Store;
+  readonly store: ClassicStore;
   readonly isUnsetDestroying: boolean;
 }
 
@@ -77,7 +77,7 @@ export class Exchange implements GateKeeper {
     return this.session?.id;
   }
 
-  get sessionStore(): Store {
+  get sessionStore(): ClassicStore {
     return this.#settings.store;
   }
 
@@ -96,13 +96,7 @@ export class Exchange implements GateKeeper {
     const origin = `${channel === "secure" ? "https" : "http"}://${host}`;
     this.keepUrlPrivate();
     this.#gate();
-    return withParameter(
-      link,
-      origin,
-      this.#request.originalUrl ?? this.#request.url,
-      carrier.parameter,
-      carrier.token(channel, session.id, undefined),
-    );
+    return withParameter(link, origin, this.#request.originalUrl, carrier.parameter, carrier.token(channel, session.id, undefined));
   }
 
   /** The id in this page's URL, or in its links, goes neither to other sites, nor into the log of ours by a `Referer`, nor into a cache. */

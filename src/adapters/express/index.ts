@@ -1,10 +1,10 @@
 export { cookie, header, url } from "../http/index.ts";
-// express-session is a default import in most applications.
+// oxlint-disable-next-line import/no-default-export -- express-session is a default import in most applications
 export { session, session as default } from "./session.ts";
 export type { SessionMiddleware } from "./session.ts";
 export type { ExpressSessionOptions } from "./options.ts";
 export type { RequestSessionObject } from "./augmentation.ts";
-export type { ClassicData, Store, StoreCallback } from "./store.ts";
+export type { ClassicData, ClassicStore, StoreCallback } from "./store.ts";
 export type {
   CookieData,
   CookieOptions,
@@ -23,5 +23,4 @@ export type {
  * `declare module "converge-session/express" { interface SessionData { cart: string[] } }`. Left empty, attributes are unknown until
  * they are looked at. Where express-session's types are installed, its own `SessionData` is used instead.
  */
-// oxlint-disable-next-line typescript/no-empty-object-type, typescript/no-empty-interface -- applications fill it
 export interface SessionData {}

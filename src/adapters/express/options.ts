@@ -12,9 +12,9 @@ interface ClassicOptions {
   readonly proxy?: boolean | undefined;
   /** What `req.session = null` (or `delete`) means: `keep` (default) forgets what this request wrote, `destroy` ends the session. */
   readonly unset?: "keep" | "destroy" | undefined;
-  /** @deprecated Has no effect: a request writes what it changed, and never overwrites. */
+  /** Has no effect: a request writes what it changed, and never overwrites. */
   readonly resave?: boolean | undefined;
-  /** @deprecated The old name of `name`. */
+  /** The old name of `name`. */
   readonly key?: string | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface ResolvedExpressOptions extends ExpressSettings {
 /** @throws SessionError OPTION_INVALID */
 export function resolveExpressOptions(options: ExpressSessionOptions): ResolvedExpressOptions {
   const { store, unset, proxy, key, resave: _ignored, ...others } = options;
-  if (unset !== undefined && unset !== "keep" && unset !== "destroy") {
+  if (!UNSETS.has(unset)) {
     throw new SessionError("OPTION_INVALID", 'unset must be "keep" or "destroy".');
   }
   if (proxy !== undefined && typeof proxy !== "boolean") {
@@ -65,6 +65,8 @@ export function resolveExpressOptions(options: ExpressSessionOptions): ResolvedE
     urlParameter: settings.carriers.find((carrier) => carrier instanceof UrlCarrier)?.parameter,
   };
 }
+
+const UNSETS: ReadonlySet<unknown> = new Set([undefined, "keep", "destroy"]);
 
 function isClassicStore(store: unknown): boolean {
   return typeof store === "object" && store !== null && !("append" in store) && "get" in store && "set" in store;

@@ -56,8 +56,7 @@ function createMiddleware<Data extends object = SessionData>(options: ExpressSes
       return;
     }
     const cookie = settings.cookieOf(request);
-    // A request that never went through an application, as those of socket.io's engine, has one URL only.
-    if (!isWithinPath(request.originalUrl ?? request.url, cookie.path)) {
+    if (!isWithinPath(urlOf(request), cookie.path)) {
       next();
       return;
     }
@@ -87,6 +86,11 @@ function createMiddleware<Data extends object = SessionData>(options: ExpressSes
     },
     encodeUrl: (request: IncomingMessage, link: string) => exchangeOf(request)?.encodeUrl(link) ?? link,
   });
+}
+
+/** A request that never went through an application, as those of socket.io's engine, has one URL only. */
+function urlOf({ originalUrl, url }: Partial<Pick<Request, "originalUrl" | "url">>): string {
+  return originalUrl ?? url ?? "/";
 }
 
 /** express-session's rules: TLS of our own counts always; else what the application trusts, or the option `proxy` says. */

@@ -11,7 +11,7 @@ export type StoreCallback<Value = void> = (error?: unknown, value?: Value) => vo
 /** What a session from a store needs of the request that it stands for. */
 export interface StoreRequest {
   sessionID: string;
-  sessionStore: Store;
+  sessionStore: ClassicStore;
   session?: unknown;
 }
 
@@ -19,7 +19,7 @@ export interface StoreRequest {
  * express-session's `Store`: the base class of classic stores, for libraries that look for it. It may be extended as a class and, like the
  * original, called without `new` (`Store.call(this)` with `util.inherits`).
  */
-export interface Store extends EventEmitter {
+export interface ClassicStore extends EventEmitter {
   get(sid: string, callback: StoreCallback<ClassicData | null | undefined>): void;
   set(sid: string, session: object, callback?: StoreCallback): void;
   destroy(sid: string, callback?: StoreCallback): void;
@@ -28,24 +28,24 @@ export interface Store extends EventEmitter {
   createSession(request: StoreRequest, session: ClassicData): ClassicSession;
 }
 
-export interface StoreConstructor {
-  new (): Store;
+interface StoreConstructor {
+  new (): ClassicStore;
   (this: object): void;
-  prototype: Store;
+  prototype: ClassicStore;
 }
 
 export const Store = function Store(this: object): void {
   Reflect.apply(EventEmitter as unknown as (this: object) => void, this, []);
 } as unknown as StoreConstructor;
 
-Store.prototype = Object.assign(Object.create(EventEmitter.prototype) as Store, {
+Store.prototype = Object.assign(Object.create(EventEmitter.prototype) as ClassicStore, {
   constructor: Store,
 
-  regenerate(this: Store, request: Request, callback: StoreCallback): void {
+  regenerate(this: ClassicStore, request: Request, callback: StoreCallback): void {
     (request.session as unknown as { regenerate(callback: StoreCallback): void }).regenerate(callback);
   },
 
-  load(this: Store, sid: string, callback: StoreCallback<ClassicSession>): void {
+  load(this: ClassicStore, sid: string, callback: StoreCallback<ClassicSession>): void {
     this.get(sid, (error, session) => {
       if (error !== undefined && error !== null) callback(error);
       else if (session === undefined || session === null) callback();
@@ -53,7 +53,7 @@ Store.prototype = Object.assign(Object.create(EventEmitter.prototype) as Store, 
     });
   },
 
-  createSession(this: Store, request: StoreRequest, session: ClassicData): ClassicSession {
+  createSession(this: ClassicStore, request: StoreRequest, session: ClassicData): ClassicSession {
     const { cookie } = session;
     const { expires, originalMaxAge } = (cookie ?? {}) as { expires?: unknown; originalMaxAge?: number | null };
     const own = new Cookie(cookie ?? {});
@@ -87,7 +87,7 @@ export class ClassicSession {
 
   resetMaxAge(): this {
     const { cookie } = this;
-    if (cookie instanceof Cookie) (cookie as Cookie).maxAge = (cookie as Cookie).originalMaxAge;
+    if (cookie instanceof Cookie) cookie.maxAge = cookie.originalMaxAge;
     return this;
   }
 

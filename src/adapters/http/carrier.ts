@@ -13,14 +13,14 @@ export interface ResponseMark {
 }
 
 /** What a carrier writes. */
-export interface Outgoing {
+interface Outgoing {
   readonly cookie: SessionCookie;
   readonly channel: Channel;
   readonly overrides?: CookieOverrides;
   readonly isRefresh: boolean;
 }
 
-export interface OutgoingToken extends Outgoing {
+interface OutgoingToken extends Outgoing {
   readonly id: string;
   /** Undefined where the browser's end ends it. */
   readonly maxAgeMs: number | undefined;
@@ -35,6 +35,11 @@ export interface Carrier {
   isWanted(request: IncomingMessage): boolean;
   write(token: OutgoingToken): ResponseMark | undefined;
   clear(outgoing: Outgoing): ResponseMark | undefined;
+}
+
+/** As the client asks for it, else by the last: for the session that a request begins. */
+export function wantedCarrier(carriers: readonly Carrier[], request: IncomingMessage): Carrier {
+  return carriers.find((carrier) => carrier.isWanted(request)) ?? carriers.at(-1) ?? COOKIE;
 }
 
 export function carrierOf(resolver: Resolver, keys: KeyRing): Carrier {

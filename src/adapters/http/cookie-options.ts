@@ -52,7 +52,7 @@ const DEFAULT_NAME = "sid";
 export function resolveCookieOptions(options: CookieOptions): CookieAttributes {
   const { secure = "auto", domain, path = "/", httpOnly = true, partitioned = false, priority, maxAge, expires } = options;
   const sameSite = sameSiteOf(options.sameSite, partitioned);
-  if (secure !== true && secure !== false && secure !== "auto") refuse('cookie.secure must be true, false or "auto".');
+  if (!SECURE.has(secure)) refuse('cookie.secure must be true, false or "auto".');
   if (sameSite === "none" && secure === false) {
     refuse('Browsers refuse cookie.sameSite "none" without Secure: leave cookie.secure out, or choose "lax".');
   }
@@ -60,7 +60,7 @@ export function resolveCookieOptions(options: CookieOptions): CookieAttributes {
     refuse('A partitioned cookie needs Secure and SameSite=None: write partitioned: true, sameSite: "none", and leave cookie.secure out.');
   }
   if (priority !== undefined && !PRIORITIES.has(priority)) refuse('cookie.priority must be "low", "medium" or "high".');
-  if (typeof maxAge === "number" ? !(maxAge > 0 && maxAge < Infinity) : maxAge !== undefined && maxAge !== null) {
+  if (maxAge !== undefined && maxAge !== null && !(Number.isFinite(maxAge) && maxAge > 0)) {
     refuse("cookie.maxAge must be a positive number of milliseconds; leave it out for a cookie without Max-Age.");
   }
   if (expires !== undefined && expires !== null && Number.isNaN(instantOf(expires))) {
@@ -109,7 +109,7 @@ export function sameSiteOf(value: unknown, isPartitioned = false): SameSite | "a
   if (value === undefined) return isPartitioned ? "none" : "lax";
   if (value === true) return "strict";
   if (value === false) return undefined;
-  const text = String(value).toLowerCase();
+  const text = typeof value === "string" ? value.toLowerCase() : "";
   if (text === "strict" || text === "lax" || text === "none" || text === "auto") return text;
   return refuse('cookie.sameSite must be "strict", "lax", "none", "auto", true or false.');
 }
@@ -132,6 +132,8 @@ export function checkText({ name = "n", domain, path }: { name?: string; domain?
 export function instantOf(date: unknown): number {
   return date instanceof Date ? date.getTime() : Number.NaN;
 }
+
+const SECURE: ReadonlySet<unknown> = new Set([true, false, "auto"]);
 
 export const PRIORITIES: ReadonlySet<unknown> = new Set(["low", "medium", "high"]);
 

@@ -109,7 +109,7 @@ export class LiveCookie implements SessionCookieView {
     return this.#owner.effectiveCookie.httpOnly;
   }
 
-  set httpOnly(value: boolean) {
+  set httpOnly(value: unknown) {
     this.#override("httpOnly", Boolean(value));
   }
 
@@ -117,7 +117,7 @@ export class LiveCookie implements SessionCookieView {
     return this.#owner.effectiveCookie.secure;
   }
 
-  set secure(value: boolean) {
+  set secure(value: unknown) {
     this.#override("secure", Boolean(value));
   }
 

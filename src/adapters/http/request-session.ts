@@ -1,12 +1,13 @@
-import { SessionError } from "../../engine/index.ts";
 import type { CommitResult, OpenSession, SessionKey } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
 import type { IncomingRequest } from "./begin-request.ts";
+import { wantedCarrier } from "./carrier.ts";
 import type { Carrier, ResponseMark } from "./carrier.ts";
 import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
-import { newDraft, newIdOf, rotationOf } from "./rotation.ts";
+import { noCookieToRotate, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
+import { isRotated, newDraft, newIdOf, rotationOf } from "./rotation.ts";
 import type { Rotation } from "./rotation.ts";
 import { COOKIE_ATTRIBUTE } from "./session.ts";
 import type { RegenerateOptions, SessionObject } from "./session.ts";
@@ -93,12 +94,8 @@ export class RequestSession {
 
   /** By which the id comes and goes: as it came, else as the client asks for it, else by the cookie. */
   get carrier(): Carrier {
-    if (this.#carrier !== undefined) return this.#carrier;
-    const { carriers } = this.#settings;
-    const wanted = carriers.find((carrier) => carrier.isWanted(this.#incoming.request)) ?? carriers.at(-1);
-    if (wanted === undefined) throw new SessionError("INVARIANT_BROKEN", "There is always a carrier.");
-    this.#carrier = wanted;
-    return wanted;
+    this.#carrier ??= wantedCarrier(this.#settings.carriers, this.#incoming.request);
+    return this.#carrier;
   }
 
   get #isFollowing(): boolean {
@@ -132,7 +129,7 @@ export class RequestSession {
   beginAnew(): void {
     this.abandon();
     this.#isLetGo = false;
-    this.#become(this.#draft(), this.#held);
+    this.#become(newDraft(this.#settings, this), this.#held);
   }
 
   /** Replaces all attributes by those of `data`; after `destroy` this begins a new session. */
@@ -140,7 +137,7 @@ export class RequestSession {
     this.#isLetGo = false;
     if (this.#isDestroyed) {
       this.#isDestroyed = false;
-      this.#held = this.#draft();
+      this.#held = newDraft(this.#settings, this);
     }
     const { object, open } = this.#current();
     if (data === object) return;
@@ -198,15 +195,15 @@ export class RequestSession {
 
   save(held: HeldSession): Promise<void> {
     return this.#enqueue(async () => {
-      if (held !== this.#held) throw this.#notCurrent();
-      if (this.#write(held, false) === "discarded") throw this.#notCurrent();
+      if (held !== this.#held) throw notCurrent(this.#settings.accessor);
+      if (this.#write(held, false) === "discarded") throw notCurrent(this.#settings.accessor);
       if (!held.open.isNew) await this.#bounded(held.open.persisted());
     });
   }
 
   reload(held: HeldSession): Promise<void> {
     return this.#enqueue(async () => {
-      if (held !== this.#held || held.open.verdict() === "ended") throw this.#notCurrent();
+      if (held !== this.#held || held.open.verdict() === "ended") throw notCurrent(this.#settings.accessor);
       held.open.reload();
     });
   }
@@ -260,25 +257,16 @@ export class RequestSession {
   async #rotate(rotation: Rotation): Promise<void> {
     const { engine } = this.#settings;
     const old = this.#isDestroyed ? undefined : this.#current();
-    if (this.#opening.kind === "rotated" || this.#isFollowing || (old !== undefined && isRotated(old))) throw this.#rotatedElsewhere();
-    if (this.#areHeadersWritten) {
-      throw new SessionError(
-        "SESSION_ENDED",
-        `Not regenerated: the headers are gone, so no cookie can follow. Call it before the response begins.`,
-      );
-    }
-    if (old !== undefined && rotation.keep !== false && !old.open.isNew && old.open.verdict() === "ended") throw this.#notCurrent();
+    if (this.#opening.kind === "rotated" || this.#isFollowing || (old !== undefined && isRotated(old.open))) throw rotatedElsewhere();
+    if (this.#areHeadersWritten) throw tooLateToRotate();
+    if (old !== undefined && rotation.keep !== false && !old.open.isNew && old.open.verdict() === "ended")
+      throw notCurrent(this.#settings.accessor);
     const fresh = newDraft(this.#settings, this, old, rotation);
     if (old === undefined || old.open.isNew) {
       this.#become(fresh, old);
       return;
     }
-    if (!this.cookieSettings.maySend(this.channel)) {
-      throw new SessionError(
-        "SESSION_ENDED",
-        "Not regenerated: no cookie may be set on this plain-http connection. Set what the notice says.",
-      );
-    }
+    if (!this.cookieSettings.maySend(this.channel)) throw noCookieToRotate();
     this.#noteSubject(fresh);
     fresh.identify();
     fresh.open.commit({ evenIfEmpty: true });
@@ -314,7 +302,8 @@ export class RequestSession {
       throw this.#unreported.error;
     }
     const { engine, saveUninitialized } = this.#settings;
-    if (this.#held === undefined && saveUninitialized && this.#opening.kind === "none" && !this.#isDestroyed) this.#held = this.#draft();
+    if (this.#held === undefined && saveUninitialized && this.#opening.kind === "none" && !this.#isDestroyed)
+      this.#held = newDraft(this.#settings, this);
     const held = this.#held;
     if (held === undefined) return undefined;
     if (held.isOver) return this.#enqueue(() => this.#end());
@@ -361,7 +350,7 @@ export class RequestSession {
     if ((isEmpty && !evenIfEmpty) || this.#isBeginningRefused) return "unchanged";
     if (this.#opening.kind === "rotated" || this.#isFollowing) {
       if (isEmpty) return "unchanged";
-      throw this.#rotatedElsewhere();
+      throw rotatedElsewhere();
     }
     if (this.#areHeadersWritten) {
       this.#isBeginningRefused = true;
@@ -393,16 +382,10 @@ export class RequestSession {
   #current(): HeldSession {
     if (this.#held !== undefined) return this.#held;
     if (this.#opening.kind === "unavailable") {
-      const { cause } = this.#opening;
-      const message = "The session could not be loaded: neither store nor holders answered. Try again shortly.";
-      throw new SessionError("SESSION_UNAVAILABLE", message, { cause });
+      throw unavailable(this.#opening.cause);
     }
-    this.#held = this.#draft();
+    this.#held = newDraft(this.#settings, this);
     return this.#held;
-  }
-
-  #draft(): HeldSession {
-    return newDraft(this.#settings, this);
   }
 
   /** Runs `operation` in this tick when none is under way, else after it. */
@@ -419,26 +402,6 @@ export class RequestSession {
 
   #bounded<T>(promise: Promise<T>): Promise<T> {
     const { waitMs, setTimer } = this.#settings;
-    return withDeadline(promise, waitMs, setTimer, () => {
-      return new SessionError(
-        "STORE_UNAVAILABLE",
-        `The session was not stored within ${waitMs} ms; whether it is, is unknown. Trying again is safe.`,
-      );
-    });
+    return withDeadline(promise, waitMs, setTimer, () => notStored(waitMs));
   }
-
-  #rotatedElsewhere(): SessionError {
-    return new SessionError(
-      "SESSION_ROTATED",
-      "This request's session id was replaced a moment ago, by a login for example. Send the request again.",
-    );
-  }
-
-  #notCurrent(): SessionError {
-    return new SessionError("SESSION_ENDED", `This session is over. Use ${this.#settings.accessor} as it is now.`);
-  }
-}
-
-function isRotated({ open }: HeldSession): boolean {
-  return open.envelope.ended?.reason === "rotated" || open.envelope.successor !== undefined;
 }

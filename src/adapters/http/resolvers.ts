@@ -34,16 +34,14 @@ export function url(parameter = "sid"): Resolver {
   return { kind: "url", name: parameter };
 }
 
+const KINDS: ReadonlySet<unknown> = new Set(["cookie", "header", "url"]);
+
 /** @throws SessionError OPTION_INVALID */
 export function resolverChain(option: Resolver | readonly Resolver[] | undefined): readonly [Resolver, ...Resolver[]] {
   const chain: readonly Resolver[] = option === undefined ? [cookie()] : "kind" in option ? [option] : option;
   const [first, ...others] = chain;
   const kinds = new Set(chain.map((resolver) => resolver.kind));
-  if (
-    first === undefined ||
-    kinds.size !== chain.length ||
-    chain.some(({ kind }) => kind !== "cookie" && kind !== "header" && kind !== "url")
-  ) {
+  if (first === undefined || kinds.size !== chain.length || chain.some(({ kind }) => !KINDS.has(kind))) {
     throw new SessionError("OPTION_INVALID", "resolver must be cookie(), header(), url(), or a list of these, each at most once.");
   }
   return [first, ...others];

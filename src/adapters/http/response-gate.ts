@@ -95,10 +95,12 @@ class ResponseGate {
   constructor(response: ServerResponse, keeper: GateKeeper) {
     this.#response = response;
     this.#keeper = keeper;
-    this.#writeHead = response.writeHead;
-    this.#write = response.write;
-    this.#end = response.end;
-    this.#flushHeaders = response.flushHeaders;
+    // Called on the response again, by `#send`.
+    const before = response as unknown as Record<Method, unknown>;
+    this.#writeHead = before.writeHead;
+    this.#write = before.write;
+    this.#end = before.end;
+    this.#flushHeaders = before.flushHeaders;
     this.#phase = response.headersSent ? "passing" : "before";
   }
 

@@ -71,6 +71,11 @@ function copy(from: OpenSession, to: OpenSession, names: readonly string[]): voi
   for (const name of names) if (from.has(name)) to.set(name, from.get(name));
 }
 
+/** Whether another session goes on in place of this one. */
+export function isRotated({ envelope }: OpenSession): boolean {
+  return envelope.ended?.reason === "rotated" || envelope.successor !== undefined;
+}
+
 /** By the option `genid`, else the engine's. */
 export function newIdOf({ engine, genid }: AdapterSettings, { source }: IncomingRequest): string {
   if (genid === undefined) return engine.issueId();

@@ -9,9 +9,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import peerSession from "express-session";
 import { session } from "../../../src/adapters/express/index.ts";
 import type { ExpressSessionOptions } from "../../../src/adapters/express/index.ts";
-import type { Notice } from "../../../src/adapters/http/index.ts";
+import type { Notice, SessionObject } from "../../../src/adapters/http/index.ts";
 import { replicaOf } from "../../../src/engine/index.ts";
-import { SECRET, Visitor } from "./frameworks.ts";
+import { contentOf, SECRET, Visitor } from "./frameworks.ts";
 
 const FORWARDED = { "x-forwarded-proto": "https, http" };
 
@@ -30,7 +30,7 @@ describe.each([
       route ??
         ((request, response) => {
           if (request.path === "/write") Object.assign(request.session, { name: request.query["name"] ?? "Ada" });
-          response.json({ ...request.session, id: request.sessionID });
+          response.json({ ...contentOf(request.session as unknown as SessionObject), id: request.sessionID });
         }),
     );
     app.use(((error: { status?: number; code?: string }, _request, response, _next) => {
@@ -58,7 +58,7 @@ describe.each([
       (request, response) => {
         Reflect.set(request.session, "name", "forgotten");
         Reflect.deleteProperty(request, "session");
-        response.json({ gone: request.session === undefined });
+        response.json({ gone: (request as { session?: unknown }).session === undefined });
       },
     ],
   ])("[A29] unset: %s forgets, or destroys", async (_what, unset) => {

@@ -299,7 +299,7 @@ describe.each(FRAMEWORKS)("life cycle: $name", (framework) => {
     const visitor = new Visitor(second.app.url, first.visitor.cookie);
     expect((await visitor.send("/ignore")).status).toBe(200);
     expect((await visitor.send("/get")).status).toBe(503);
-    stuck.release();
+    stuck.open();
   });
 
   test("[A16] a session that was idle too long is over", async () => {

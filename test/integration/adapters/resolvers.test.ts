@@ -126,10 +126,10 @@ describe.each([
       seen.push(`${request.originalUrl} ${request.url} ${JSON.stringify(request.query)}`);
       if (request.query["write"] !== undefined) Object.assign(request.session, { name: "Ada" });
       const links = ["/url/next", "next?x=1#there", "?s=old&y=2", "#here", "https://elsewhere.example/a", "//elsewhere.example/a"];
-      const encode = request.originalUrl.startsWith("/url") ? onlyUrl.encodeUrl : sessions.encodeUrl;
+      const middleware = request.originalUrl.startsWith("/url") ? onlyUrl : sessions;
       response.json({
         name: (request.session as unknown as { name?: string }).name ?? null,
-        links: links.map((link) => encode(request, link)),
+        links: links.map((link) => middleware.encodeUrl(request, link)),
       });
     });
     const server = createServer(app);
