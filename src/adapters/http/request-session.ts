@@ -7,7 +7,7 @@ import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
 import { noCookieToRotate, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
-import { isRotated, newDraft, newIdOf, rotationOf } from "./rotation.ts";
+import { catchUp, isRotated, newDraft, newIdOf, prolonging, rotationOf } from "./rotation.ts";
 import type { Rotation } from "./rotation.ts";
 import { COOKIE_ATTRIBUTE } from "./session.ts";
 import type { RegenerateOptions, SessionObject } from "./session.ts";
@@ -19,9 +19,6 @@ export type Opening =
   | { readonly kind: "none" }
   | { readonly kind: "rotated" }
   | { readonly kind: "unavailable"; readonly cause: unknown };
-
-/** DESIGN 7: so long do requests with the old id go on after "remember me". */
-const PROLONG_GRACE_MS = 60_000;
 
 /**
  * One request's session from its cookie to its `Set-Cookie`, without any framework. An adapter gives `session` to the application,
@@ -237,21 +234,19 @@ export class RequestSession {
     this.#held = undefined;
     const overrides = held?.overrides ?? {};
     held?.closeAs("destroyed");
-    const key = this.#keyToEnd(held);
-    if (key === undefined) return;
+    const keys = this.#keysToEnd(held);
+    if (keys.length === 0) return;
     if (this.#presented !== undefined && !this.#isFollowing) this.#clearing = overrides;
     this.#isCookieDue = false;
-    const { engine } = this.#settings;
-    const ends = [engine.end(key, "destroyed")];
-    if (this.#isFollowing && this.#presented !== undefined) ends.push(engine.end(engine.keyOf(this.#presented.id), "destroyed"));
-    await this.#bounded(Promise.all(ends));
+    await this.#bounded(Promise.all(keys.map((key) => this.#settings.engine.end(key, "destroyed"))));
   }
 
   /** A session that could not be loaded can be ended all the same: a logout must not need a load. */
-  #keyToEnd(held: HeldSession | undefined): SessionKey | undefined {
-    if (held !== undefined) return held.open.isNew ? undefined : held.key;
-    if (this.#opening.kind !== "unavailable" || this.#presented === undefined) return undefined;
-    return this.#settings.engine.keyOf(this.#presented.id);
+  #keysToEnd(held: HeldSession | undefined): SessionKey[] {
+    const keys = held === undefined || held.open.isNew ? [] : [held.key];
+    const isById = this.#isFollowing || (held === undefined && this.#opening.kind === "unavailable");
+    if (isById && this.#presented !== undefined) keys.push(this.#settings.engine.keyOf(this.#presented.id));
+    return keys;
   }
 
   async #rotate(rotation: Rotation): Promise<void> {
@@ -261,6 +256,7 @@ export class RequestSession {
     if (this.#areHeadersWritten) throw tooLateToRotate();
     if (old !== undefined && rotation.keep !== false && !old.open.isNew && old.open.verdict() === "ended")
       throw notCurrent(this.#settings.accessor);
+    if (old !== undefined && !old.open.isNew && rotation.graceMs > 0) catchUp(old.open, () => this.#write(old, false));
     const fresh = newDraft(this.#settings, this, old, rotation);
     if (old === undefined || old.open.isNew) {
       this.#become(fresh, old);
@@ -324,19 +320,17 @@ export class RequestSession {
 
   /** What asked for a longer life is still there to get it, and can be told. */
   #mayProlong({ open }: HeldSession): boolean {
-    if (open.isNew || this.#isFollowing || this.#areHeadersWritten || this.channel === "closed") return false;
-    return open.envelope.successor === undefined && open.verdict() === "alive" && this.#failedRotation === undefined;
+    const mayTell = !this.#isFollowing && !this.#areHeadersWritten && this.channel !== "closed" && this.#failedRotation === undefined;
+    return mayTell && !open.isNew && !isRotated(open) && open.verdict() === "alive";
   }
 
   /** "Remember me": only another envelope can have a later end. Parallel requests with the old id go on in it. */
-  async #prolong(held: HeldSession, lifeMs: number): Promise<void> {
+  #prolong(held: HeldSession, lifeMs: number): Promise<void> {
     held.wantedLifeMs = undefined;
-    try {
-      await this.#enqueue(() => this.#rotate({ keep: true, graceMs: PROLONG_GRACE_MS, lifeMs }));
-    } catch (error) {
+    return this.#enqueue(() => this.#rotate(prolonging(lifeMs))).catch((error: unknown) => {
       this.#isClosed = true;
       throw error;
-    }
+    });
   }
 
   #write(held: HeldSession, evenIfEmpty: boolean): CommitResult {
@@ -381,9 +375,7 @@ export class RequestSession {
   /** @throws SessionError SESSION_UNAVAILABLE */
   #current(): HeldSession {
     if (this.#held !== undefined) return this.#held;
-    if (this.#opening.kind === "unavailable") {
-      throw unavailable(this.#opening.cause);
-    }
+    if (this.#opening.kind === "unavailable") throw unavailable(this.#opening.cause);
     this.#held = newDraft(this.#settings, this);
     return this.#held;
   }

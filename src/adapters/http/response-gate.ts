@@ -176,20 +176,19 @@ class ResponseGate {
   }
 
   #pass(method: Method, args: Arguments): unknown {
-    if (this.#isMarked || this.#response.headersSent) return this.#send(method, args);
-    // Node's own responses come by here once more, with the `writeHead` that they call themselves. Those of HTTP/2 need not.
-    if (method !== "writeHead" && "_implicitHeader" in this.#response) return this.#send(method, args);
+    // Node's responses, those of HTTP/2 too, call `writeHead` themselves where nobody did.
+    if (method !== "writeHead" || this.#isMarked || this.#response.headersSent) return this.#send(method, args);
     this.#isMarked = true;
     const mark = this.#keeper.mark();
     if (mark === undefined) return this.#send(method, args);
-    const { args: rest, isCacheable } = addMark(this.#response, mark, method === "writeHead" ? args : []);
+    const { args: rest, isCacheable } = addMark(this.#response, mark, args);
     if (isCacheable) {
       this.#keeper.notices.notify(
         "cookie-cacheable",
         "A response with a session cookie says Cache-Control: public. A shared cache may give that cookie to others; send private or no-store.",
       );
     }
-    return this.#send(method, method === "writeHead" ? rest : args);
+    return this.#send(method, rest);
   }
 
   #send(method: Method, args: Arguments): unknown {

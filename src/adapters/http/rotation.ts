@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { SessionError } from "../../engine/index.ts";
 import type { OpenSession } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
@@ -29,6 +30,25 @@ export function rotationOf({ keep = false, graceMs = 0 }: RegenerateOptions): Ro
     );
   }
   return { keep, graceMs };
+}
+
+/** DESIGN 7: so long do requests with the old id go on after "remember me". */
+const PROLONG_GRACE_MS = 60_000;
+
+/** "Remember me": only another envelope can have a later end. Parallel requests with the old id go on in it. */
+export function prolonging(lifeMs: number): Rotation {
+  return { keep: true, graceMs: PROLONG_GRACE_MS, lifeMs };
+}
+
+/**
+ * Brings `open` to what its session holds now, with what this request wrote: others may have written since the request began, and the copy
+ * that is made of it must not leave that behind. Objects that did not change stay those that the application has in hand.
+ */
+export function catchUp(open: OpenSession, write: () => unknown): void {
+  const inHand = new Map(open.names().map((name) => [name, open.get(name)]));
+  write();
+  open.reload();
+  for (const [name, value] of inHand) if (isDeepStrictEqual(open.get(name), value)) open.set(name, value);
 }
 
 /**

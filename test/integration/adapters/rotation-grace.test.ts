@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { replicaOf } from "../../../src/engine/index.ts";
 import type { CheckOut, SessionEngine, SessionKey } from "../../../src/engine/index.ts";
-import { contentOf, FRAMEWORKS, Visitor } from "./frameworks.ts";
+import { contentOf, FRAMEWORKS, Gate, Visitor } from "./frameworks.ts";
 import type { Routes, Running } from "./frameworks.ts";
 import { engineAt, ManualClock, overriding } from "./manual-engine.ts";
 
@@ -15,7 +15,18 @@ function following(engine: SessionEngine): SessionEngine {
   return overriding(engine, { checkOut });
 }
 
+let gate = new Gate();
+
 const routes: Routes = {
+  "/slow-renew": async (exchange) => {
+    const cart = (exchange.session["cart"] ??= []) as string[];
+    cart.push("mine");
+    const { name } = exchange.session;
+    await gate.wait();
+    await exchange.session.regenerate({ keep: true, graceMs: 60_000 });
+    cart.push("after");
+    return { name };
+  },
   "/write": ({ session, query }) => {
     session[query.get("name") ?? "name"] = "Ada";
     return { ok: true };
@@ -62,6 +73,8 @@ describe.each(FRAMEWORKS)("rotation with a grace: $name", (framework) => {
   }
 
   afterEach(async () => {
+    gate.open();
+    gate = new Gate();
     for (const { app, engine } of running.splice(0)) {
       await app.close();
       await engine.close();
@@ -76,6 +89,16 @@ describe.each(FRAMEWORKS)("rotation with a grace: $name", (framework) => {
     const response = await late.sendWithoutKeeping("/write?name=late");
     expect({ status: response.status, cookies: response.headers.getSetCookie() }).toEqual({ status: 200, cookies: [] });
     expect(await visitor.json("/get")).toEqual({ name: "Ada", fresh: true, late: "Ada" });
+  });
+
+  test("[A28] what others wrote while the rotating request ran goes on as well, and so do the objects that it has in hand", async () => {
+    const { visitor, late } = await start();
+    const answer = visitor.send("/slow-renew");
+    await gate.reached;
+    await late.sendWithoutKeeping("/write?name=meanwhile");
+    gate.open();
+    expect((await answer).status).toBe(200);
+    expect(await visitor.json("/get")).toEqual({ cart: ["mine", "after"], meanwhile: "Ada", name: "Ada" });
   });
 
   test.each([
