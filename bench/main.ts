@@ -1,4 +1,5 @@
 import { benchEngine } from "./engine.ts";
+import { benchExpress } from "./express.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchLmdb } from "./lmdb.ts";
 
@@ -7,6 +8,7 @@ import { benchMillion } from "./million.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   engine: benchEngine,
+  express: benchExpress,
   growth: benchGrowth,
   lmdb: benchLmdb,
   memory: benchMemory,

@@ -1,9 +1,15 @@
-import { beginRequest, resolveOptions } from "../adapters/http/index.ts";
-import type { Notice, RequestOptions } from "../adapters/http/index.ts";
+import type { IncomingMessage } from "node:http";
+import { beginRequest, resolveOptions, settingsOf } from "../adapters/http/index.ts";
+import type { AdapterSettings, Notice, RequestOptions } from "../adapters/http/index.ts";
 import { SessionError } from "../engine/index.ts";
 import type { SessionData, SessionEngine, SessionKey } from "../engine/index.ts";
 
-/** The engine of the application under test, and of the options that its `session({ … })` got those that make the cookie. */
+/** What `session({ … })` of the Express or Koa adapter gave. */
+export interface TestedMiddleware<Data extends object = SessionData> {
+  readonly engine: SessionEngine<Data>;
+}
+
+/** For Fastify, whose plugin is no object of its own: the engine of the application under test, and of the options that its `session({ … })` got those that make the cookie. */
 export interface TestTarget<Data extends object = SessionData> extends Pick<RequestOptions<unknown>, "secret" | "name" | "cookie"> {
   /** `middleware.engine`, or the one that the middleware was given. */
   readonly engine: SessionEngine<Data>;
@@ -27,41 +33,55 @@ export interface TestSession {
 
 /**
  * A session that holds `data`, as if an earlier request had written it, for tests of what comes after a login:
- * `const { cookie } = await testSession({ engine: middleware.engine, secret }, { user })`. It goes the way of a request through the
+ * `const { cookie } = await testSession(middleware, { user })`. It goes the way of a request through the
  * adapters' own code, so names, limits and cookie options count as they do there. Resolves when the session is stored.
  * @throws SessionError OPTION_INVALID for options that the adapter refuses, and where this connection gets no cookie;
  * ATTRIBUTE_NAME_REFUSED, VALUE_REFUSED, LIMIT_EXCEEDED for attributes that cannot be stored.
  */
 export async function testSession<Data extends object = SessionData>(
-  target: TestTarget<Data>,
+  target: TestedMiddleware<Data> | TestTarget<Data>,
   data: Partial<Data> = {},
   options: TestSessionOptions = {},
 ): Promise<TestSession> {
-  const { engine, secret, name, cookie } = target;
   const { secure = false } = options;
   const notices: Notice[] = [];
-  const settings = resolveOptions(
+  // The application's own middleware tells what is to be told. A test of visitors may want a session without attributes.
+  const onNotice = (notice: Notice): void => void notices.push(notice);
+  const settings: AdapterSettings = { ...(settingsOf(target) ?? settingsFor(target, onNotice)), saveUninitialized: true };
+  const request = { headers: { host: "localhost" }, url: "/", socket: { remoteAddress: "127.0.0.1" } } as unknown as IncomingMessage;
+  const begun = await beginRequest(settings, {
+    request,
+    source: request,
+    cookie: settings.cookieOf(request),
+    isSecure: secure,
+    isUse: true,
+  });
+  const { session } = begun;
+  if (session === undefined) throw new SessionError("INVARIANT_BROKEN", "A request without a cookie begins with an empty session.");
+  Object.assign(session, data);
+  await begun.commit();
+  const setCookie = begun.mark()?.setCookie;
+  if (setCookie === undefined) throw refusal(notices);
+  await session.save();
+  return { cookie: setCookie.slice(0, setCookie.indexOf(";")), id: session.id, key: session.key };
+}
+
+function settingsFor<Data extends object>(
+  target: TestedMiddleware<Data> | TestTarget<Data>,
+  onNotice: (notice: Notice) => void,
+): AdapterSettings {
+  const { engine, secret, name, cookie }: TestTarget<Data> = target;
+  return resolveOptions(
     {
-      engine,
-      // A test of visitors may want a session without attributes.
-      saveUninitialized: true,
-      // The application's own middleware tells what is to be told.
-      onNotice: (notice) => notices.push(notice),
+      // What a session may hold is the engine's affair, not that of its type here.
+      engine: engine as unknown as SessionEngine,
+      onNotice,
       ...(secret === undefined ? {} : { secret }),
       ...(name === undefined ? {} : { name }),
       ...(cookie === undefined ? {} : { cookie }),
     },
     { adapter: "testSession", accessor: "session" },
   );
-  const request = await beginRequest(settings, { cookieHeader: undefined, isSecure: secure, isLoopback: !secure, isUse: true });
-  const { session } = request;
-  if (session === undefined) throw new SessionError("INVARIANT_BROKEN", "A request without a cookie begins with an empty session.");
-  Object.assign(session, data);
-  await request.commit();
-  const setCookie = request.cookie()?.setCookie;
-  if (setCookie === undefined) throw refusal(notices);
-  await session.save();
-  return { cookie: setCookie.slice(0, setCookie.indexOf(";")), id: session.id, key: session.key };
 }
 
 function refusal(notices: readonly Notice[]): SessionError {

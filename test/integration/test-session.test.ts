@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 
-test("[T1] an application's test is logged in with the middleware's engine and its secret", async () => {
+test("[T1] an application's test is logged in with the middleware alone", async () => {
   const middleware = session({ secret: SECRET, onNotice: () => undefined });
   const app = express();
   app.use(middleware);
@@ -38,7 +38,7 @@ test("[T1] an application's test is logged in with the middleware's engine and i
   await new Promise((resolve) => server.once("listening", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/account`;
 
-  const { cookie } = await testSession({ engine: middleware.engine, secret: SECRET }, { user: { name: "Ada" } });
+  const { cookie } = await testSession(middleware, { user: { name: "Ada" } });
   expect((await fetch(url)).status).toBe(401);
   expect(await (await fetch(url, { headers: { cookie } })).json()).toEqual({ name: "Ada" });
 });

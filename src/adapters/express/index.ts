@@ -1,13 +1,26 @@
-export { session } from "./session.ts";
-export type { ExpressSessionOptions, SessionMiddleware } from "./session.ts";
+export { cookie, header, url } from "../http/index.ts";
+// oxlint-disable-next-line import/no-default-export -- express-session is a default import in most applications
+export { session, session as default } from "./session.ts";
+export type { SessionMiddleware } from "./session.ts";
+export type { ExpressSessionOptions } from "./options.ts";
 export type { RequestSessionObject } from "./augmentation.ts";
+export type { ClassicData, ClassicStore, StoreCallback } from "./store.ts";
 export type {
+  CookieData,
   CookieOptions,
   Notice,
   NoticeCode,
   RegenerateOptions,
+  Resolver,
   Secret,
   Session,
   SessionCallback,
   SessionCookieView,
 } from "../http/index.ts";
+
+/**
+ * What an application keeps in its sessions, for the type of `req.session`:
+ * `declare module "converge-session/express" { interface SessionData { cart: string[] } }`. Left empty, attributes are unknown until
+ * they are looked at. Where express-session's types are installed, its own `SessionData` is used instead.
+ */
+export interface SessionData {}

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
 import { SessionError } from "../../engine/index.ts";
-import { beginRequest, failRaw, gateResponse, isLoopback, isWithinPath, resolveOptions } from "../http/index.ts";
+import { beginRequest, failRaw, gateResponse, isWithinPath, resolveOptions } from "../http/index.ts";
 import type { RequestSession, ResolvedOptions, SessionOptions } from "../http/index.ts";
 
 export type FastifySessionOptions = SessionOptions<FastifyRequest>;
@@ -45,14 +45,20 @@ function plugin(fastify: Parameters<FastifyPluginCallback>[0], options: FastifyS
     },
   });
   fastify.addHook("onRequest", (request, reply, next) => {
-    if (skip?.(request) === true || !isWithinPath(request.raw.url ?? "/", settings.cookie.path)) {
+    if (skip?.(request) === true) {
+      next();
+      return;
+    }
+    const cookie = settings.cookieOf(request);
+    if (!isWithinPath(request.raw.url ?? "/", cookie.path)) {
       next();
       return;
     }
     const begun = beginRequest(settings, {
-      cookieHeader: request.raw.headers.cookie,
+      request: request.raw,
+      source: request,
+      cookie,
       isSecure: request.protocol === "https",
-      isLoopback: isLoopback(request.raw),
       isUse: touch === undefined || touch(request),
     });
     if (!(begun instanceof Promise)) {
@@ -106,7 +112,7 @@ function gate(state: Attached): void {
   gateResponse(reply.raw, {
     commit: () => requestSession.commit(),
     commitLate: () => requestSession.commitLate(),
-    cookie: () => requestSession.cookie(),
+    mark: () => requestSession.mark(),
     fail: (error) => {
       reply.log.error(error, "the session was not committed");
       failRaw(reply.raw, error);

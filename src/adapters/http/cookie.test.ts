@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SessionCookie } from "./cookie.ts";
-import type { CookieOptions } from "./cookie.ts";
+import type { CookieOptions } from "./cookie-options.ts";
 import { KeyRing } from "./key-ring.ts";
 import { Notices } from "./notices.ts";
 import type { Notice } from "./notices.ts";
@@ -23,7 +23,6 @@ describe("SessionCookie", () => {
   test.each<[string | undefined, CookieOptions]>([
     ["__Host-sid", { domain: "example.org" }],
     ["__Host-sid", { path: "/shop" }],
-    [undefined, { domain: "example.org" }],
     ["__HOST-sid", { path: "/shop" }],
     ["__Host-sid", { secure: false }],
     ["__Secure-sid", { secure: false }],
@@ -37,7 +36,13 @@ describe("SessionCookie", () => {
     ["", {}],
     ["sid", { maxAge: 0 }],
     ["sid", { maxAge: Number.NaN }],
-    ["sid", { sameSite: "Lax" as never }],
+    ["sid", { sameSite: "sometimes" as never }],
+    ["sid", { secure: "never" as never }],
+    ["sid", { priority: "urgent" as never }],
+    ["sid", { partitioned: true, secure: false }],
+    ["sid", { partitioned: true, sameSite: "lax" }],
+    ["sid", { expires: "tomorrow" as never }],
+    ["sid", { maxAge: "1 day" as never }],
   ])("[A2] refuses at start what browsers refuse later: name %j with %j", (name, options) => {
     expect(() => make(name, options)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
   });
@@ -84,7 +89,7 @@ describe("SessionCookie", () => {
       [60_000, 1_700_000_000_123],
     ] as const) {
       const header = cookie.write("secure", "an-id", maxAgeMs, 1_700_000_000_123)?.split(";")[0];
-      expect(cookie.read(header, "secure")).toEqual({ kind: "presented", cookie: { id: "an-id", sentAtMs } });
+      expect(cookie.read(header, "secure")).toEqual({ kind: "presented", token: { id: "an-id", sentAtMs } });
       expect(cookie.read(header, "open")).toEqual({ kind: "none" });
     }
   });

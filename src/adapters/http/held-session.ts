@@ -1,29 +1,46 @@
 import { SessionError } from "../../engine/index.ts";
-import type { OpenSession } from "../../engine/index.ts";
+import type { Envelope, OpenSession } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
+import type { CookieOverrides, EffectiveAttributes } from "./cookie.ts";
+import { MAX_AGE_MS_MAX } from "./cookie-options.ts";
+import { assignCookie, LiveCookie } from "./live-cookie.ts";
+import type { CookieOwner, SessionCookieView } from "./live-cookie.ts";
 import type { RequestSession } from "./request-session.ts";
-import { sessionObject } from "./session.ts";
-import type { RegenerateOptions, SessionObject, SessionCookieView, SessionOwner } from "./session.ts";
+import { COOKIE_ATTRIBUTE, sessionObject } from "./session.ts";
+import type { RegenerateOptions, SessionObject, SessionOwner } from "./session.ts";
 
 /** One session in one request: the engine's working copy, its id, and the object that the application has of it. */
-export class HeldSession implements SessionOwner, SessionCookieView {
-  readonly open: OpenSession;
-  /** Whether its cookie has a Max-Age. */
-  isPersistent: boolean;
+export class HeldSession implements SessionOwner, CookieOwner {
   readonly #settings: AdapterSettings;
   readonly #request: RequestSession;
+  #open: OpenSession;
   #id: string | undefined;
   #object: SessionObject | undefined;
+  #cookie: LiveCookie | undefined;
   #closed: "destroyed" | "replaced" | undefined;
+  /** As it was before a rotation ended it: libraries copy the cookie of the old session into the new one. */
+  #lastEnvelope: Envelope | undefined;
   /** As set in this request; the envelope follows with the commit. */
   #idleTimeoutMs: number | undefined;
+  /** As the cookie was when it came, or is to be; undefined: as the options say. */
+  #isPersistent: boolean | undefined;
+  /** The cookie's life was set to nothing: the session is over with this response. */
+  isOver = false;
+  /** The life that the application asked for, where it is more than the session has until its absolute end. */
+  wantedLifeMs: number | undefined;
+  /** What was said in this request of whom it belongs to. */
+  subject: { readonly value: string | undefined } | undefined;
 
-  constructor(settings: AdapterSettings, request: RequestSession, open: OpenSession, id: string | undefined, isPersistent: boolean) {
-    this.open = open;
-    this.isPersistent = isPersistent;
+  constructor(settings: AdapterSettings, request: RequestSession, open: OpenSession, id: string | undefined, isPersistent?: boolean) {
+    this.#open = open;
     this.#settings = settings;
     this.#request = request;
     this.#id = id;
+    this.#isPersistent = isPersistent;
+  }
+
+  get open(): OpenSession {
+    return this.#open;
   }
 
   get object(): SessionObject {
@@ -39,20 +56,25 @@ export class HeldSession implements SessionOwner, SessionCookieView {
     return this.#settings.adapter;
   }
 
+  get listsCookie(): boolean {
+    return this.#settings.listsCookie;
+  }
+
   get id(): string {
     return this.identify();
   }
 
   get key(): string {
-    return this.open.key ?? this.#settings.engine.keyOf(this.identify());
+    return this.#open.key ?? this.#settings.engine.keyOf(this.identify());
   }
 
   get cookie(): SessionCookieView {
-    return this;
+    this.#cookie ??= new LiveCookie(this);
+    return this.#cookie;
   }
 
   get attributes(): OpenSession | undefined {
-    return this.#closed === "destroyed" ? undefined : this.open;
+    return this.#closed === "destroyed" ? undefined : this.#open;
   }
 
   get closedBy(): SessionError | undefined {
@@ -61,50 +83,106 @@ export class HeldSession implements SessionOwner, SessionCookieView {
     return new SessionError("SESSION_ENDED", `Not written: this session was ${this.#closed} in this request; ${next}.`);
   }
 
-  get maxAge(): number | null {
-    return this.isPersistent ? this.lifeLeftMs : null;
+  /** Whether it holds any attribute of the application. */
+  get isEmpty(): boolean {
+    return this.#open.names().every((name) => name === COOKIE_ATTRIBUTE);
   }
 
-  set maxAge(value: number | null) {
-    if (this.closedBy !== undefined) throw this.closedBy;
-    if (value !== null && (!Number.isFinite(value) || value <= 0)) {
-      throw new SessionError(
-        "OPTION_INVALID",
-        `${this.accessor}.cookie.maxAge must be a positive number of milliseconds, or null; destroy() ends a session.`,
-      );
-    }
-    const isPersistent = value !== null;
-    const idleTimeoutMs = this.#idleTimeoutMs ?? this.open.envelope.idleTimeoutMs;
-    if (this.isPersistent === isPersistent && (value === null || value === idleTimeoutMs)) return;
-    this.isPersistent = isPersistent;
-    if (value !== null && value !== idleTimeoutMs) {
-      this.open.setIdleTimeout(value);
-      this.#idleTimeoutMs = value;
-    }
+  // CookieOwner
+
+  get isPersistent(): boolean {
+    if (this.overrides.maxAge === null) return false;
+    return this.#isPersistent === true || this.#request.cookieSettings.isPersistent;
+  }
+
+  get idleTimeoutMs(): number {
+    return this.#idleTimeoutMs ?? this.#envelope.idleTimeoutMs;
+  }
+
+  /** How long it lives if nobody uses it from its last use on. */
+  get lifeLeftMs(): number {
+    if (this.isOver) return 0;
+    const { deadlineMs, idleTimeoutMs, touchedAtMs } = this.#envelope;
+    return this.wantedLifeMs ?? Math.min(this.#idleTimeoutMs ?? idleTimeoutMs, deadlineMs - touchedAtMs);
+  }
+
+  get touchedAtMs(): number {
+    return this.#envelope.touchedAtMs;
+  }
+
+  /** The engine's clock: an envelope that begins now. */
+  get nowMs(): number {
+    return this.#settings.engine.draft().envelope.touchedAtMs;
+  }
+
+  get overrides(): CookieOverrides {
+    const stored = this.#open.get(COOKIE_ATTRIBUTE);
+    return typeof stored === "object" && stored !== null ? stored : NO_OVERRIDES;
+  }
+
+  get effectiveCookie(): EffectiveAttributes {
+    return this.#request.cookieSettings.effective(this.#request.channel, this.overrides);
+  }
+
+  overrideCookie(overrides: CookieOverrides): void {
+    this.#checkOpen();
+    this.#open.set(COOKIE_ATTRIBUTE, { ...this.overrides, ...overrides });
     this.#request.noteCookieChanged();
   }
 
-  /** How long it lives if nobody uses it from now on. */
-  get lifeLeftMs(): number {
-    const { deadlineMs, idleTimeoutMs, touchedAtMs } = this.open.envelope;
-    return Math.min(this.#idleTimeoutMs ?? idleTimeoutMs, deadlineMs - touchedAtMs);
+  setMaxAge(maxAgeMs: number | null): void {
+    this.#checkOpen();
+    const wasPersistent = this.isPersistent;
+    this.isOver = maxAgeMs !== null && maxAgeMs <= 0;
+    if (this.isOver || (maxAgeMs === null && !wasPersistent)) return;
+    if (maxAgeMs === null) {
+      this.overrideCookie({ maxAge: null });
+      return;
+    }
+    const isSame = maxAgeMs === this.idleTimeoutMs;
+    if (isSame && wasPersistent) return;
+    this.#isPersistent = true;
+    const { maxAge: isForgotten, ...others } = this.overrides;
+    if (isForgotten === null) this.#open.set(COOKIE_ATTRIBUTE, others);
+    this.#request.noteCookieChanged();
+    if (isSame) return;
+    const lifeMs = Math.min(maxAgeMs, MAX_AGE_MS_MAX);
+    this.#open.setIdleTimeout(lifeMs);
+    this.#idleTimeoutMs = lifeMs;
+    const { firstCreatedAtMs, deadlineMs } = this.#open.envelope;
+    const latestMs = Math.min(this.touchedAtMs + lifeMs, firstCreatedAtMs + MAX_AGE_MS_MAX);
+    this.wantedLifeMs = latestMs > deadlineMs ? latestMs - this.touchedAtMs : undefined;
+    if (this.wantedLifeMs !== undefined && this.#open.isNew) this.#beginAgain(lifeMs);
+  }
+
+  setCookie(source: object): void {
+    assignCookie(this.cookie, source);
+  }
+
+  setSubject(value: string | undefined): void {
+    this.#checkOpen();
+    this.subject = { value };
+    this.#open.setSubject(value);
   }
 
   /** Its id; a draft gets one now, once. */
   identify(): string {
     if (this.#id === undefined) {
-      this.#id = this.#settings.engine.issueId();
-      this.open.identify(this.#id);
+      const { createdAtMs, deadlineMs } = this.#open.envelope;
+      this.#id = this.#request.newId(deadlineMs - createdAtMs);
+      this.#open.identify(this.#id);
     }
     return this.#id;
   }
 
   /** `destroyed`: reads as empty. `replaced`: still readable, as libraries copy from it after a login. Neither can be written. */
   closeAs(reason: "destroyed" | "replaced"): void {
+    this.#lastEnvelope = this.#envelope;
     this.#closed = reason;
   }
 
   reopen(): void {
+    this.#lastEnvelope = undefined;
     this.#closed = undefined;
   }
 
@@ -126,6 +204,30 @@ export class HeldSession implements SessionOwner, SessionCookieView {
   }
 
   touch(): void {
-    if (this.#closed === undefined) this.open.touch();
+    if (this.#closed === undefined) this.#open.touch();
+  }
+
+  /** A draft's end is fixed when it is made: another one with a later end, and the same contents. */
+  #beginAgain(absoluteTimeoutMs: number): void {
+    const before = this.#open;
+    this.#open = this.#settings.engine.draft({ absoluteTimeoutMs });
+    if (this.#id !== undefined) this.#open.identify(this.#id);
+    for (const name of before.names()) this.#open.set(name, before.get(name));
+    this.#open.setIdleTimeout(absoluteTimeoutMs);
+    if (this.subject !== undefined) this.#open.setSubject(this.subject.value);
+    this.wantedLifeMs = undefined;
+  }
+
+  /** An end leaves nothing of an envelope; a session that somebody else ended counts as one that begins. */
+  get #envelope(): Envelope {
+    if (this.#lastEnvelope !== undefined) return this.#lastEnvelope;
+    const { envelope } = this.#open;
+    return envelope.ended === undefined ? envelope : this.#settings.engine.draft().envelope;
+  }
+
+  #checkOpen(): void {
+    if (this.closedBy !== undefined) throw this.closedBy;
   }
 }
+
+const NO_OVERRIDES: CookieOverrides = {};

@@ -1,9 +1,10 @@
+import { createSecretKey, KeyObject } from "node:crypto";
 import { sign, unsign } from "cookie-signature";
 import { SessionError } from "../../engine/index.ts";
 import type { Notices } from "./notices.ts";
 
-/** A text, or bytes from a key store. */
-export type Secret = string | Uint8Array;
+/** A text, or bytes or a secret key from a key store. */
+export type Secret = string | Uint8Array | KeyObject;
 
 /** HMAC-SHA-256 has no more to give to a longer key, and guessing a shorter one offline is the cheapest attack on a cookie. */
 const SECRET_BYTES_ADVISED = 32;
@@ -13,22 +14,25 @@ const HOW_TO_MAKE_ONE =
 
 /** The secrets of a deployment: the first signs, all verify, so that one can be rotated without logging anybody out. */
 export class KeyRing {
-  readonly #secrets: readonly [Secret, ...Secret[]];
+  /** As keys, which Node need not convert for each MAC. */
+  readonly #secrets: readonly [KeyObject, ...KeyObject[]];
 
   /** @throws SessionError OPTION_INVALID without a secret, or with an empty one. One below 32 bytes is a notice. */
   constructor(secret: Secret | readonly Secret[] | undefined, notices: Notices) {
-    const secrets = typeof secret === "string" || secret instanceof Uint8Array ? [secret] : [...(secret ?? [])];
-    const [first, ...others] = secrets;
-    if (first === undefined)
+    const secrets: readonly unknown[] = Array.isArray(secret) ? secret : secret === undefined ? [] : [secret];
+    if (secrets.length === 0)
       throw new SessionError("OPTION_INVALID", `The option "secret" is missing or an empty list; ${HOW_TO_MAKE_ONE}.`);
-    this.#secrets = [first, ...others];
-    for (const each of this.#secrets) {
-      const bytes = typeof each === "string" ? Buffer.byteLength(each) : each.byteLength;
+    const keys = secrets.map((each) => {
+      if (!isSecret(each))
+        throw new SessionError("OPTION_INVALID", `The option "secret" is text, bytes or a secret key; ${HOW_TO_MAKE_ONE}.`);
+      const bytes = byteLength(each);
       if (bytes === 0) throw new SessionError("OPTION_INVALID", `An entry of the option "secret" is empty; ${HOW_TO_MAKE_ONE}.`);
       if (bytes < SECRET_BYTES_ADVISED) {
         notices.notify("weak-secret", `A session secret is shorter than ${SECRET_BYTES_ADVISED} bytes; ${HOW_TO_MAKE_ONE}.`);
       }
-    }
+      return keyOf(each);
+    });
+    this.#secrets = keys as [KeyObject, ...KeyObject[]];
   }
 
   /** `text` followed by a dot and its MAC. About 4 µs. */
@@ -44,4 +48,18 @@ export class KeyRing {
     }
     return undefined;
   }
+}
+
+function isSecret(value: unknown): value is Secret {
+  return typeof value === "string" || value instanceof Uint8Array || (value instanceof KeyObject && value.type === "secret");
+}
+
+function byteLength(secret: Secret): number {
+  if (typeof secret === "string") return Buffer.byteLength(secret);
+  return secret instanceof Uint8Array ? secret.byteLength : (secret.symmetricKeySize ?? 0);
+}
+
+function keyOf(secret: Secret): KeyObject {
+  if (typeof secret === "string") return createSecretKey(secret, "utf8");
+  return secret instanceof Uint8Array ? createSecretKey(secret) : secret;
 }

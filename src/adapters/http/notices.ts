@@ -7,7 +7,9 @@ export type NoticeCode =
   | "cookie-too-large"
   | "cookie-cacheable"
   | "duplicate-cookies"
-  | "late-session";
+  | "late-session"
+  | "max-age-capped"
+  | "url-resolver";
 
 /** `message` says what to do next; like every text of this package it holds no id, key or value. */
 export interface Notice {
@@ -16,7 +18,15 @@ export interface Notice {
 }
 
 /** These tell of the configuration: once is enough. The others tell of requests, and a listener gets every one. */
-const ONCE: ReadonlySet<NoticeCode> = new Set(["weak-secret", "unprefixed-name", "loopback-cookie", "cookie-withheld", "cookie-cacheable"]);
+const ONCE: ReadonlySet<NoticeCode> = new Set([
+  "weak-secret",
+  "unprefixed-name",
+  "loopback-cookie",
+  "cookie-withheld",
+  "cookie-cacheable",
+  "max-age-capped",
+  "url-resolver",
+]);
 
 /** Where the notices of one middleware go: to `onNotice`, or as one process warning per code. */
 export class Notices {

@@ -1,40 +1,45 @@
-import { SessionError } from "../../engine/index.ts";
 import type { CommitResult, OpenSession, SessionKey } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
-import type { Channel, PresentedCookie } from "./cookie.ts";
+import type { IncomingRequest } from "./begin-request.ts";
+import { wantedCarrier } from "./carrier.ts";
+import type { Carrier, ResponseMark } from "./carrier.ts";
+import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
+import { noCookieToRotate, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
+import { isRotated, newDraft, newIdOf, prolonging, rotationOf } from "./rotation.ts";
+import type { Rotation } from "./rotation.ts";
+import { COOKIE_ATTRIBUTE } from "./session.ts";
 import type { RegenerateOptions, SessionObject } from "./session.ts";
+import type { PresentedToken } from "./token.ts";
 
-/** What the response gets at the moment its headers are written. `isRefresh`: the browser has this cookie already. */
-export interface CookieDecision {
-  readonly setCookie: string;
-  readonly isRefresh: boolean;
-}
-
-/** What the cookie of a request led to, before anybody asked for the session. */
+/** What the id of a request led to, before anybody asked for the session. `follows`: the id was rotated, and this goes on in its place. */
 export type Opening =
-  | { readonly kind: "alive"; readonly open: OpenSession; readonly id: string }
+  | { readonly kind: "alive"; readonly open: OpenSession; readonly id: string; readonly follows: boolean }
   | { readonly kind: "none" }
   | { readonly kind: "rotated" }
   | { readonly kind: "unavailable"; readonly cause: unknown };
 
 /**
  * One request's session from its cookie to its `Set-Cookie`, without any framework. An adapter gives `session` to the application,
- * calls `commit` before the headers go out, `cookie` when they are written, and `commitLate` when a body ends after them.
+ * calls `commit` before the headers go out, `mark` when they are written, and `commitLate` when a body ends after them.
  */
 export class RequestSession {
+  readonly cookieSettings: SessionCookie;
+  readonly channel: Channel;
   readonly #settings: AdapterSettings;
-  readonly #channel: Channel;
-  readonly #presented: PresentedCookie | undefined;
-  readonly #isUse: boolean;
+  readonly #incoming: IncomingRequest;
+  readonly #presented: PresentedToken | undefined;
   readonly #opening: Opening;
+  readonly #isUse: boolean;
+  #carrier: Carrier | undefined;
   #held: HeldSession | undefined;
   /** Set when this request ended its session and began no other. */
   #isDestroyed = false;
   /** A session began, or its cookie's life changed, in this request: the browser must be told. */
   #isCookieDue = false;
-  #isClearingDue = false;
+  /** The client is to forget the id; with what the cookie of the session had of its own. */
+  #clearing: CookieOverrides | undefined;
   #areHeadersWritten = false;
   /** No session can begin here, for want of a cookie; a notice said so, and a later commit need not say it again. */
   #isBeginningRefused = false;
@@ -49,16 +54,26 @@ export class RequestSession {
   /** The last of the operations under way; they run one after the other, and this never rejects. */
   #underWay: Promise<void> | undefined;
 
-  constructor(settings: AdapterSettings, channel: Channel, presented: PresentedCookie | undefined, isUse: boolean, opening: Opening) {
+  /** `carrier`: by which the id came; undefined without a valid one. */
+  constructor(
+    settings: AdapterSettings,
+    incoming: IncomingRequest,
+    channel: Channel,
+    opening: Opening,
+    presented?: PresentedToken,
+    carrier?: Carrier,
+  ) {
     this.#settings = settings;
-    this.#channel = channel;
+    this.#incoming = incoming;
+    this.cookieSettings = incoming.cookie;
+    this.channel = channel;
     this.#presented = presented;
-    this.#isUse = isUse;
+    this.#carrier = carrier;
     this.#opening = opening;
+    this.#isUse = opening.kind === "alive" && incoming.isUse;
     if (opening.kind !== "alive") return;
-    if (isUse) opening.open.touch();
-    const isPersistent = settings.cookie.maxAgeMs !== undefined || presented?.sentAtMs !== undefined;
-    this.#held = new HeldSession(settings, this, opening.open, opening.id, isPersistent);
+    if (this.#isUse) opening.open.touch();
+    this.#held = new HeldSession(settings, this, opening.open, opening.id, presented?.sentAtMs !== undefined);
   }
 
   /**
@@ -74,17 +89,31 @@ export class RequestSession {
     return this.#settings.saveUninitialized || this.#isRefreshDue;
   }
 
+  /** By which the id comes and goes: as it came, else as the client asks for it, else by the cookie. */
+  get carrier(): Carrier {
+    this.#carrier ??= wantedCarrier(this.#settings.carriers, this.#incoming.request);
+    return this.#carrier;
+  }
+
+  get #isFollowing(): boolean {
+    return this.#opening.kind === "alive" && this.#opening.follows;
+  }
+
   get #isRefreshDue(): boolean {
     const held = this.#held;
-    if (held === undefined || !this.#isUse || !held.isPersistent || this.#opening.kind !== "alive") return false;
+    if (held === undefined || !this.#isUse || this.#isFollowing || !held.isPersistent) return false;
     const sentAtMs = this.#presented?.sentAtMs;
     if (sentAtMs === undefined || this.#settings.rolling) return true;
     return held.open.envelope.touchedAtMs - sentAtMs > held.lifeLeftMs / 2;
   }
 
-  /** The cookie's life was changed through the session object. */
+  /** The cookie was changed through the session object. */
   noteCookieChanged(): void {
     this.#isCookieDue = true;
+  }
+
+  newId(lifeMs: number): string {
+    return newIdOf(this.#settings, this.#incoming, lifeMs);
   }
 
   /** Lets go of the session without ending it: what was written since the last commit is forgotten. */
@@ -93,17 +122,24 @@ export class RequestSession {
     this.#held?.open.reload();
   }
 
+  /** Another session for this request, without ending the one that it had. */
+  beginAnew(): void {
+    this.abandon();
+    this.#isLetGo = false;
+    this.#become(newDraft(this.#settings, this), this.#held);
+  }
+
   /** Replaces all attributes by those of `data`; after `destroy` this begins a new session. */
   replace(data: object): void {
     this.#isLetGo = false;
     if (this.#isDestroyed) {
       this.#isDestroyed = false;
-      this.#held = this.#draft();
+      this.#held = newDraft(this.#settings, this);
     }
     const { object, open } = this.#current();
     if (data === object) return;
     const entries = Object.entries(data);
-    for (const name of open.names()) if (!Object.hasOwn(data, name)) open.delete(name);
+    for (const name of open.names()) if (name !== COOKIE_ATTRIBUTE && !Object.hasOwn(data, name)) open.delete(name);
     for (const [name, value] of entries) Reflect.set(object, name, value);
   }
 
@@ -130,30 +166,41 @@ export class RequestSession {
   }
 
   /** Decided now, against what the session is now: a late response must not bring back the cookie of a session that ended. */
-  cookie(): CookieDecision | undefined {
+  mark(): ResponseMark | undefined {
     this.#areHeadersWritten = true;
     const held = this.#held;
-    if (held !== undefined && !held.open.isNew && held.open.verdict() !== "ended" && (this.#isCookieDue || this.#isRefreshDue)) {
-      const { touchedAtMs } = held.open.envelope;
-      const setCookie = this.#settings.cookie.write(this.#channel, held.id, held.isPersistent ? held.lifeLeftMs : undefined, touchedAtMs);
-      return setCookie === undefined ? undefined : { setCookie, isRefresh: !this.#isCookieDue };
+    if (held !== undefined && this.#isTellingDue(held)) {
+      return this.carrier.write({
+        cookie: this.cookieSettings,
+        channel: this.channel,
+        id: held.id,
+        maxAgeMs: held.isPersistent ? held.lifeLeftMs : undefined,
+        nowMs: held.touchedAtMs,
+        overrides: held.overrides,
+        isRefresh: !this.#isCookieDue,
+      });
     }
-    if (!this.#isClearingDue) return undefined;
-    const setCookie = this.#settings.cookie.clear(this.#channel);
-    return setCookie === undefined ? undefined : { setCookie, isRefresh: false };
+    if (this.#clearing === undefined) return undefined;
+    return this.carrier.clear({ cookie: this.cookieSettings, channel: this.channel, overrides: this.#clearing, isRefresh: false });
+  }
+
+  #isTellingDue(held: HeldSession): boolean {
+    if (!this.#isCookieDue && !this.#isRefreshDue) return false;
+    // An id that was rotated never gets a cookie: the browser has, or is about to get, the one of the new id.
+    return !this.#isFollowing && !held.open.isNew && held.open.envelope.successor === undefined && held.open.verdict() !== "ended";
   }
 
   save(held: HeldSession): Promise<void> {
     return this.#enqueue(async () => {
-      if (held !== this.#held) throw this.#notCurrent();
-      if (this.#write(held, false) === "discarded") throw this.#notCurrent();
+      if (held !== this.#held) throw notCurrent(this.#settings.accessor);
+      if (this.#write(held, false) === "discarded") throw notCurrent(this.#settings.accessor);
       if (!held.open.isNew) await this.#bounded(held.open.persisted());
     });
   }
 
   reload(held: HeldSession): Promise<void> {
     return this.#enqueue(async () => {
-      if (held !== this.#held || held.open.verdict() === "ended") throw this.#notCurrent();
+      if (held !== this.#held || held.open.verdict() === "ended") throw notCurrent(this.#settings.accessor);
       held.open.reload();
     });
   }
@@ -161,7 +208,7 @@ export class RequestSession {
   regenerate(options: RegenerateOptions): Promise<void> {
     return this.#enqueue(async () => {
       try {
-        await this.#rotate(options.keep ?? false);
+        await this.#rotate(rotationOf(options));
       } catch (error) {
         this.#failedRotation = { error };
         throw error;
@@ -185,46 +232,37 @@ export class RequestSession {
     const held = this.#held;
     this.#isDestroyed = true;
     this.#held = undefined;
+    const overrides = held?.overrides ?? {};
     held?.closeAs("destroyed");
-    const key = this.#keyToEnd(held);
-    if (key === undefined) return;
-    this.#isClearingDue = this.#presented !== undefined;
+    const keys = this.#keysToEnd(held);
+    if (keys.length === 0) return;
+    if (this.#presented !== undefined && !this.#isFollowing) this.#clearing = overrides;
     this.#isCookieDue = false;
-    await this.#bounded(this.#settings.engine.end(key, "destroyed"));
+    await this.#bounded(Promise.all(keys.map((key) => this.#settings.engine.end(key, "destroyed"))));
   }
 
   /** A session that could not be loaded can be ended all the same: a logout must not need a load. */
-  #keyToEnd(held: HeldSession | undefined): SessionKey | undefined {
-    if (held !== undefined) return held.open.isNew ? undefined : held.key;
-    if (this.#opening.kind !== "unavailable" || this.#presented === undefined) return undefined;
-    return this.#settings.engine.keyOf(this.#presented.id);
+  #keysToEnd(held: HeldSession | undefined): SessionKey[] {
+    const keys = held === undefined || held.open.isNew ? [] : [held.key];
+    const isById = this.#isFollowing || (held === undefined && this.#opening.kind === "unavailable");
+    if (isById && this.#presented !== undefined) keys.push(this.#settings.engine.keyOf(this.#presented.id));
+    return keys;
   }
 
-  async #rotate(keep: boolean | readonly string[]): Promise<void> {
+  async #rotate(rotation: Rotation): Promise<void> {
     const { engine } = this.#settings;
     const old = this.#isDestroyed ? undefined : this.#current();
-    if (this.#opening.kind === "rotated" || old?.open.envelope.ended?.reason === "rotated") throw this.#rotatedElsewhere();
-    if (this.#areHeadersWritten) {
-      throw new SessionError(
-        "SESSION_ENDED",
-        `Not regenerated: the headers are gone, so no cookie can follow. Call it before the response begins.`,
-      );
-    }
-    const fresh = this.#draft();
-    if (old !== undefined && keep !== false) {
-      if (!old.open.isNew && old.open.verdict() === "ended") throw this.#notCurrent();
-      for (const name of keep === true ? old.open.names() : keep) if (old.open.has(name)) fresh.open.set(name, old.open.get(name));
-    }
+    if (this.#opening.kind === "rotated" || this.#isFollowing || (old !== undefined && isRotated(old.open))) throw rotatedElsewhere();
+    if (this.#areHeadersWritten) throw tooLateToRotate();
+    if (old !== undefined && rotation.keep !== false && !old.open.isNew && old.open.verdict() === "ended")
+      throw notCurrent(this.#settings.accessor);
+    const fresh = newDraft(this.#settings, this, old, rotation);
     if (old === undefined || old.open.isNew) {
       this.#become(fresh, old);
       return;
     }
-    if (!this.#settings.cookie.maySend(this.#channel)) {
-      throw new SessionError(
-        "SESSION_ENDED",
-        "Not regenerated: no cookie may be set on this plain-http connection. Set what the notice says.",
-      );
-    }
+    if (!this.cookieSettings.maySend(this.channel)) throw noCookieToRotate();
+    this.#noteSubject(fresh);
     fresh.identify();
     fresh.open.commit({ evenIfEmpty: true });
     this.#become(fresh, old);
@@ -241,7 +279,8 @@ export class RequestSession {
         throw error;
       }
     }
-    await this.#bounded(engine.end(old.key, "rotated"));
+    if (rotation.graceMs > 0) old.open.setSuccessor(fresh.key, rotation.graceMs);
+    else await this.#bounded(engine.rotate(old.key, fresh.key));
   }
 
   #become(next: HeldSession, previous: HeldSession | undefined): void {
@@ -258,9 +297,12 @@ export class RequestSession {
       throw this.#unreported.error;
     }
     const { engine, saveUninitialized } = this.#settings;
-    if (this.#held === undefined && saveUninitialized && this.#opening.kind === "none" && !this.#isDestroyed) this.#held = this.#draft();
+    if (this.#held === undefined && saveUninitialized && this.#opening.kind === "none" && !this.#isDestroyed)
+      this.#held = newDraft(this.#settings, this);
     const held = this.#held;
     if (held === undefined) return undefined;
+    if (held.isOver) return this.#enqueue(() => this.#end());
+    if (held.wantedLifeMs !== undefined && this.#mayProlong(held)) return this.#prolong(held, held.wantedLifeMs);
     const wasNew = held.open.isNew;
     try {
       if (this.#write(held, saveUninitialized) !== "committed" || engine.persist === "after") return undefined;
@@ -275,17 +317,33 @@ export class RequestSession {
     });
   }
 
+  /** What asked for a longer life is still there to get it, and can be told. */
+  #mayProlong({ open }: HeldSession): boolean {
+    const mayTell = !this.#isFollowing && !this.#areHeadersWritten && this.channel !== "closed" && this.#failedRotation === undefined;
+    return mayTell && !open.isNew && !isRotated(open) && open.verdict() === "alive";
+  }
+
+  /** "Remember me": only another envelope can have a later end. Parallel requests with the old id go on in it. */
+  #prolong(held: HeldSession, lifeMs: number): Promise<void> {
+    held.wantedLifeMs = undefined;
+    return this.#enqueue(() => this.#rotate(prolonging(lifeMs))).catch((error: unknown) => {
+      this.#isClosed = true;
+      throw error;
+    });
+  }
+
   #write(held: HeldSession, evenIfEmpty: boolean): CommitResult {
     const { open } = held;
     if (!open.isNew) {
       if (this.#failedRotation !== undefined && open.isModified()) throw this.#failedRotation.error;
+      if (this.#settings.subject !== undefined && open.isModified()) this.#noteSubject(held);
       return open.commit();
     }
-    const isEmpty = open.names().length === 0;
+    const { isEmpty } = held;
     if ((isEmpty && !evenIfEmpty) || this.#isBeginningRefused) return "unchanged";
-    if (this.#opening.kind === "rotated") {
+    if (this.#opening.kind === "rotated" || this.#isFollowing) {
       if (isEmpty) return "unchanged";
-      throw this.#rotatedElsewhere();
+      throw rotatedElsewhere();
     }
     if (this.#areHeadersWritten) {
       this.#isBeginningRefused = true;
@@ -295,37 +353,30 @@ export class RequestSession {
       );
       return "unchanged";
     }
-    if (!this.#settings.cookie.maySend(this.#channel)) {
+    if (!this.cookieSettings.maySend(this.channel)) {
       this.#isBeginningRefused = true;
       return "unchanged";
     }
+    this.#noteSubject(held);
     held.identify();
     const result = open.commit(evenIfEmpty ? { evenIfEmpty } : {});
     if (result === "committed") this.#isCookieDue = true;
     return result;
   }
 
+  /** What the application said itself in this request counts more than the option. */
+  #noteSubject(held: HeldSession): void {
+    const { subject } = this.#settings;
+    if (subject === undefined || held.subject !== undefined) return;
+    held.open.setSubject(subject(held.object) ?? undefined);
+  }
+
   /** @throws SessionError SESSION_UNAVAILABLE */
   #current(): HeldSession {
     if (this.#held !== undefined) return this.#held;
-    if (this.#opening.kind === "unavailable") {
-      throw new SessionError(
-        "SESSION_UNAVAILABLE",
-        "The session could not be loaded: neither store nor holders answered. Try again shortly.",
-        {
-          cause: this.#opening.cause,
-        },
-      );
-    }
-    this.#held = this.#draft();
+    if (this.#opening.kind === "unavailable") throw unavailable(this.#opening.cause);
+    this.#held = newDraft(this.#settings, this);
     return this.#held;
-  }
-
-  #draft(): HeldSession {
-    const { engine, cookie } = this.#settings;
-    const open = engine.draft();
-    if (cookie.maxAgeMs !== undefined && cookie.maxAgeMs !== open.envelope.idleTimeoutMs) open.setIdleTimeout(cookie.maxAgeMs);
-    return new HeldSession(this.#settings, this, open, undefined, cookie.maxAgeMs !== undefined);
   }
 
   /** Runs `operation` in this tick when none is under way, else after it. */
@@ -342,22 +393,6 @@ export class RequestSession {
 
   #bounded<T>(promise: Promise<T>): Promise<T> {
     const { waitMs, setTimer } = this.#settings;
-    return withDeadline(promise, waitMs, setTimer, () => {
-      return new SessionError(
-        "STORE_UNAVAILABLE",
-        `The session was not stored within ${waitMs} ms; whether it is, is unknown. Trying again is safe.`,
-      );
-    });
-  }
-
-  #rotatedElsewhere(): SessionError {
-    return new SessionError(
-      "SESSION_ROTATED",
-      "This request's session id was replaced a moment ago, by a login for example. Send the request again.",
-    );
-  }
-
-  #notCurrent(): SessionError {
-    return new SessionError("SESSION_ENDED", `This session is over. Use ${this.#settings.accessor} as it is now.`);
+    return withDeadline(promise, waitMs, setTimer, () => notStored(waitMs));
   }
 }

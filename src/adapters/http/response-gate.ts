@@ -2,11 +2,11 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import { SessionError } from "../../engine/index.ts";
 import type { Runtime } from "../../engine/index.ts";
+import type { ResponseMark } from "./carrier.ts";
 import { HeldResponse } from "./held-response.ts";
 import type { Arguments, Method } from "./held-response.ts";
 import type { Notices } from "./notices.ts";
-import type { CookieDecision } from "./request-session.ts";
-import { addCookie, forgetBody } from "./response-headers.ts";
+import { addMark, forgetBody } from "./response-headers.ts";
 
 /** What the gate asks of a request's session, and of the framework. */
 export interface GateKeeper {
@@ -15,7 +15,7 @@ export interface GateKeeper {
   /** Before the end of a body whose headers are gone. */
   commitLate(): void | Promise<void>;
   /** At the moment the headers are written. */
-  cookie(): CookieDecision | undefined;
+  mark(): ResponseMark | undefined;
   /** The framework's error path. Nothing of the response was sent, unless `response.headersSent`. */
   fail(error: unknown): void;
   readonly notices: Notices;
@@ -28,9 +28,41 @@ const ERROR_PATH_MS = 30_000;
 /** Who is calling: the error path of a gate, or the code whose response failed. Made when first needed, as it costs every promise. */
 let errorPath: AsyncLocalStorage<ResponseGate> | undefined;
 
-/** Makes `response` commit the session before its headers go out, whoever sends them and however. Once a response. */
+/** By this the methods below, which all responses share, find the gate of theirs. */
+const GATE = Symbol("gate");
+
+type Gated = Record<Method, (...args: Arguments) => unknown> & { [GATE]?: ResponseGate };
+
+/** Makes `response` commit the session before its headers go out, whoever sends them and however. */
 export function gateResponse(response: ServerResponse, keeper: GateKeeper): void {
-  new ResponseGate(response, keeper).install();
+  const gated = response as unknown as Gated;
+  const gate = new ResponseGate(response, keeper);
+  if (gated[GATE] === undefined) {
+    gated[GATE] = gate;
+    gated.writeHead = writeHead;
+    gated.write = write;
+    gated.end = end;
+    gated.flushHeaders = flushHeaders;
+    return;
+  }
+  // Another middleware's gate is there already: this one stands before it.
+  for (const method of ["writeHead", "write", "end", "flushHeaders"] as const) gated[method] = (...args) => gate.call(method, args);
+}
+
+function writeHead(this: Gated, ...args: Arguments): unknown {
+  return this[GATE]?.call("writeHead", args);
+}
+
+function write(this: Gated, ...args: Arguments): unknown {
+  return this[GATE]?.call("write", args);
+}
+
+function end(this: Gated, ...args: Arguments): unknown {
+  return this[GATE]?.call("end", args);
+}
+
+function flushHeaders(this: Gated, ...args: Arguments): unknown {
+  return this[GATE]?.call("flushHeaders", args);
 }
 
 /**
@@ -49,10 +81,13 @@ type Phase = "before" | "holding" | "passing" | "failed";
 class ResponseGate {
   readonly #response: ServerResponse;
   readonly #keeper: GateKeeper;
-  readonly #originals: Readonly<Record<Method, (...args: Arguments) => unknown>>;
-  #phase: Phase = "before";
+  readonly #writeHead: unknown;
+  readonly #write: unknown;
+  readonly #end: unknown;
+  readonly #flushHeaders: unknown;
+  #phase: Phase;
   #held: HeldResponse | undefined;
-  #isCookieDecided = false;
+  #isMarked = false;
   #isLateDone = false;
   /** Set while the code whose response failed may still be sending. */
   #isSwallowing = false;
@@ -60,36 +95,25 @@ class ResponseGate {
   constructor(response: ServerResponse, keeper: GateKeeper) {
     this.#response = response;
     this.#keeper = keeper;
-    const original = (method: Method): ((...args: Arguments) => unknown) => {
-      const before = response[method] as (...args: Arguments) => unknown;
-      return (...args) => before.apply(response, [...args]);
-    };
-    this.#originals = {
-      writeHead: original("writeHead"),
-      write: original("write"),
-      end: original("end"),
-      flushHeaders: original("flushHeaders"),
-    };
-    if (response.headersSent) this.#phase = "passing";
+    // Called on the response again, by `#send`.
+    const before = response as unknown as Record<Method, unknown>;
+    this.#writeHead = before.writeHead;
+    this.#write = before.write;
+    this.#end = before.end;
+    this.#flushHeaders = before.flushHeaders;
+    this.#phase = response.headersSent ? "passing" : "before";
   }
 
-  install(): void {
-    for (const method of ["writeHead", "write", "end", "flushHeaders"] as const) {
-      const value = (...args: Arguments): unknown => this.#call(method, args);
-      Object.defineProperty(this.#response, method, { value, configurable: true, writable: true, enumerable: false });
-    }
-  }
-
-  #call(method: Method, args: Arguments): unknown {
+  call(method: Method, args: Arguments): unknown {
     switch (this.#phase) {
       case "before":
-        return this.#afterCommit(() => this.#keeper.commit(), method, args);
+        return this.#afterCommit(false, method, args);
       case "holding":
         return this.#hold(method, args);
       case "passing":
         if (method === "end" && this.#response.headersSent && !this.#isLateDone && !this.#response.writableEnded) {
           this.#isLateDone = true;
-          return this.#afterCommit(() => this.#keeper.commitLate(), method, args);
+          return this.#afterCommit(true, method, args);
         }
         return this.#pass(method, args);
       case "failed":
@@ -97,10 +121,10 @@ class ResponseGate {
     }
   }
 
-  #afterCommit(commit: () => void | Promise<void>, method: Method, args: Arguments): unknown {
+  #afterCommit(isLate: boolean, method: Method, args: Arguments): unknown {
     let committing: void | Promise<void>;
     try {
-      committing = commit();
+      committing = isLate ? this.#keeper.commitLate() : this.#keeper.commit();
     } catch (error) {
       this.#fail(error, method === "end");
       return this.#swallow(method, args);
@@ -144,7 +168,7 @@ class ResponseGate {
     this.#phase = "passing";
     this.#held = undefined;
     try {
-      held.replay((method, args) => this.#call(method, args));
+      held.replay((method, args) => this.call(method, args));
     } catch (error) {
       // Headers that Node refuses; without a wait, writeHead would have thrown this at the application.
       this.#fail(error, held.hasEnd);
@@ -152,18 +176,36 @@ class ResponseGate {
   }
 
   #pass(method: Method, args: Arguments): unknown {
-    if (method !== "writeHead" || this.#isCookieDecided || this.#response.headersSent) return this.#originals[method](...args);
-    this.#isCookieDecided = true;
-    const decision = this.#keeper.cookie();
-    if (decision === undefined) return this.#originals.writeHead(...args);
-    const { args: rest, isCacheable } = addCookie(this.#response, decision, args);
+    // Node's responses, those of HTTP/2 too, call `writeHead` themselves where nobody did.
+    if (method !== "writeHead" || this.#isMarked || this.#response.headersSent) return this.#send(method, args);
+    this.#isMarked = true;
+    const mark = this.#keeper.mark();
+    if (mark === undefined) return this.#send(method, args);
+    const { args: rest, isCacheable } = addMark(this.#response, mark, args);
     if (isCacheable) {
       this.#keeper.notices.notify(
         "cookie-cacheable",
         "A response with a session cookie says Cache-Control: public. A shared cache may give that cookie to others; send private or no-store.",
       );
     }
-    return this.#originals.writeHead(...rest);
+    return this.#send(method, rest);
+  }
+
+  #send(method: Method, args: Arguments): unknown {
+    return Reflect.apply(this.#original(method) as (...args: Arguments) => unknown, this.#response, args);
+  }
+
+  #original(method: Method): unknown {
+    switch (method) {
+      case "writeHead":
+        return this.#writeHead;
+      case "write":
+        return this.#write;
+      case "end":
+        return this.#end;
+      case "flushHeaders":
+        return this.#flushHeaders;
+    }
   }
 
   #fail(error: unknown, isEnded: boolean): void {
@@ -183,7 +225,7 @@ class ResponseGate {
     errorPath.run(this, () => this.#keeper.fail(error));
     // An error handler that left its asynchronous context cannot be told from the failed response: answer for it, in the end.
     const cancel = this.#keeper.setTimer(ERROR_PATH_MS, () => {
-      if (!response.writableEnded) this.#originals.end();
+      if (!response.writableEnded) this.#send("end", []);
     });
     response.once("close", cancel);
   }

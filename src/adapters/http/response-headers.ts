@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http";
-import type { CookieDecision } from "./request-session.ts";
+import type { ResponseMark } from "./carrier.ts";
 
 /** What `writeHead` was called with, in any of its forms. */
 export type WriteHeadArguments = readonly unknown[];
@@ -7,13 +7,13 @@ export type WriteHeadArguments = readonly unknown[];
 const CACHEABLE = /\b(public|s-maxage)\b/i;
 
 /**
- * Puts the cookie on the response, and gives back what to call the original `writeHead` with. Headers that come as arguments are set
+ * Puts what tells of the session on the response, and gives back what to call the original `writeHead` with. Headers that come as arguments are set
  * first, in each of Node's forms (an object, a flat list, a list of pairs), because there they replace what was set before.
  * Returns whether the cookie makes a response that a shared cache may keep.
  */
-export function addCookie(
+export function addMark(
   response: ServerResponse,
-  decision: CookieDecision,
+  mark: ResponseMark,
   args: WriteHeadArguments,
 ): { readonly args: WriteHeadArguments; readonly isCacheable: boolean } {
   const [status, second, third] = args;
@@ -22,13 +22,16 @@ export function addCookie(
   const cacheControl = response.getHeader("cache-control");
   const isCacheable = typeof cacheControl === "string" && CACHEABLE.test(cacheControl);
   // A refresh can wait for the next response; a shared cache that keeps a cookie gives it to strangers (CVE-2025-48947).
-  if (!(isCacheable && decision.isRefresh)) {
-    const before = response.getHeader("set-cookie");
-    const cookies = before === undefined ? [] : Array.isArray(before) ? before : [String(before)];
-    response.setHeader("Set-Cookie", [...cookies, decision.setCookie]);
+  if (!(isCacheable && mark.isRefresh)) {
+    if (mark.setCookie !== undefined) {
+      const before = response.getHeader("set-cookie");
+      const cookies = before === undefined ? [] : Array.isArray(before) ? before : [String(before)];
+      response.setHeader("Set-Cookie", [...cookies, mark.setCookie]);
+    }
+    if (mark.header !== undefined) response.setHeader(...mark.header);
     if (cacheControl === undefined) response.setHeader("Cache-Control", "no-store");
   }
-  return { args: typeof second === "string" ? [status, second] : [status], isCacheable: isCacheable && !decision.isRefresh };
+  return { args: typeof second === "string" ? [status, second] : [status], isCacheable: isCacheable && !mark.isRefresh };
 }
 
 function applyHeaders(response: ServerResponse, headers: unknown): void {

@@ -1,5 +1,6 @@
 import { SessionError } from "../../engine/index.ts";
 import type { OpenSession } from "../../engine/index.ts";
+import type { SessionCookieView } from "./live-cookie.ts";
 
 /** Called once, with an error or with nothing, as Node's own callbacks are. */
 export type SessionCallback = (error?: unknown) => void;
@@ -7,16 +8,11 @@ export type SessionCallback = (error?: unknown) => void;
 export interface RegenerateOptions {
   /** What to take over: everything, or these attributes. Default nothing, as a change of privilege wants it (OWASP, SEC-12). */
   readonly keep?: boolean | readonly string[];
-}
-
-/** `req.session.cookie`: what one session's cookie says. */
-export interface SessionCookieView {
   /**
-   * Milliseconds until this session ends if nobody uses it; null for a cookie without Max-Age. Setting it sets the session's idle
-   * timeout with the next commit and sends the cookie again.
+   * Only with `keep: true`: for so many milliseconds (at most 10 minutes) requests with the old id read and write the new session, so that
+   * parallel requests lose nothing. For a new id without a change of privilege. Default: the old id is over at once.
    */
-  get maxAge(): number | null;
-  set maxAge(value: number | null);
+  readonly graceMs?: number;
 }
 
 /** What stands behind one session object: the request's half of the life of a session. */
@@ -27,6 +23,7 @@ export interface SessionOwner {
   readonly id: string;
   readonly key: string;
   readonly cookie: SessionCookieView;
+  readonly listsCookie: boolean;
   /** The attributes; undefined once the session was destroyed by this request. */
   readonly attributes: OpenSession | undefined;
   /** Why nothing may be written any more; undefined while it may. */
@@ -36,18 +33,26 @@ export interface SessionOwner {
   regenerate(options: RegenerateOptions): Promise<void>;
   destroy(): Promise<void>;
   touch(): void;
+  setCookie(source: object): void;
+  setSubject(value: string | undefined): void;
+  /** As this request set it. */
+  readonly subject: { readonly value: string | undefined } | undefined;
 }
 
 /**
  * `req.session` (`request.session`, `ctx.session`): attributes are its own enumerable properties; everything named here is on the
- * prototype, and thereby neither in `Object.keys` nor in JSON. Each method takes a callback or gives a promise.
+ * prototype, and thereby neither in `Object.keys` nor in JSON (but for `cookie` in Express, as in express-session). Each method takes a callback or gives a promise.
  */
 export interface Session {
   /** The bearer secret of the cookie: neither for logs nor for pages. Reading it of an empty session chooses its future id. */
   readonly id: string;
   /** What stores, peers and logs call this session. It opens nothing. */
   readonly key: string;
-  readonly cookie: SessionCookieView;
+  get cookie(): SessionCookieView;
+  /** Takes over what another cookie says, as libraries do that copy one session into the next. */
+  set cookie(source: object);
+  /** Whom the session belongs to, for `revokeAll` and `sessions` of the engine; undefined for nobody. Kept as a keyed hash: reads as this request set it. */
+  subject: string | undefined;
   /** Commits what was written so far, and waits until it is stored. The response commits by itself: most code needs no `save`. */
   save(): Promise<void>;
   save(callback: SessionCallback): this;
@@ -63,6 +68,8 @@ export interface Session {
   destroy(callback: SessionCallback): this;
   /** Starts the idle timeout again. Every request does so by itself, unless the option `touch` says otherwise. */
   touch(): this;
+  /** The same as `touch`, under the name that express-session has for it. */
+  resetMaxAge(): this;
 }
 
 /** A session with its attributes, which TypeScript does not know by name. */
@@ -71,12 +78,15 @@ export type SessionObject = Session & Record<string, unknown>;
 /** By this the methods of a session object, whose `this` is the proxy, find what stands behind it. */
 const OWNER = Symbol("owner");
 
+/** Under this name a session keeps what its cookie has instead of what the options say. No attribute of an application can have it. */
+export const COOKIE_ATTRIBUTE = "cookie";
+
 /** The prototype of every session object. */
 class SessionPrototype implements Session {
-  declare readonly [OWNER]: SessionOwner;
+  readonly [OWNER]: SessionOwner;
 
-  private constructor() {
-    throw new SessionError("INVARIANT_BROKEN", "A session object is made by its middleware.");
+  constructor(owner: SessionOwner) {
+    this[OWNER] = owner;
   }
 
   get id(): string {
@@ -89,6 +99,10 @@ class SessionPrototype implements Session {
 
   get cookie(): SessionCookieView {
     return this[OWNER].cookie;
+  }
+
+  get subject(): string | undefined {
+    return this[OWNER].subject?.value;
   }
 
   save(): Promise<void>;
@@ -122,9 +136,13 @@ class SessionPrototype implements Session {
     return this;
   }
 
+  resetMaxAge(): this {
+    return this.touch();
+  }
+
   /** Names only: values and ids must not reach a log by way of an inspected request. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return `Session { ${this[OWNER].attributes?.names().join(", ") ?? ""} }`;
+    return `Session { ${attributeNames(this[OWNER]).join(", ")} }`;
   }
 }
 
@@ -148,91 +166,114 @@ const RESERVED: ReadonlySet<string> = new Set(
 
 /** The session object over `owner`: a working copy of plain values that any library may mutate, spread, list or print as JSON. */
 export function sessionObject(owner: SessionOwner): SessionObject {
-  const target = Object.create(SessionPrototype.prototype) as Session;
-  return new Proxy(target, new AttributeAccess(owner)) as SessionObject;
+  return new Proxy(new SessionPrototype(owner), ATTRIBUTE_ACCESS) as unknown as SessionObject;
 }
 
-class AttributeAccess implements ProxyHandler<Session> {
-  readonly #owner: SessionOwner;
+/** Whether it was made by this package, and not by another or by hand. */
+export function isSessionObject(value: unknown): value is SessionObject {
+  return value instanceof SessionPrototype;
+}
 
-  constructor(owner: SessionOwner) {
-    this.#owner = owner;
-  }
-
-  get(target: Session, name: string | symbol, receiver: unknown): unknown {
-    if (name === OWNER) return this.#owner;
+const ATTRIBUTE_ACCESS: ProxyHandler<SessionPrototype> = {
+  get(target, name, receiver): unknown {
     if (typeof name === "string" && !RESERVED.has(name)) {
-      const value = this.#owner.attributes?.get(name);
+      const value = target[OWNER].attributes?.get(name);
       if (value !== undefined) return value;
     }
     return Reflect.get(target, name, receiver);
-  }
+  },
 
-  has(target: Session, name: string | symbol): boolean {
-    return (typeof name === "string" && this.#owner.attributes?.has(name) === true) || Reflect.has(target, name);
-  }
+  has(target, name): boolean {
+    if (typeof name !== "string") return Reflect.has(target, name);
+    return (!RESERVED.has(name) && target[OWNER].attributes?.has(name) === true) || Reflect.has(target, name);
+  },
 
-  set(target: Session, name: string | symbol, value: unknown, receiver: unknown): boolean {
-    // `session.cookie.maxAge = …` does not come here; `session.cookie = …` does.
-    if (!this.#isAttribute(name)) throw this.#refusal(name);
-    if (!isSessionOf(receiver, this.#owner)) return Reflect.set(target, name, value, receiver);
-    this.#write(name, value);
+  set(target, name, value: unknown, receiver): boolean {
+    const owner = target[OWNER];
+    if (!isAttribute(name)) return setReserved(owner, name, value);
+    if (!(receiver instanceof SessionPrototype && receiver[OWNER] === owner)) return Reflect.set(target, name, value, receiver);
+    write(owner, name, value);
     return true;
-  }
+  },
 
-  defineProperty(_target: Session, name: string | symbol, descriptor: PropertyDescriptor): boolean {
-    if (!this.#isAttribute(name)) throw this.#refusal(name);
+  defineProperty(target, name, descriptor): boolean {
+    const owner = target[OWNER];
+    if (!isAttribute(name)) return setReserved(owner, name, descriptor.value);
     if (!("value" in descriptor)) {
-      throw new SessionError("VALUE_REFUSED", `${this.#owner.accessor}.${name} cannot be a getter or setter: assign a value to it.`);
+      throw new SessionError("VALUE_REFUSED", `${owner.accessor}.${name} cannot be a getter or setter: assign a value to it.`);
     }
-    this.#write(name, descriptor.value);
+    write(owner, name, descriptor.value);
     return true;
-  }
+  },
 
-  deleteProperty(_target: Session, name: string | symbol): boolean {
-    if (!this.#isAttribute(name)) return true;
-    if (this.#owner.attributes?.has(name) !== true) return true;
-    this.#write(name, undefined);
+  deleteProperty(target, name): boolean {
+    const owner = target[OWNER];
+    if (!isAttribute(name) || owner.attributes?.has(name) !== true) return true;
+    write(owner, name, undefined);
     return true;
-  }
+  },
 
-  ownKeys(): string[] {
-    return this.#owner.attributes?.names().filter((name) => !RESERVED.has(name)) ?? [];
-  }
+  ownKeys(target): string[] {
+    const names = attributeNames(target[OWNER]);
+    if (isCookieListed(target[OWNER])) names.unshift(COOKIE_ATTRIBUTE);
+    return names;
+  },
 
-  getOwnPropertyDescriptor(_target: Session, name: string | symbol): PropertyDescriptor | undefined {
-    if (!this.#isAttribute(name) || this.#owner.attributes?.has(name) !== true) return undefined;
-    return { value: this.#owner.attributes.get(name), writable: true, enumerable: true, configurable: true };
-  }
+  getOwnPropertyDescriptor(target, name): PropertyDescriptor | undefined {
+    const owner = target[OWNER];
+    if (name === COOKIE_ATTRIBUTE && isCookieListed(owner)) {
+      return { value: owner.cookie, writable: true, enumerable: true, configurable: true };
+    }
+    if (!isAttribute(name) || owner.attributes?.has(name) !== true) return undefined;
+    return { value: owner.attributes.get(name), writable: true, enumerable: true, configurable: true };
+  },
 
   preventExtensions(): boolean {
     return false;
-  }
+  },
 
   setPrototypeOf(): boolean {
     return false;
-  }
+  },
+};
 
-  #isAttribute(name: string | symbol): name is string {
-    return typeof name === "string" && !RESERVED.has(name);
-  }
+function attributeNames(owner: SessionOwner): string[] {
+  return owner.attributes?.names().filter((name) => !RESERVED.has(name)) ?? [];
+}
 
-  #write(name: string, value: unknown): void {
-    if (this.#owner.closedBy !== undefined) throw this.#owner.closedBy;
-    if (value === undefined) this.#owner.attributes?.delete(name);
-    else this.#owner.attributes?.set(name, value);
-  }
+function isCookieListed(owner: SessionOwner): boolean {
+  return owner.listsCookie && owner.attributes !== undefined;
+}
 
-  #refusal(name: string | symbol): SessionError {
-    const { accessor, adapter } = this.#owner;
+function isAttribute(name: string | symbol): name is string {
+  return typeof name === "string" && !RESERVED.has(name);
+}
+
+function write(owner: SessionOwner, name: string, value: unknown): void {
+  if (owner.closedBy !== undefined) throw owner.closedBy;
+  if (value === undefined) owner.attributes?.delete(name);
+  else owner.attributes?.set(name, value);
+}
+
+/** `session.cookie.maxAge = …` does not come here; `session.cookie = …` does. */
+function setReserved(owner: SessionOwner, name: string | symbol, value: unknown): boolean {
+  if (name === COOKIE_ATTRIBUTE && typeof value === "object" && value !== null) owner.setCookie(value);
+  else if (name === "subject") owner.setSubject(subjectOf(owner, value));
+  else {
     const reason =
       typeof name === "symbol"
         ? "symbols cannot be stored"
-        : `${accessor}.${name} belongs to the ${adapter} adapter; choose another attribute name`;
-    return new SessionError("ATTRIBUTE_NAME_REFUSED", `Not set: ${reason}.`);
+        : `${owner.accessor}.${name} belongs to the ${owner.adapter} adapter; choose another attribute name`;
+    throw new SessionError("ATTRIBUTE_NAME_REFUSED", `Not set: ${reason}.`);
   }
+  return true;
 }
 
-function isSessionOf(value: unknown, owner: SessionOwner): boolean {
-  return value instanceof SessionPrototype && value[OWNER] === owner;
+function subjectOf({ accessor, adapter }: SessionOwner, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "string") return value;
+  throw new SessionError(
+    "ATTRIBUTE_NAME_REFUSED",
+    `Not set: ${accessor}.subject belongs to the ${adapter} adapter and says whose session it is, as text; choose another attribute name.`,
+  );
 }

@@ -1,7 +1,7 @@
 import type Koa from "koa";
 import { SessionError } from "../../engine/index.ts";
 import type { SessionEngine } from "../../engine/index.ts";
-import { beginRequest, gateResponse, isLoopback, isWithinPath, resolveOptions } from "../http/index.ts";
+import { beginRequest, gateResponse, isWithinPath, rememberSettings, resolveOptions } from "../http/index.ts";
 import type { RequestSession, ResolvedOptions, SessionOptions } from "../http/index.ts";
 
 export type KoaSessionOptions = SessionOptions<Koa.Context>;
@@ -18,14 +18,20 @@ export function session(options: KoaSessionOptions, app?: Koa): SessionMiddlewar
   const settings = resolveOptions({ ...options, ...secretOf(options, app) }, { adapter: "Koa", accessor: "ctx.session" });
   const { skip, touch } = options;
   const handle = async (context: Koa.Context, next: Koa.Next): Promise<void> => {
-    if (Object.hasOwn(context, "session") || skip?.(context) === true || !isWithinPath(context.originalUrl, settings.cookie.path)) {
+    if (Object.hasOwn(context, "session") || skip?.(context) === true) {
+      await next();
+      return;
+    }
+    const cookie = settings.cookieOf(context);
+    if (!isWithinPath(context.originalUrl, cookie.path)) {
       await next();
       return;
     }
     const begun = beginRequest(settings, {
-      cookieHeader: context.req.headers.cookie,
+      request: context.req,
+      source: context,
+      cookie,
       isSecure: context.secure,
-      isLoopback: isLoopback(context.req),
       isUse: touch === undefined || touch(context),
     });
     const requestSession = begun instanceof Promise ? await begun : begun;
@@ -39,7 +45,7 @@ export function session(options: KoaSessionOptions, app?: Koa): SessionMiddlewar
     }
     await requestSession.commit();
   };
-  return Object.assign(handle, { engine: settings.engine });
+  return rememberSettings(Object.assign(handle, { engine: settings.engine }), settings);
 }
 
 /** The commit as a promise, whichever way it fails. */
@@ -61,7 +67,7 @@ function attach(settings: ResolvedOptions, requestSession: RequestSession, conte
     gateResponse(context.res, {
       commit: () => requestSession.commit(),
       commitLate: () => requestSession.commitLate(),
-      cookie: () => requestSession.cookie(),
+      mark: () => requestSession.mark(),
       fail: (error) => {
         context.onerror(error instanceof Error ? error : new Error(String(error)));
         // Koa leaves a response alone whose headers are gone; half a body must not look like a whole one.

@@ -2,12 +2,12 @@ import { replicaOf } from "../../../src/engine/index.ts";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Notice } from "../../../src/adapters/http/index.ts";
 import { createEngine } from "../../../src/runtime/index.ts";
-import { FRAMEWORKS, SECRET, Visitor } from "./frameworks.ts";
+import { contentOf, FRAMEWORKS, SECRET, Visitor } from "./frameworks.ts";
 import type { Routes, Running, TestOptions } from "./frameworks.ts";
 import { engineAt, ManualClock } from "./manual-engine.ts";
 
 const ROUTES: Routes = {
-  "/read": ({ session }) => ({ keys: Object.keys(session) }),
+  "/read": ({ session }) => ({ keys: Object.keys(contentOf(session)) }),
   "/ignore": () => ({ ok: true }),
   "/write": ({ session, query }) => {
     session["name"] = query.get("value") ?? "Ada";
@@ -252,7 +252,20 @@ describe.each(FRAMEWORKS)("cookies: $name", (framework) => {
     const [key = ""] = replicaOf(engine.host).heldKeys();
     expect((await replicaOf(engine.host).record(key))?.envelope.idleTimeoutMs).toBe(7_200_000);
     expect((await owner.send("/remember?ms=7200000")).headers.getSetCookie()).toEqual([]);
-    expect((await owner.send("/remember?ms=-1")).status).toBe(500);
+    expect((await owner.send("/remember?ms=soon")).status).toBe(500);
+  });
+
+  test.each(["0", "-1"])("[A26] a cookie.maxAge of %s ends the session with the response", async (ms) => {
+    const { engine, visitor } = await start();
+    const owner = visitor();
+    await owner.send("/write");
+    const [key = ""] = replicaOf(engine.host).heldKeys();
+    const response = await owner.send(`/remember?ms=${ms}`);
+    expect({ status: response.status, cookies: shapes(response) }).toEqual({
+      status: 200,
+      cookies: [expect.stringMatching(/^sid=; Max-Age=0;/)],
+    });
+    expect((await replicaOf(engine.host).record(key))?.envelope.ended?.reason).toBe("destroyed");
   });
 
   test("[A8] a request that is skipped has no session; one that is no use does not touch it", async () => {

@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
-import type { Request } from "express";
+import type { NextFunction, Request, Response as ExpressResponse } from "express";
+import express4 from "express4";
 import createFastify from "fastify";
 import Koa from "koa";
 import { session as expressSession } from "../../../src/adapters/express/index.ts";
@@ -44,7 +45,7 @@ export interface Running {
 }
 
 export interface Framework {
-  readonly name: "express" | "fastify" | "koa";
+  readonly name: "express" | "express 4" | "fastify" | "koa";
   start(options: TestOptions, routes: Routes): Promise<Running>;
 }
 
@@ -87,11 +88,21 @@ function exchangeOf(
 
 const expressFramework: Framework = {
   name: "express",
-  start: async ({ trustProxy, ...options }, routes) => {
-    const app = express();
-    app.set("trust proxy", trustProxy === true);
-    app.use(expressSession({ secret: SECRET, ...options }));
-    app.use(async (request: Request, response) => {
+  start: (options, routes) => startExpress(express(), options, routes),
+};
+
+/** Its types are those of Express 5 here: what the adapter and these routes use is the same in both. */
+const expressFourFramework: Framework = {
+  name: "express 4",
+  start: (options, routes) => startExpress(express4() as unknown as express.Express, options, routes),
+};
+
+async function startExpress(app: express.Express, { trustProxy, ...options }: TestOptions, routes: Routes): Promise<Running> {
+  app.set("trust proxy", trustProxy === true);
+  app.set("env", "test");
+  app.use(expressSession({ secret: SECRET, ...options }));
+  app.use((request: Request, response: ExpressResponse, next: NextFunction) => {
+    const answer = async (): Promise<void> => {
       const exchange = exchangeOf(request, response, request.url, request, {
         status: (code) => void response.status(code),
         header: (name, value) => void response.setHeader(name, value),
@@ -101,10 +112,12 @@ const expressFramework: Framework = {
       if (route === undefined) throw new Error(`No route ${request.path}`);
       const body = await route(exchange);
       if (body !== undefined) response.json(body);
-    });
-    return listen(createServer(app));
-  },
-};
+    };
+    // Express 4 does not look at promises.
+    answer().catch(next);
+  });
+  return listen(createServer(app));
+}
 
 const fastifyFramework: Framework = {
   name: "fastify",
@@ -160,7 +173,13 @@ const koaFramework: Framework = {
   },
 };
 
-export const FRAMEWORKS: readonly Framework[] = [expressFramework, fastifyFramework, koaFramework];
+export const FRAMEWORKS: readonly Framework[] = [expressFramework, expressFourFramework, fastifyFramework, koaFramework];
+
+/** The attributes alone: Express lists the cookie among a session's properties, as express-session does. */
+export function contentOf(session: SessionObject): Record<string, unknown> {
+  const { cookie: _cookie, ...attributes } = session;
+  return attributes;
+}
 
 async function listen(server: Server): Promise<Running> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -174,12 +193,12 @@ async function listen(server: Server): Promise<Running> {
 
 /** A browser, as far as one cookie goes. */
 export class Visitor {
-  readonly #url: string;
+  readonly url: string;
   /** `sid=…`, as it is sent. */
   cookie: string | undefined;
 
   constructor(url: string, cookie?: string) {
-    this.#url = url;
+    this.url = url;
     this.cookie = cookie;
   }
 
@@ -197,7 +216,7 @@ export class Visitor {
   sendWithoutKeeping(path: string, init: RequestInit = {}): Promise<Response> {
     const cookie: Record<string, string> = this.cookie === undefined ? {} : { cookie: this.cookie };
     const headers = { ...cookie, ...(init.headers as Record<string, string> | undefined) };
-    return fetch(this.#url + path, { redirect: "manual", ...init, headers });
+    return fetch(this.url + path, { redirect: "manual", ...init, headers });
   }
 
   async json(path: string): Promise<unknown> {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Notice } from "../../../src/adapters/http/index.ts";
 import type { SessionEngine } from "../../../src/engine/index.ts";
 import { createEngine } from "../../../src/runtime/index.ts";
-import { FRAMEWORKS, Gate, Visitor } from "./frameworks.ts";
+import { contentOf, FRAMEWORKS, Gate, Visitor } from "./frameworks.ts";
 import type { Exchange, Routes, Running, TestOptions } from "./frameworks.ts";
 import { GatedStore } from "./gated-store.ts";
 
@@ -59,7 +59,7 @@ describe.each(FRAMEWORKS)("responses: $name", (framework) => {
   let observed: Record<string, unknown> = {};
 
   const routes: Routes = {
-    "/get": ({ session }) => ({ ...session }),
+    "/get": ({ session }) => contentOf(session),
     "/write": ({ session }) => {
       session["name"] = "Ada";
       return { ok: true };
