@@ -4,7 +4,7 @@ export { session, session as default } from "./session.ts";
 export type { SessionMiddleware } from "./session.ts";
 export type { ExpressSessionOptions } from "./options.ts";
 export type { RequestSessionObject } from "./augmentation.ts";
-export type { ClassicData, ClassicStore, StoreCallback } from "./store.ts";
+export type { ClassicData, ClassicStore, StoreCallback, StoreConstructor } from "./store.ts";
 export type {
   CookieData,
   CookieOptions,

@@ -28,7 +28,7 @@ export interface ClassicStore extends EventEmitter {
   createSession(request: StoreRequest, session: ClassicData): ClassicSession;
 }
 
-interface StoreConstructor {
+export interface StoreConstructor {
   new (): ClassicStore;
   (this: object): void;
   prototype: ClassicStore;
