@@ -8,8 +8,10 @@ import { session } from "converge-session/express";
 import { listen } from "../listen.ts";
 import { CHAT_PAGE } from "./page.ts";
 
-interface ChatData {
-  readonly name?: string;
+declare module "express-session" {
+  interface SessionData {
+    name: string;
+  }
 }
 
 const app = express();
@@ -17,12 +19,12 @@ app.disable("x-powered-by");
 const sessions = session({ secret: process.env["SESSION_SECRET"] ?? "only for this example, at least thirty-two bytes" });
 app.use(sessions, express.urlencoded({ extended: false }));
 app.get("/", (request, response) => {
-  request.session["name"] ??= `guest ${Math.floor(Math.random() * 1000)}`;
+  request.session.name ??= `guest ${Math.floor(Math.random() * 1000)}`;
   response.send(CHAT_PAGE);
 });
 app.post("/name", (request, response) => {
-  const { name = "" } = (request.body ?? {}) as ChatData;
-  request.session["name"] = name.slice(0, 40);
+  const { name = "" } = (request.body ?? {}) as { name?: string };
+  request.session.name = name.slice(0, 40);
   response.sendStatus(204);
 });
 app.post("/leave", async (request, response) => {
