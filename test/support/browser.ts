@@ -18,7 +18,8 @@ export interface Reply {
   readonly headers: IncomingHttpHeaders;
   readonly setCookies: readonly SetCookie[];
   readonly body: string;
-  json<T = unknown>(): T;
+  readonly bytes: Buffer;
+  json(): unknown;
 }
 
 export interface Sending {
@@ -29,9 +30,11 @@ export interface Sending {
   /** False: cookies of the reply are not kept. Default true. */
   readonly keep?: boolean;
   /** Called when the headers are there, and before the body. */
-  readonly onHeaders?: (reply: Omit<Reply, "body" | "json">) => void;
+  readonly onHeaders?: (reply: Omit<Reply, "body" | "bytes" | "json">) => unknown;
   /** Called with each part of the body as it comes. */
-  readonly onData?: (text: string) => void;
+  readonly onData?: (text: string) => unknown;
+  /** For a response that must not end. Default 5 s. */
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -78,7 +81,7 @@ export class Browser {
   }
 
   async send(path: string, sending: Sending = {}): Promise<Reply> {
-    const { method = sending.body === undefined ? "GET" : "POST", body, keep = true } = sending;
+    const { method = sending.body === undefined ? "GET" : "POST", body, keep = true, timeoutMs = REPLY_TIMEOUT_MS } = sending;
     const cookie = this.header(path);
     const headers = {
       ...(cookie === "" ? {} : { cookie }),
@@ -94,9 +97,12 @@ export class Browser {
         const head = headOf(incoming);
         if (keep) for (const each of head.setCookies) this.#keep(each);
         sending.onHeaders?.(head);
-        collect(incoming, sending.onData).then((text) => resolve({ ...head, body: text, json: <T>() => JSON.parse(text) as T }), reject);
+        collect(incoming, sending.onData).then((bytes) => {
+          const text = bytes.toString("utf8");
+          resolve({ ...head, bytes, body: text, json: () => JSON.parse(text) as unknown });
+        }, reject);
       });
-      outgoing.setTimeout(REPLY_TIMEOUT_MS, () => outgoing.destroy(new Error(`${method} ${path}: no end of the response`)));
+      outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`${method} ${path}: no end of the response`)));
       outgoing.on("error", reject);
       outgoing.end(payload);
     });
@@ -104,7 +110,7 @@ export class Browser {
 
   /** The JSON of a page. */
   async json<T = unknown>(path: string, sending: Sending = {}): Promise<T> {
-    return (await this.send(path, sending)).json<T>();
+    return (await this.send(path, sending)).json() as T;
   }
 
   #keep(setCookie: SetCookie): void {
@@ -114,19 +120,18 @@ export class Browser {
   }
 }
 
-function headOf(incoming: IncomingMessage): Omit<Reply, "body" | "json"> {
+function headOf(incoming: IncomingMessage): Omit<Reply, "body" | "bytes" | "json"> {
   const setCookies = (incoming.headers["set-cookie"] ?? []).map(parseSetCookie);
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, setCookies };
 }
 
-async function collect(incoming: IncomingMessage, onData: ((text: string) => void) | undefined): Promise<string> {
-  incoming.setEncoding("utf8");
-  let text = "";
-  for await (const part of incoming as AsyncIterable<string>) {
-    onData?.(part);
-    text += part;
+async function collect(incoming: IncomingMessage, onData: ((text: string) => unknown) | undefined): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of incoming as AsyncIterable<Buffer>) {
+    onData?.(part.toString("utf8"));
+    parts.push(part);
   }
-  return text;
+  return Buffer.concat(parts);
 }
 
 function parseSetCookie(header: string): SetCookie {

@@ -1,6 +1,5 @@
 import flash from "connect-flash";
 import { csrfSync } from "csrf-sync";
-import type { RequestHandler } from "express";
 import { expect, test } from "vitest";
 import { Gate } from "../adapters/frameworks.ts";
 import { called, describeLibraries, route, startSite } from "./library.ts";
@@ -18,7 +17,7 @@ describeLibraries("connect-flash", (setup: Setup) => {
   const start = (gate = new Gate()): Promise<Site> =>
     startSite(setup, (app) => {
       app.use(library.session());
-      app.use(flash() as RequestHandler);
+      app.use(flash());
       const flashOf = (request: unknown): Flashing => request as Flashing;
       app.post("/save", (request, response) => {
         flashOf(request).flash("info", "saved %s", "it");
@@ -167,7 +166,7 @@ describeLibraries("csrf-sync", (setup: Setup) => {
   test("regenerate makes the old token worthless, and a new one is issued in the same request", async () => {
     const { browser } = await start();
     const before = await browser.json<string>("/token");
-    const after = (await browser.send("/login", post(before))).json<string>();
+    const after = await browser.json<string>("/login", post(before));
     expect(after).not.toBe(before);
     expect((await browser.send("/transfer", post(before))).status).toBe(403);
     expect((await browser.send("/transfer", post(after))).status).toBe(200);

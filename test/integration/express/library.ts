@@ -132,7 +132,9 @@ export function describeLibraries(title: string, scenarios: (setup: Setup) => vo
   ];
   for (const library of [peer, ours]) {
     for (const version of versions) {
-      describe(`${title}: ${library.name} on Express ${version.expressVersion}`, () => scenarios({ library, ...version }));
+      describe(`${title}: ${library.name} on Express ${version.expressVersion}`, () => {
+        scenarios({ library, ...version });
+      });
     }
   }
 }
@@ -207,6 +209,16 @@ export async function startSite(setup: Setup, build: (app: Express) => void): Pr
   // Express prints what it passes to its own last handler.
   app.set("env", "test");
   return { ...(await listen(createServer(app))), errors };
+}
+
+/** GET routes by path, behind one session middleware. */
+export type Handlers = Readonly<Record<string, (exchange: Exchange) => unknown>>;
+
+export function startHandlers(setup: Setup, handlers: Handlers, options: PeerOptions = {}): Promise<Site> {
+  return startSite(setup, (app) => {
+    app.use(setup.library.session(options));
+    for (const [path, handler] of Object.entries(handlers)) app.get(path, route(handler));
+  });
 }
 
 export async function listen(server: Server): Promise<Omit<Site, "errors">> {

@@ -32,7 +32,12 @@ function login(app: Express, sessionMiddleware: RequestHandler, { keepSessionInf
   app.use(passport.session() as RequestHandler);
   app.post(
     "/login",
-    passport.authenticate("local", { successRedirect: "/me", failureRedirect: "/login?failed", failureMessage: "wrong", keepSessionInfo }),
+    passport.authenticate("local", {
+      successRedirect: "/me",
+      failureRedirect: "/login?failed",
+      failureMessage: "wrong",
+      keepSessionInfo,
+    }) as RequestHandler,
   );
   app.get("/me", (request, response) => response.json({ user: (request.user as Person | undefined)?.id ?? null, id: request.sessionID }));
   app.get(
