@@ -52,7 +52,7 @@ export interface StoreSurface extends EventEmitter {
   set(id: string, session: object, callback?: Callback): void;
   destroy(id: string, callback?: Callback): void;
   touch?(id: string, session: object, callback?: Callback): void;
-  all?(callback: (error: unknown, sessions?: unknown) => void): void;
+  all?(callback: (error: unknown, sessions?: object) => void): void;
   length?(callback: (error: unknown, length?: number) => void): void;
   clear?(callback?: Callback): void;
   load(id: string, callback: (error: unknown, session?: SessionSurface) => void): void;
@@ -141,6 +141,17 @@ export function describeLibraries(title: string, scenarios: (setup: Setup) => vo
 
 export function sessionOf(request: unknown): SessionSurface {
   return (request as { session: SessionSurface }).session;
+}
+
+/** What is there instead of a session: `null` and `undefined` are not the same to an application. */
+export function kindOf(session: unknown): string {
+  return session === null ? "null" : typeof session;
+}
+
+/** One parameter of the query, as text. */
+export function queryOf(request: Request, name: string): string {
+  const value = request.query[name];
+  return typeof value === "string" ? value : "";
 }
 
 export function storeOf(request: unknown): StoreSurface {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { Browser } from "../../support/browser.ts";
-import { OUR_COOKIE, PEER_COOKIE, called, describeLibraries, route, sessionOf, startSite } from "./library.ts";
+import { OUR_COOKIE, PEER_COOKIE, called, describeLibraries, kindOf, route, sessionOf, startSite } from "./library.ts";
 import type { PeerOptions, Setup, Site } from "./library.ts";
 
 function start(setup: Setup, options: PeerOptions = {}): Promise<Site> {
@@ -27,14 +27,14 @@ function start(setup: Setup, options: PeerOptions = {}): Promise<Site> {
       route(({ request, session }) => {
         session["count"] = 100;
         (request as unknown as { session: null }).session = null;
-        return String(sessionOf(request));
+        return kindOf(sessionOf(request));
       }),
     );
     app.get(
       "/delete",
       route(({ request }) => {
         delete (request as Partial<typeof request>).session;
-        return String(sessionOf(request));
+        return kindOf(sessionOf(request));
       }),
     );
     app.get(

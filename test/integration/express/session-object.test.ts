@@ -1,11 +1,17 @@
 import { expect, test } from "vitest";
-import { called, describeLibraries, sessionOf, startHandlers } from "./library.ts";
+import { called, describeLibraries, kindOf, queryOf, sessionOf, startHandlers } from "./library.ts";
 import type { Handlers, Setup, Site } from "./library.ts";
 
 const READ: Handlers = { "/read": ({ session }) => attributes(session) };
 
 function attributes(session: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(session).filter(([name]) => name !== "cookie"));
+}
+
+/** Sets several attributes; the answer of a route that does only this. */
+function fill(session: object, data: object): string {
+  Object.assign(session, data);
+  return "filled";
 }
 
 function assign(request: unknown, value: unknown): void {
@@ -18,7 +24,7 @@ describeLibraries("req.session", (setup: Setup) => {
   test("mutation at any depth, delete, and replacing a value", async () => {
     const { browser } = await startHandlers(setup, {
       ...READ,
-      "/fill": ({ session }) => Object.assign(session, { user: { name: "ada", roles: ["admin"] }, list: [1, 2], gone: 1 }) && "filled",
+      "/fill": ({ session }) => fill(session, { user: { name: "ada", roles: ["admin"] }, list: [1, 2], gone: 1 }),
       "/change": ({ session }) => {
         const user = session["user"] as { name: string; roles: string[]; address?: { city: string } };
         user.roles.push("editor");
@@ -107,14 +113,13 @@ describeLibraries("req.session", (setup: Setup) => {
   });
 
   test("save stores at once: another request sees it before the first one ends", async () => {
-    let site: Site | undefined;
-    site = await startHandlers(setup, {
+    const site: Site = await startHandlers(setup, {
       ...READ,
       "/fill": ({ session }) => (session["a"] = 1),
       "/save": async ({ session }) => {
         session["b"] = 2;
         await called((callback) => session.save(callback));
-        const seen = await site?.browser.fork().json("/read");
+        const seen = await site.browser.fork().json("/read");
         session["c"] = 3;
         return seen;
       },
@@ -151,12 +156,11 @@ describeLibraries("req.session", (setup: Setup) => {
   });
 
   test("reload after the session was destroyed elsewhere is an error", async () => {
-    let site: Site | undefined;
-    site = await startHandlers(setup, {
+    const site: Site = await startHandlers(setup, {
       "/fill": ({ session }) => (session["a"] = 1),
       "/end": ({ session }) => called((callback) => session.destroy(callback)).then(() => "ended"),
       "/reload": async ({ session }) => {
-        await site?.browser.fork().send("/end");
+        await site.browser.fork().send("/end");
         return called((callback) => session.reload(callback)).then(
           () => "reloaded",
           () => "failed",
@@ -194,7 +198,7 @@ describeLibraries("req.session", (setup: Setup) => {
       "/fill": ({ session }) => (session["a"] = 1),
       "/destroy": async ({ request, session }) => {
         await called((callback) => session.destroy(callback));
-        return String(sessionOf(request));
+        return kindOf(sessionOf(request));
       },
     });
     await browser.send("/fill");
@@ -238,7 +242,7 @@ describeLibraries("req.session", (setup: Setup) => {
   test("req.session = {} and an object", async () => {
     const { browser } = await startHandlers(setup, {
       ...READ,
-      "/fill": ({ session }) => Object.assign(session, { a: 1, b: 2 }) && "filled",
+      "/fill": ({ session }) => fill(session, { a: 1, b: 2 }),
       "/empty": ({ request }) => {
         assign(request, {});
         return "emptied";
@@ -263,8 +267,7 @@ describeLibraries("req.session", (setup: Setup) => {
 
   test("what comes back: JSON as it was, and Date, Map, BigInt", async () => {
     const { browser } = await startHandlers(setup, {
-      "/fill": ({ session }) =>
-        Object.assign(session, { text: "é", number: 1.5, nothing: null, nan: Number.NaN, date: new Date(0) }) && "filled",
+      "/fill": ({ session }) => fill(session, { text: "é", number: 1.5, nothing: null, nan: Number.NaN, date: new Date(0) }),
       "/read": ({ session }) => ({ ...attributes(session), isDate: session["date"] instanceof Date }),
     });
     await browser.send("/fill");
@@ -296,7 +299,7 @@ describeLibraries("req.session", (setup: Setup) => {
   test("undefined is absent, in an attribute and inside", async () => {
     const { browser } = await startHandlers(setup, {
       ...READ,
-      "/fill": ({ session }) => Object.assign(session, { a: undefined, b: { c: undefined, d: 1 }, e: 1 }) && "filled",
+      "/fill": ({ session }) => fill(session, { a: undefined, b: { c: undefined, d: 1 }, e: 1 }),
       "/unset": ({ session }) => {
         session["e"] = undefined;
         return "unset";
@@ -314,7 +317,7 @@ describeLibraries("req.session", (setup: Setup) => {
       "/fill": ({ session }) => (session["a"] = 1),
       "/write": async ({ request, session }) => {
         await new Promise((resolve) => setImmediate(resolve));
-        session[String(request.query["name"])] = true;
+        session[queryOf(request, "name")] = true;
         return "written";
       },
     });

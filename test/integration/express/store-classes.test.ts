@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { inherits } from "node:util";
 import { expect, test, vi } from "vitest";
-import { called, describeLibraries, route, sessionOf, startHandlers, startSite, storeOf } from "./library.ts";
+import { called, describeLibraries, queryOf, route, sessionOf, startHandlers, startSite, storeOf } from "./library.ts";
 import type { CookieSurface, Library, PeerOptions, SessionSurface, Setup, StoreSurface } from "./library.ts";
 
 type Stored = Record<string, unknown>;
@@ -10,7 +10,7 @@ function answered<T>(start: (callback: (error: unknown, value?: T) => void) => u
   return new Promise((resolve, reject) => {
     start((error, value) => {
       if (error === undefined || error === null) resolve(value);
-      else reject(error as Error);
+      else reject(error instanceof Error ? error : new Error("not an Error"));
     });
   });
 }
@@ -23,7 +23,7 @@ function legacyStore(library: Library) {
   function LegacyStore(this: StoreSurface): void {
     (Store as unknown as (this: StoreSurface) => void).call(this);
   }
-  inherits(LegacyStore as never, Store as never);
+  inherits(LegacyStore, Store);
   const methods = {
     get(id: string, callback: (error: unknown, session?: Stored | null) => void) {
       calls.push("get");
@@ -242,17 +242,17 @@ describeLibraries("req.sessionStore", (setup: Setup) => {
       },
       "/read": ({ session }) => session["user"] ?? null,
       "/get": async ({ request }) => {
-        const found = await answered<Stored | null>((callback) => storeOf(request).get(String(request.query["id"]), callback));
+        const found = await answered<Stored | null>((callback) => storeOf(request).get(queryOf(request, "id"), callback));
         return found?.["user"] ?? null;
       },
       "/set": async ({ request }) => {
-        const id = String(request.query["id"]);
+        const id = queryOf(request, "id");
         const found = await answered<Stored | null>((callback) => storeOf(request).get(id, callback));
         await called((callback) => storeOf(request).set(id, { ...found, user: "grace" }, callback));
         return "set";
       },
       "/destroy": async ({ request }) => {
-        await called((callback) => storeOf(request).destroy(String(request.query["id"]), callback));
+        await called((callback) => storeOf(request).destroy(queryOf(request, "id"), callback));
         return "ended";
       },
     });
