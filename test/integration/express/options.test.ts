@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { sign } from "cookie-signature";
 import { expect, test } from "vitest";
 import { Browser } from "../../support/browser.ts";
-import { OUR_COOKIE, PEER_COOKIE, called, describeLibraries, kindOf, route, sessionOf, startSite } from "./library.ts";
+import { OUR_COOKIE, PEER_COOKIE, SECRET, called, describeLibraries, kindOf, route, sessionOf, startSite } from "./library.ts";
 import type { PeerOptions, Setup, Site } from "./library.ts";
 
 function start(setup: Setup, options: PeerOptions = {}): Promise<Site> {
@@ -191,6 +192,38 @@ describeLibraries("options", (setup: Setup) => {
     const { browser } = await start(setup, { unset: "destroy" });
     const reply = await browser.send("/unset");
     expect([reply.status, reply.setCookies]).toEqual([200, []]);
+  });
+
+  test("the defaults of the README, written out", async () => {
+    const cookie = { path: "/", httpOnly: true, secure: false, maxAge: null };
+    const { browser } = await start(setup, { cookie, unset: "keep", rolling: false, proxy: undefined as never });
+    const reply = await browser.send("/write");
+    expect(reply.setCookies[0]?.lifeMs).toBe(undefined);
+    expect(await browser.json("/read")).toBe(1);
+  });
+
+  test("an option that is undefined is one that was left out", async () => {
+    const none = {
+      name: undefined,
+      store: undefined,
+      genid: undefined,
+      cookie: undefined,
+      rolling: undefined,
+      proxy: undefined,
+      unset: undefined,
+    };
+    const { browser } = await start(setup, none as unknown as PeerOptions);
+    expect((await browser.send("/write")).setCookies[0]?.name).toBe(library.pick({ peer: PEER_COOKIE, ours: OUR_COOKIE }));
+    expect(await browser.json("/read")).toBe(1);
+  });
+
+  test("a cookie that express-session signed with the same secret, of a session that is not here", async () => {
+    const { browser } = await start(setup, { name: "sid" });
+    browser.setCookie("sid", encodeURIComponent(`s:${sign("an-id-from-elsewhere", SECRET)}`));
+    expect(await browser.json("/write")).toBe(1);
+    const [id] = await browser.json<string[]>("/id");
+    expect(id).not.toBe("an-id-from-elsewhere");
+    expect(await browser.json("/write")).toBe(2);
   });
 
   test("what no cookie of ours looks like is no cookie: unsigned, of another signer, empty, twice", async () => {

@@ -106,4 +106,35 @@ describeLibraries("req.session.cookie", (setup: Setup) => {
     const { browser } = await startHandlers(setup, { "/": ({ session }) => session.cookie.serialize("other", "value") });
     expect(await browser.json("/")).toMatch(/^other=value; .*Path=\/.*HttpOnly/);
   });
+
+  test("one visitor's cookie can be altered: README, req.session.cookie", async () => {
+    const { browser } = await startHandlers(
+      setup,
+      {
+        "/attributes": ({ session }) => {
+          session["a"] = 1;
+          session.cookie.sameSite = "strict";
+          session.cookie.httpOnly = false;
+          return "altered";
+        },
+        "/expires": ({ session }) => {
+          session["a"] = 1;
+          session.cookie.expires = new Date(Date.now() + HOUR_MS / 2);
+          return "altered";
+        },
+        "/until-it-closes": ({ session }) => {
+          session["a"] = 1;
+          session.cookie.expires = false;
+          return "altered";
+        },
+      },
+      { name: "sid", cookie: { maxAge: HOUR_MS } },
+    );
+    const [altered] = (await browser.fork().send("/attributes")).setCookies;
+    expect([altered?.attributes["samesite"], altered?.attributes["httponly"]]).toEqual(["Strict", undefined]);
+    const [shorter] = (await browser.fork().send("/expires")).setCookies;
+    expect(Math.round((shorter?.lifeMs ?? 0) / 60_000)).toBe(30);
+    const [open] = (await browser.fork().send("/until-it-closes")).setCookies;
+    expect([open?.name, open?.lifeMs]).toEqual(["sid", undefined]);
+  });
 });

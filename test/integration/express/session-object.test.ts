@@ -327,4 +327,28 @@ describeLibraries("req.session", (setup: Setup) => {
     if (library.pick({ peer: true, ours: false })) expect(kept).toBeLessThan(21);
     else expect(kept).toBe(21);
   });
+
+  test("names that applications use for their attributes", async () => {
+    const names =
+      "user userId data token state returnTo messages flash passport cart lang views csrfToken _csrf csrfSecret oauth lastAccess maxAge";
+    const more =
+      "expires name email roles isNew length populated size type get set keys values then value version created updated constructorName";
+    const all = [...names.split(" "), ...more.split(" ")];
+    const { browser } = await startHandlers(setup, {
+      ...READ,
+      "/fill": ({ session }) => fill(session, Object.fromEntries(all.map((name) => [name, `of ${name}`]))),
+    });
+    expect((await browser.send("/fill")).status).toBe(200);
+    expect(await browser.json("/read")).toEqual(Object.fromEntries(all.map((name) => [name, `of ${name}`])));
+  });
+
+  test("req.session.key, as tutorials of connect-redis have it: DESIGN 7, a reserved name of ours", async () => {
+    const { browser } = await startHandlers(setup, {
+      "/fill": ({ session }) => {
+        session["key"] = "ada@example.test";
+        return "filled";
+      },
+    });
+    expect((await browser.send("/fill")).status).toBe(library.pick({ peer: 200, ours: 500 }));
+  });
 });
