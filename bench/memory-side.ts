@@ -1,3 +1,4 @@
+import type { SessionData } from "express-session";
 import { smallFixture } from "./fixture.ts";
 import { afterGarbage, built, createSession, passTime, type Memory } from "./resting.ts";
 
@@ -25,7 +26,7 @@ async function peer(): Promise<void> {
     // What express-session gives its store: the cookie's attributes among the data. Its ids are 24 random bytes as base64url.
     const cookie = new session.Cookie();
     const id = Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
-    store.set(id, { cookie, ...smallFixture(index) });
+    store.set(id, Object.assign({ cookie }, smallFixture(index)) as unknown as SessionData);
     if (index % BATCH === 0) await turn();
   }
 }

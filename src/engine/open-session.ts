@@ -85,9 +85,16 @@ export class RequestSession implements OpenSession {
     this.#draft = draft;
     draft?.from?.commit();
     this.#live = live;
+    const from = draft?.from;
+    if (from !== undefined && !from.isNew) {
+      // The objects that the application has in hand are those of the session that goes on.
+      this.#working = from.#working;
+      from.#working = from.#newWorkingCopy();
+      return;
+    }
     this.#working = this.#newWorkingCopy();
     // One that never began has nothing that could be gone on from, but what its request wrote.
-    if (draft?.from?.isNew === true) for (const name of draft.from.names()) this.#working.set(name, draft.from.get(name));
+    if (from !== undefined) for (const name of from.names()) this.#working.set(name, from.get(name));
   }
 
   get key(): SessionKey | undefined {

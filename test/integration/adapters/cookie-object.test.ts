@@ -76,7 +76,7 @@ describe.each(FRAMEWORKS)("cookie object: $name", (framework) => {
     running.push({ app, engine });
     const visitor = new Visitor(app.url);
     const envelopeOf = async (cookie: string | undefined) => {
-      const id = /=([\w-]{51})/.exec(cookie ?? "")?.[1] ?? "";
+      const id = /=([\w-]{54})/.exec(cookie ?? "")?.[1] ?? "";
       return (await replicaOf(engine.host).record(engine.keyOf(id)))?.envelope;
     };
     return { app, clock, engine, visitor, envelopeOf };
@@ -191,7 +191,7 @@ describe.each(FRAMEWORKS)("cookie object: $name", (framework) => {
     expect((await envelopeOf(old))?.successor).toEqual({ key: after?.key, atMs: clock.nowMs + 60_000 });
     // The passing of time rotates nothing.
     const { cookie } = visitor;
-    const idOf = (value: string | undefined) => value?.slice(0, 51);
+    const idOf = (value: string | undefined) => value?.slice(0, 54);
     clock.advance(20 * HOUR_MS);
     await visitor.send("/do?step=day");
     expect(idOf(visitor.cookie)).toBe(idOf(cookie));
