@@ -51,7 +51,7 @@ server.on("upgrade", (request, socket, head) => {
 });
 
 function join(client: WebSocket, handle: NonNullable<Awaited<ReturnType<typeof sessions.open>>>): void {
-  const nameNow = (): string => String(handle.get("name") ?? "nobody");
+  const nameNow = (): string => (handle.get("name") as string | undefined) ?? "nobody";
   const tellName = (): void => client.send(JSON.stringify({ type: "you", name: nameNow() }));
   tellName();
   const stop = handle.observe((change) => {
@@ -60,7 +60,7 @@ function join(client: WebSocket, handle: NonNullable<Awaited<ReturnType<typeof s
   });
   client.on("message", (message) => {
     handle.touch();
-    const line = JSON.stringify({ type: "said", name: nameNow(), text: String(message).slice(0, 1000) });
+    const line = JSON.stringify({ type: "said", name: nameNow(), text: (message as Buffer).toString().slice(0, 1000) });
     for (const each of sockets.clients) if (each.readyState === each.OPEN) each.send(line);
   });
   client.on("close", stop);

@@ -9,7 +9,7 @@ const engine = startEngine(relay);
 const url = await startExpressShop({
   node: { name, framework: "Express", pid: process.pid, base: "" },
   sessions: session({ secret: SESSION_SECRET, engine, touch: (request) => request.path !== "/panel", onNotice: quietly }),
-  label: (request) => String(Reflect.get(request.session, "key")).slice(0, 8),
+  label: (request) => request.session.key.slice(0, 8),
 });
 onStop(() => engine.close());
 await engine.ready;
