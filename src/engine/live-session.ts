@@ -59,7 +59,8 @@ export class LiveSession {
   get document(): SessionDocument | undefined {
     if (this.#resting !== undefined) {
       const { context, record, own } = this.#resting;
-      this.document = SessionDocument.load(context, record, own);
+      this.#document = SessionDocument.load(context, record, own);
+      this.#resting = undefined;
     }
     return this.#document;
   }
