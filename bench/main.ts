@@ -1,11 +1,13 @@
 import { benchEngine } from "./engine.ts";
 import { benchGrowth } from "./growth.ts";
+import { benchLarge } from "./large.ts";
 import { benchMemory } from "./memory.ts";
 import { benchMillion } from "./million.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   engine: benchEngine,
   growth: benchGrowth,
+  large: benchLarge,
   memory: benchMemory,
   million: benchMillion,
 };
