@@ -81,6 +81,11 @@ export class LiveSession {
     return this.storedVersion === this.version;
   }
 
+  /** Its last touch, too, which alone is not worth an append. */
+  get isAllStored(): boolean {
+    return this.isStored && this.storedTouchMs === this.envelope.touchedAtMs;
+  }
+
   /**
    * Merges in what another copy of the session says. True when that changed anything.
    * @throws SessionError RECORD_CORRUPT; the session is as it was, but for its envelope
