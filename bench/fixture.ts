@@ -33,3 +33,9 @@ export function smallFixture(index: number): Record<string, unknown> {
     lastSearch: "brass table lamp with a linen shade",
   };
 }
+
+/** A session that somebody keeps far too much in: 69 attributes of 1 KB each as JSON. */
+export function largeFixture(): Record<string, unknown> {
+  const page = { title: "x".repeat(920), visits: 3, tags: ["lamp", "brass"], seen: { first: 1_790_000_000_000, last: 1_790_000_360_000 } };
+  return Object.fromEntries(Array.from({ length: 69 }, (_, index) => [`page${index}`, { ...page, index }]));
+}

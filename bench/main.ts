@@ -3,6 +3,7 @@ import { benchExpress } from "./express.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchLmdb } from "./lmdb.ts";
 
+import { benchLarge } from "./large.ts";
 import { benchMemory } from "./memory.ts";
 import { benchMillion } from "./million.ts";
 
@@ -11,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   express: benchExpress,
   growth: benchGrowth,
   lmdb: benchLmdb,
+  large: benchLarge,
   memory: benchMemory,
   million: benchMillion,
 };

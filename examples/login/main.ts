@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import flash from "connect-flash";
 import { csrfSync } from "csrf-sync";
-import express from "express";
+import express, { type RequestHandler } from "express";
 import passport from "passport";
 import { Strategy as LocalStrategy } from "passport-local";
 import { session } from "converge-session/express";
@@ -62,10 +62,8 @@ app.get("/", (request, response) => {
   response.send(page("Login", notes + form));
 });
 
-app.post(
-  "/login",
-  passport.authenticate("local", { successRedirect: "/", failureRedirect: "/", failureFlash: true, successFlash: "You are logged in." }),
-);
+const loggedIn = { successRedirect: "/", failureRedirect: "/", failureFlash: true, successFlash: "You are logged in." };
+app.post("/login", passport.authenticate("local", loggedIn) as RequestHandler);
 
 app.post("/logout", (request, response, next) => {
   request.logout((error) => {

@@ -106,10 +106,12 @@ export class ColdTable {
   }
 
   #shelfOf(key: SessionKey): Map<SessionKey, WeakRef<LiveSession>> {
-    const shelf = this.#shelves[(key.charCodeAt(0) * 31 + key.charCodeAt(1)) % SHELF_COUNT];
-    return shelf ?? new Map();
+    return this.#shelves[(key.charCodeAt(0) * 31 + key.charCodeAt(1)) % SHELF_COUNT] ?? NO_SHELF;
   }
 }
+
+/** For the compiler: there is a shelf for every key. */
+const NO_SHELF = new Map<SessionKey, WeakRef<LiveSession>>();
 
 function discardAt(view: DataView, at: number): number {
   return view.getFloat64(at + 16);

@@ -63,7 +63,8 @@ export class LiveSession {
   get document(): SessionDocument | undefined {
     if (this.#resting !== undefined) {
       const { context, record, own } = this.#resting;
-      this.document = SessionDocument.load(context, record, own);
+      this.#document = SessionDocument.load(context, record, own);
+      this.#resting = undefined;
     }
     return this.#document;
   }
@@ -82,6 +83,11 @@ export class LiveSession {
 
   get isStored(): boolean {
     return this.storedVersion === this.version;
+  }
+
+  /** Its last touch, too, which alone is not worth an append. */
+  get isAllStored(): boolean {
+    return this.isStored && this.storedTouchMs === this.envelope.touchedAtMs;
   }
 
   /**

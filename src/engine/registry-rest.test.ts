@@ -330,9 +330,8 @@ describe("what is not stored", () => {
       { type: "unsaved-near-limit", unsavedBytes: registry.unsavedBytes, limit: 20_000 },
     ]);
     keys.push(node.create({ index: 8, text: "x".repeat(2_000) }), node.create({ index: 9, text: "x".repeat(2_000) }));
-    expect(() => node.create({ one: "more" })).toThrow(
-      expect.objectContaining({ code: "TOO_MANY_SESSIONS", message: expect.stringContaining("limits.unsavedBytes (20000)") }),
-    );
+    expect(() => node.create({ one: "more" })).toThrow(expect.objectContaining({ code: "TOO_MANY_SESSIONS" }));
+    expect(() => node.create({ one: "more" })).toThrow("limits.unsavedBytes (20000)");
     await node.write(keys[0] ?? "", { index: "changed" });
     expect(eventsOf(node, "unsaved-near-limit").length).toBe(1);
     store.gate = undefined;

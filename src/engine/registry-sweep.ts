@@ -150,12 +150,12 @@ export class RegistrySweep {
 
   /** Forgets one that rests, or ended, when it is due. */
   #evict(key: SessionKey, nowMs: number): void {
-    const { cold, ended, forget } = this.#swept;
+    const { cold, ended } = this.#swept;
     const { onEvent } = this.#options;
     const resting = cold.get(key);
     const dueMs = (resting ?? ended.get(key))?.discardAtMs;
     if (dueMs === undefined || dueMs > nowMs) return;
-    forget(key, resting?.own);
+    this.#swept.forget(key, resting?.own);
     if (resting?.fate === "idle") onEvent(idleEvent(key, resting.touchedAtMs));
     else if (resting !== undefined) onEvent({ type: "ended", key, reason: resting.fate });
   }

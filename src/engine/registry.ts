@@ -323,7 +323,7 @@ export class Registry {
   /** Sends a session to rest, now where that is possible: true then. Otherwise as soon as it is stored, unless it is used meanwhile. */
   #toRest(session: LiveSession): boolean {
     if (session.storing !== undefined) return false;
-    if (this.#saver.storeNow(session) || isAllStored(session)) return this.#rest(session);
+    if (this.#saver.storeNow(session) || session.isAllStored) return this.#rest(session);
     // Its last touch is not stored.
     if (session.isStored) session.version++;
     this.store(session).then(
@@ -338,7 +338,7 @@ export class Registry {
 
   #rest(session: LiveSession): boolean {
     const { key, envelope, document } = session;
-    if (!isAllStored(session) || this.#hot.get(key) !== session) return false;
+    if (!session.isAllStored || this.#hot.get(key) !== session) return false;
     if (document === undefined) return this.#lay(session);
     this.#sweep.tellTouch(session);
     this.#hot.delete(session);
@@ -395,10 +395,6 @@ export class Registry {
     this.#hot.weigh(session);
     this.#room.unsaved(this.#hot.unsavedBytes);
   }
-}
-
-function isAllStored(session: LiveSession): boolean {
-  return session.isStored && session.storedTouchMs === session.envelope.touchedAtMs;
 }
 
 function unavailable(why: string, cause?: unknown): SessionError {

@@ -42,7 +42,7 @@ export class SessionSaver {
     const { store, epsilonMs, onEvent } = this.#options;
     if (store.appendNow === undefined || session.storing !== undefined) return false;
     const { version, envelope } = session;
-    if (session.isStored && session.storedTouchMs === envelope.touchedAtMs) return true;
+    if (session.isAllStored) return true;
     try {
       store.appendNow(session.key, session.record(), discardAtMs(envelope, epsilonMs));
     } catch (error) {

@@ -201,7 +201,7 @@ describe("slabs", () => {
 });
 
 describe("the memory store", () => {
-  test("[ST2] [ST5] [ST7] always holds what a map of records holds, alive and ended, through any order of calls", async () => {
+  test("[ST2] [ST5] always holds what a map of records holds, alive and ended, through any order of calls", async () => {
     const world = new TestWorld();
     const records: SessionRecord[] = [];
     for (let index = 0; index < 12; index++) {
