@@ -62,8 +62,11 @@ app.get("/", (request, response) => {
   response.send(page("Login", notes + form));
 });
 
-const loggedIn = { successRedirect: "/", failureRedirect: "/", failureFlash: true, successFlash: "You are logged in." };
-app.post("/login", passport.authenticate("local", loggedIn) as RequestHandler);
+// Passport gives the session a new id and nothing of the old one, so the message comes after it.
+app.post("/login", passport.authenticate("local", { failureRedirect: "/", failureFlash: true }) as RequestHandler, (request, response) => {
+  request.flash("info", "You are logged in.");
+  response.redirect("/");
+});
 
 app.post("/logout", (request, response, next) => {
   request.logout((error) => {
