@@ -447,6 +447,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#registry;
   }
 
+  get span(): Runtime["span"] {
+    return this.#runtime.span;
+  }
+
   get events(): EventHub {
     return this.#events;
   }

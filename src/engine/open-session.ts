@@ -11,6 +11,7 @@ import { nextStamp } from "./hybrid-clock.ts";
 import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { Change, SessionKey, SubjectKey } from "./record.ts";
+import type { Runtime } from "./runtime.ts";
 import type { CommitResult, OpenSession } from "./session-engine.ts";
 import { ageOf } from "./session-id.ts";
 import type { Plain } from "./values.ts";
@@ -48,6 +49,7 @@ export interface SessionHost {
   readonly limits: Limits;
   readonly sha256: Sha256;
   readonly events: EventHub;
+  readonly span: Runtime["span"];
   nowMs(): number;
   keyOf(id: string): SessionKey;
   verdictOf(envelope: Envelope): Verdict;
@@ -167,9 +169,31 @@ export class RequestSession implements OpenSession {
 
   commit(options?: { readonly evenIfEmpty?: boolean }): CommitResult {
     const isDraft = this.#live === undefined;
-    if (!this.isModified() && !(isDraft && options?.evenIfEmpty === true)) return "unchanged";
-    if (this.#live === undefined) return this.#commitDraft(options?.evenIfEmpty === true);
-    const live = this.#engine.reattach(this.#live);
+    const evenIfEmpty = isDraft && options?.evenIfEmpty === true;
+    if (!this.isModified() && !evenIfEmpty) return "unchanged";
+    const endSpan = this.#engine.span?.("session.commit", this.key ?? "");
+    try {
+      const result = this.#live === undefined ? this.#commitDraft(evenIfEmpty) : this.#commitLive(this.#live);
+      endSpan?.();
+      return result;
+    } catch (error) {
+      endSpan?.(error);
+      throw error;
+    }
+  }
+
+  async persisted(): Promise<void> {
+    if (this.#live !== undefined) await this.#engine.store(this.#live);
+  }
+
+  reload(): void {
+    this.#working = this.#newWorkingCopy();
+    this.#idleTimeoutMs = undefined;
+    this.#subject = undefined;
+  }
+
+  #commitLive(before: LiveSession): CommitResult {
+    const live = this.#engine.reattach(before);
     this.#live = live;
     if (this.verdict() === "idle") this.touch();
     const { document } = live;
@@ -189,16 +213,6 @@ export class RequestSession implements OpenSession {
     if (change === undefined && !isEnvelopeChange) return isLocalChange ? "committed" : "unchanged";
     this.#engine.committed(live, isEnvelopeChange ? undefined : change);
     return "committed";
-  }
-
-  async persisted(): Promise<void> {
-    if (this.#live !== undefined) await this.#engine.store(this.#live);
-  }
-
-  reload(): void {
-    this.#working = this.#newWorkingCopy();
-    this.#idleTimeoutMs = undefined;
-    this.#subject = undefined;
   }
 
   /** The session that this draft goes on from. */

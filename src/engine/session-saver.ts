@@ -3,12 +3,14 @@ import type { Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
 import { type LiveSession, mergeTrusted } from "./live-session.ts";
+import type { Runtime } from "./runtime.ts";
 import type { SessionStore } from "./session-store.ts";
 import { discardAtMs } from "./session-times.ts";
 
 export interface SessionSaverOptions {
   readonly store: SessionStore;
   readonly context: DocumentContext;
+  readonly runtime: Runtime;
   readonly onEvent: EventListener;
   /** How far two clocks may be apart, milliseconds. */
   readonly epsilonMs: number;
@@ -74,9 +76,12 @@ export class SessionSaver {
     const { store, epsilonMs, onEvent } = this.#options;
     const { key, version, envelope } = session;
     const before = store.version?.(key) ?? 0;
+    const endSpan = this.#options.runtime.span?.("session.store", key);
     try {
       await store.append(key, session.record(), discardAtMs(envelope, epsilonMs));
+      endSpan?.();
     } catch (error) {
+      endSpan?.(error);
       onEvent({ type: "store-failed", error });
       throw error instanceof SessionError
         ? error

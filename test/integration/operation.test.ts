@@ -10,10 +10,6 @@ import { createEngine, nodeRuntime } from "../../src/runtime/index.ts";
 import { MemoryStore } from "../../src/storage/index.ts";
 import { GatedStore } from "./adapters/gated-store.ts";
 
-/** Set to true where `engine.stats()` and the engine's calls of `Runtime.span` are built: the tests below then run. */
-const STATS_ARE_BUILT: boolean = false;
-const SPANS_ARE_CALLED: boolean = false;
-
 const cleanUps: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -42,7 +38,7 @@ function create(engine: SessionEngine): string {
   return session.key ?? "";
 }
 
-test.skipIf(!STATS_ARE_BUILT)("[O1] a scrape tells what a real engine did", async () => {
+test("[O1] a scrape tells what a real engine did", async () => {
   const engine = createEngine();
   cleanUps.push(() => engine.close());
   const register = new Registry();
@@ -59,46 +55,43 @@ test.skipIf(!STATS_ARE_BUILT)("[O1] a scrape tells what a real engine did", asyn
   expect(lines).toContain("converge_session_sessions_limit 1000000");
 });
 
-test.skipIf(!SPANS_ARE_CALLED)(
-  "[O3] a real engine begins and ends a span for each load, commit, store and end, and tells the error",
-  async () => {
-    const told: string[] = [];
-    const open = new Set<symbol>();
-    const span = (name: SpanName, key: string): ((error?: unknown) => void) => {
-      const mark = Symbol(name);
-      open.add(mark);
-      return (error) => {
-        expect(open.delete(mark)).toBe(true);
-        told.push(`${name} ${key === wanted ? "" : "of another"}${error === undefined ? "" : "failed"}`.trim());
-      };
+test("[O3] a real engine begins and ends a span for each load, commit, store and end, and tells the error", async () => {
+  const told: string[] = [];
+  const open = new Set<symbol>();
+  const span = (name: SpanName, key: string): ((error?: unknown) => void) => {
+    const mark = Symbol(name);
+    open.add(mark);
+    return (error) => {
+      expect(open.delete(mark)).toBe(true);
+      told.push(`${name} ${key === wanted ? "" : "of another"}${error === undefined ? "" : "failed"}`.trim());
     };
-    let wanted = "";
-    const start = (options: EngineOptions): SessionEngine => {
-      const engine = new Engine(options, { ...nodeRuntime, span }, (context) => new MemoryStore(context));
-      cleanUps.push(() => engine.close());
-      return engine;
-    };
-    const store = new GatedStore();
-    const first = start({ store, persist: "before" });
-    const session = first.draft();
-    session.identify(first.issueId());
-    wanted = session.key ?? "";
-    session.set("a", 1);
-    session.commit();
-    await session.persisted();
-    expect(new Set(told)).toEqual(new Set(["session.commit", "session.store"]));
+  };
+  let wanted = "";
+  const start = (options: EngineOptions): SessionEngine => {
+    const engine = new Engine(options, { ...nodeRuntime, span }, (context) => new MemoryStore(context));
+    cleanUps.push(() => engine.close());
+    return engine;
+  };
+  const store = new GatedStore();
+  const first = start({ store, persist: "before" });
+  const session = first.draft();
+  session.identify(first.issueId());
+  wanted = session.key ?? "";
+  session.set("a", 1);
+  session.commit();
+  await session.persisted();
+  expect(new Set(told)).toEqual(new Set(["session.commit", "session.store"]));
 
-    const second = start({ store });
-    expect((await second.checkOut(wanted)).kind).toBe("alive");
-    expect(told).toContain("session.load");
-    await second.end(wanted);
-    expect(told).toContain("session.end");
+  const second = start({ store });
+  expect((await second.checkOut(wanted)).kind).toBe("alive");
+  expect(told).toContain("session.load");
+  await second.end(wanted);
+  expect(told).toContain("session.end");
 
-    const third = start({ store });
-    store.isFailing = true;
-    await expect(third.checkOut(wanted)).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" });
-    expect(told).toContain("session.load failed");
-    expect(open.size).toBe(0);
-    store.isFailing = false;
-  },
-);
+  const third = start({ store });
+  store.isFailing = true;
+  await expect(third.checkOut(wanted)).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" });
+  expect(told).toContain("session.load failed");
+  expect(open.size).toBe(0);
+  store.isFailing = false;
+});

@@ -96,6 +96,7 @@ export class TestReplica {
       limits: DEFAULT_LIMITS,
       sha256,
       events: new EventHub(),
+      span: undefined,
       nowMs: () => world.nowMs,
       keyOf: () => BIRTH.key,
       verdictOf: () => "alive",
