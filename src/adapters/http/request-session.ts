@@ -105,8 +105,7 @@ export class RequestSession {
     if (this.#settings.rolling) return true;
     if (!held.isPersistent) return false;
     const sentAtMs = this.#presented?.sentAtMs;
-    if (sentAtMs === undefined) return true;
-    return held.open.envelope.touchedAtMs - sentAtMs > held.lifeLeftMs / 2;
+    return sentAtMs === undefined || held.open.envelope.touchedAtMs - sentAtMs > held.lifeLeftMs / 2;
   }
 
   /** The cookie was changed through the session object. */
