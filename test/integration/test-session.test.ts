@@ -9,7 +9,11 @@ import type { Routes, TestOptions } from "./adapters/frameworks.ts";
 import { GatedStore } from "./adapters/gated-store.ts";
 
 const ROUTES: Routes = {
-  "/": ({ session: found }) => ({ id: found.id, key: found.key, data: { ...found } }),
+  "/": ({ session: found }) => {
+    // Express lists the cookie with the attributes.
+    const data = Object.fromEntries(Object.entries(found).filter(([name]) => name !== "cookie"));
+    return { id: found.id, key: found.key, data };
+  },
   "/visit": ({ session: found }) => {
     const visits = (found["visits"] as number | undefined) ?? 0;
     found["visits"] = visits + 1;

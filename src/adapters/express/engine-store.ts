@@ -2,6 +2,7 @@ import type { Request } from "express";
 import type { OpenSession, SessionEngine } from "../../engine/index.ts";
 import { createEngine } from "../../runtime/index.ts";
 import { COOKIE_ATTRIBUTE, isSessionObject } from "../http/index.ts";
+import type { SessionObject } from "../http/index.ts";
 import { exchangeOf } from "./exchange.ts";
 import { Store } from "./store.ts";
 import type { ClassicData, StoreCallback } from "./store.ts";
@@ -11,7 +12,8 @@ import type { ClassicData, StoreCallback } from "./store.ts";
  * differs from what is there and removes what is not in it, whoever wrote that: for a session that requests write at the same time use
  * `req.session`, or `engine.open`. What ended stays ended: setting it again does nothing. It knows keys and not ids, so `all` is by key.
  *
- * As `MemoryStore` it may be made by itself: `session({ store: new MemoryStore() })` gives it an engine; without one it makes its own.
+ * As `MemoryStore` it may be made by itself: `session({ store: new MemoryStore() })` gives it an engine, which it shares with every
+ * further middleware that gets it; without one it makes its own.
  */
 export class EngineStore extends Store {
   #engine: SessionEngine | undefined;
@@ -19,6 +21,10 @@ export class EngineStore extends Store {
   constructor(engine?: SessionEngine) {
     super();
     if (engine !== undefined) this.bind(engine);
+  }
+
+  get isBound(): boolean {
+    return this.#engine !== undefined;
   }
 
   get engine(): SessionEngine {
@@ -50,11 +56,16 @@ export class EngineStore extends Store {
     );
   }
 
-  touch(sid: string, _session: unknown, callback?: StoreCallback): void {
-    answer(
-      this.#open(sid).then((open) => open?.touch()),
-      callback,
-    );
+  /** Takes over how long the cookie of `session` says that it lives, and nothing else of it. */
+  touch(sid: string, session: unknown, callback?: StoreCallback): void {
+    answer(this.#touch(sid, session), callback);
+  }
+
+  /** A request's session is replaced before it ends, so that a failure leaves the old one; a request without one gets another. */
+  override regenerate(request: Request, callback: StoreCallback): void {
+    const session = request.session as Partial<SessionObject> | null | undefined;
+    if (session?.regenerate !== undefined) session.regenerate(callback);
+    else answer(Promise.resolve(this.generate(request)), callback);
   }
 
   all(callback: StoreCallback<Record<string, ClassicData>>): void {
@@ -73,7 +84,7 @@ export class EngineStore extends Store {
   }
 
   /** Begins a new session for this request; the one that it had is let go of, and lives on. */
-  generate(request: Request): void {
+  override generate(request: Request): void {
     exchangeOf(request)?.beginAnew();
   }
 
@@ -88,6 +99,17 @@ export class EngineStore extends Store {
   async #open(sid: string): Promise<OpenSession | undefined> {
     const found = await this.engine.checkOut(this.engine.keyOf(sid));
     return found.kind === "alive" ? found.session : undefined;
+  }
+
+  async #touch(sid: string, session: unknown): Promise<void> {
+    const open = await this.#open(sid);
+    if (open === undefined) return;
+    const lifeMs = lifeOf((session as ClassicData | undefined)?.cookie);
+    open.touch();
+    if (lifeMs === undefined || lifeMs <= 0 || lifeMs === open.envelope.idleTimeoutMs) return;
+    open.setIdleTimeout(lifeMs);
+    open.commit();
+    if (this.engine.persist === "before") await open.persisted();
   }
 
   async #set(sid: string, { cookie, ...data }: ClassicData): Promise<void> {

@@ -33,7 +33,8 @@ export class Exchange implements GateKeeper {
   readonly #response: ServerResponse;
   readonly #next: Next;
   #isGated = false;
-  #isLetGo = false;
+  /** What the application set the session to instead of one, which is then what it reads. */
+  #letGoAs: { readonly value: null | undefined } | undefined;
 
   constructor(settings: ExpressSettings, requestSession: RequestSession, request: Request, response: ServerResponse, next: Next) {
     this.#settings = settings;
@@ -51,19 +52,20 @@ export class Exchange implements GateKeeper {
     Object.defineProperty(request, "session", SESSION);
     Object.defineProperty(request, "sessionID", SESSION_ID);
     Object.defineProperty(request, "sessionStore", SESSION_STORE);
-    if (this.#requestSession.concernsResponse) this.#gate();
+    // `delete req.session` calls nobody: the gate has to look whether it is still there.
+    if (this.#requestSession.concernsResponse || this.#settings.isUnsetDestroying) this.#gate();
   }
 
-  get session(): SessionObject | undefined {
-    if (this.#isLetGo) return undefined;
+  get session(): SessionObject | null | undefined {
+    if (this.#letGoAs !== undefined) return this.#letGoAs.value;
     this.#gate();
     return this.#requestSession.session;
   }
 
   set session(value: unknown) {
     this.#gate();
-    this.#isLetGo = value === null || value === undefined;
-    if (!this.#isLetGo) {
+    this.#letGoAs = value === null || value === undefined ? { value } : undefined;
+    if (this.#letGoAs === undefined) {
       if (typeof value !== "object") throw new SessionError("VALUE_REFUSED", "req.session can be set to an object or null only.");
       this.#requestSession.replace(value as object);
     } else if (this.#settings.isUnsetDestroying) {
@@ -82,7 +84,7 @@ export class Exchange implements GateKeeper {
   }
 
   beginAnew(): void {
-    this.#isLetGo = false;
+    this.#letGoAs = undefined;
     this.#gate();
     this.#requestSession.beginAnew();
   }
@@ -90,7 +92,7 @@ export class Exchange implements GateKeeper {
   /** See `SessionMiddleware.encodeUrl`. */
   encodeUrl(link: string): string {
     const { carrier, channel } = this.#requestSession;
-    const session = this.#isLetGo ? undefined : this.#requestSession.session;
+    const session = this.#letGoAs === undefined ? this.#requestSession.session : undefined;
     if (!(carrier instanceof UrlCarrier) || session === undefined || Object.keys(session).every((name) => name === "cookie")) return link;
     const { host = "localhost" } = this.#request.headers;
     const origin = `${channel === "secure" ? "https" : "http"}://${host}`;
@@ -110,7 +112,7 @@ export class Exchange implements GateKeeper {
 
   commit(): void | Promise<void> {
     // `delete req.session` says the same as `req.session = null`.
-    if (!this.#isLetGo && !Object.hasOwn(this.#request, "session")) this.session = undefined;
+    if (this.#letGoAs === undefined && !Object.hasOwn(this.#request, "session")) this.session = undefined;
     return this.#requestSession.commit();
   }
 

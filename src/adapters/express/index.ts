@@ -1,6 +1,12 @@
+import type { Session as SessionSurface } from "../http/index.ts";
+import { ClassicSession } from "./store.ts";
+
 export { cookie, header, url } from "../http/index.ts";
 // oxlint-disable-next-line import/no-default-export -- express-session is a default import in most applications
 export { session, session as default } from "./session.ts";
+export { Cookie } from "./classic-cookie.ts";
+export { EngineStore as MemoryStore } from "./engine-store.ts";
+export { Store } from "./store.ts";
 export type { SessionMiddleware } from "./session.ts";
 export type { ExpressSessionOptions } from "./options.ts";
 export type { RequestSessionObject } from "./augmentation.ts";
@@ -13,10 +19,13 @@ export type {
   RegenerateOptions,
   Resolver,
   Secret,
-  Session,
   SessionCallback,
   SessionCookieView,
 } from "../http/index.ts";
+
+/** The type of `req.session` without its attributes; as a class, what `session.Session` is. */
+export interface Session extends SessionSurface {}
+export const Session: typeof ClassicSession = ClassicSession;
 
 /**
  * What an application keeps in its sessions, for the type of `req.session`:

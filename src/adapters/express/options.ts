@@ -53,11 +53,13 @@ export function resolveExpressOptions(options: ExpressSessionOptions): ResolvedE
     {
       ...others,
       ...(name === undefined ? {} : { name }),
+      // The sessions of a store that has some already: those of another middleware, or of whoever set them.
+      ...(own?.isBound === true ? { engine: own.engine } : {}),
       ...(own === undefined && store !== undefined ? { store } : {}),
     } as SessionOptions<Request>,
     { adapter: "Express", accessor: "req.session", listsCookie: true, takesUrls: true },
   );
-  if (own !== undefined) own.bind(settings.engine);
+  if (own?.isBound === false) own.bind(settings.engine);
   return {
     ...settings,
     store: own ?? new EngineStore(settings.engine),

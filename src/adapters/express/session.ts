@@ -50,8 +50,7 @@ function createMiddleware<Data extends object = SessionData>(options: ExpressSes
   };
 
   const handle = (request: Request, response: Response, next: Next): void => {
-    // Another session middleware was here already, perhaps this one.
-    if (Object.hasOwn(request, "session") || skip?.(request) === true) {
+    if (hasSession(request) || skip?.(request) === true) {
       next();
       return;
     }
@@ -87,6 +86,11 @@ function createMiddleware<Data extends object = SessionData>(options: ExpressSes
     encodeUrl: (request: IncomingMessage, link: string) => exchangeOf(request)?.encodeUrl(link) ?? link,
   });
   return rememberSettings(middleware, settings);
+}
+
+/** Whether another session middleware, perhaps this one, was here already. Ours is not asked for it: that alone would fail, or begin one. */
+function hasSession(request: Request): boolean {
+  return Object.hasOwn(request, "session") && (exchangeOf(request) !== undefined || Boolean(request.session));
 }
 
 /** A request that never went through an application, as those of socket.io's engine, has one URL only. */

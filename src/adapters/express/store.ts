@@ -24,6 +24,8 @@ export interface ClassicStore extends EventEmitter {
   set(sid: string, session: object, callback?: StoreCallback): void;
   destroy(sid: string, callback?: StoreCallback): void;
   regenerate(request: Request, callback: StoreCallback): void;
+  /** Given to it by the middleware that it is the store of. */
+  generate?(request: Request): void;
   load(sid: string, callback: StoreCallback<ClassicSession>): void;
   createSession(request: StoreRequest, session: ClassicData): ClassicSession;
 }
@@ -42,7 +44,10 @@ Store.prototype = Object.assign(Object.create(EventEmitter.prototype) as Classic
   constructor: Store,
 
   regenerate(this: ClassicStore, request: Request, callback: StoreCallback): void {
-    (request.session as unknown as { regenerate(callback: StoreCallback): void }).regenerate(callback);
+    this.destroy(request.sessionID, (error) => {
+      this.generate?.(request);
+      callback(error);
+    });
   },
 
   load(this: ClassicStore, sid: string, callback: StoreCallback<ClassicSession>): void {

@@ -1,3 +1,4 @@
+import { stringifySetCookie } from "cookie";
 import { SessionError } from "../../engine/index.ts";
 import type { CookieOverrides, EffectiveAttributes } from "./cookie.ts";
 import { checkPath, checkText, instantOf, PRIORITIES, sameSiteOf } from "./cookie-options.ts";
@@ -46,6 +47,8 @@ export interface SessionCookieView {
   get priority(): Priority | undefined;
   set priority(value: Priority | null | undefined);
   readonly data: CookieData;
+  /** A `Set-Cookie` value with these attributes, for a cookie of the application's own. It is not signed. */
+  serialize(name: string, value: string): string;
   toJSON(): CookieData;
 }
 
@@ -170,6 +173,11 @@ export class LiveCookie implements SessionCookieView {
   get data(): CookieData {
     const { originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite } = this;
     return { originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite };
+  }
+
+  serialize(name: string, value: string): string {
+    const { expires } = this;
+    return stringifySetCookie({ name, value, ...this.#owner.effectiveCookie, ...(expires === null ? {} : { expires }) });
   }
 
   toJSON(): CookieData {

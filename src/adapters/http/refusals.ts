@@ -13,6 +13,10 @@ export function notCurrent(accessor: string): SessionError {
   return new SessionError("SESSION_ENDED", `This session is over. Use ${accessor} as it is now.`);
 }
 
+export function notBegun(accessor: string): SessionError {
+  return new SessionError("SESSION_ENDED", `Not reloaded: nothing of this session was saved yet. Write to ${accessor}, and save().`);
+}
+
 export function tooLateToRotate(): SessionError {
   return new SessionError(
     "SESSION_ENDED",

@@ -6,7 +6,7 @@ import type { Carrier, ResponseMark } from "./carrier.ts";
 import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
-import { noCookieToRotate, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
+import { noCookieToRotate, notBegun, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
 import { isRotated, newDraft, newIdOf, prolonging, rotationOf } from "./rotation.ts";
 import type { Rotation } from "./rotation.ts";
 import { COOKIE_ATTRIBUTE } from "./session.ts";
@@ -101,10 +101,11 @@ export class RequestSession {
 
   get #isRefreshDue(): boolean {
     const held = this.#held;
-    if (held === undefined || !this.#isUse || this.#isFollowing || !held.isPersistent) return false;
+    if (held === undefined || !this.#isUse || this.#isFollowing) return false;
+    if (this.#settings.rolling) return true;
+    if (!held.isPersistent) return false;
     const sentAtMs = this.#presented?.sentAtMs;
-    if (sentAtMs === undefined || this.#settings.rolling) return true;
-    return held.open.envelope.touchedAtMs - sentAtMs > held.lifeLeftMs / 2;
+    return sentAtMs === undefined || held.open.envelope.touchedAtMs - sentAtMs > held.lifeLeftMs / 2;
   }
 
   /** The cookie was changed through the session object. */
@@ -201,6 +202,7 @@ export class RequestSession {
   reload(held: HeldSession): Promise<void> {
     return this.#enqueue(async () => {
       if (held !== this.#held || held.open.verdict() === "ended") throw notCurrent(this.#settings.accessor);
+      if (held.open.isNew) throw notBegun(this.#settings.accessor);
       held.open.reload();
     });
   }

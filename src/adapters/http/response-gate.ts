@@ -176,6 +176,8 @@ class ResponseGate {
   }
 
   #pass(method: Method, args: Arguments): unknown {
+    // express-session drops what a second `end` brings; Node would emit an error that nobody hears. The callback still gets its answer.
+    if (method === "end" && this.#response.writableEnded) return this.#send(method, args.filter(isFunction));
     // Node's responses, those of HTTP/2 too, call `writeHead` themselves where nobody did.
     if (method !== "writeHead" || this.#isMarked || this.#response.headersSent) return this.#send(method, args);
     this.#isMarked = true;
@@ -236,4 +238,8 @@ class ResponseGate {
     if (typeof callback === "function") process.nextTick(callback);
     return method === "write" ? true : this.#response;
   }
+}
+
+function isFunction(argument: unknown): boolean {
+  return typeof argument === "function";
 }

@@ -28,7 +28,7 @@ export interface RequestOptions<Request> {
   readonly resolver?: Resolver | readonly Resolver[];
   /** True: a visitor who writes nothing gets a session all the same. Default false. */
   readonly saveUninitialized?: boolean | undefined;
-  /** With `cookie.maxAge`: send the cookie with every response, and not only when less than half of its life is left. Default false. */
+  /** Send the cookie with every response of a session, and not only when less than half of its `maxAge` is left. Default false. */
   readonly rolling?: boolean | undefined;
   /**
    * Chooses the ids of new sessions: 22 to 256 random characters of base64url. Default: 32 random bytes and the time, which also tells every

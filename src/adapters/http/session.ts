@@ -56,7 +56,7 @@ export interface Session {
   /** Commits what was written so far, and waits until it is stored. The response commits by itself: most code needs no `save`. */
   save(): Promise<void>;
   save(callback: SessionCallback): this;
-  /** Forgets what this request wrote since the last commit; sees what others wrote meanwhile. */
+  /** Forgets what this request wrote since the last commit; sees what others wrote meanwhile. SESSION_ENDED where nothing was ever saved. */
   reload(): Promise<void>;
   reload(callback: SessionCallback): this;
   /** A new id; the old one is over before this resolves. Call it whenever somebody logs in. This object keeps the old attributes, for reading. */

@@ -64,7 +64,7 @@ describe.each([
     const { get, nameOf } = await start({ resolver: header() });
     const first = await get("/write");
     const id = first.headers.get("session-id") ?? "";
-    expect(id).toMatch(/^[\w-]{51}\.[A-Za-z0-9+/]{43}$/);
+    expect(id).toMatch(/^[\w-]{54}\.[A-Za-z0-9+/]{43}$/);
     expect({ cookies: first.headers.getSetCookie(), cache: first.headers.get("cache-control") }).toEqual({
       cookies: [],
       cache: "no-store",
@@ -150,7 +150,7 @@ describe.each([
     const [next = "", relative = "", query = "", ...unchanged] = links;
     expect(unchanged).toEqual(["#here", "https://elsewhere.example/a", "//elsewhere.example/a"]);
     const id = decodeURIComponent(next.slice("/url/next?s=".length));
-    expect(id).toMatch(/^[\w-]{51}\.[A-Za-z0-9+/]{43}$/);
+    expect(id).toMatch(/^[\w-]{54}\.[A-Za-z0-9+/]{43}$/);
     expect(relative).toBe(`next?x=1&s=${encodeURIComponent(id)}#there`);
     expect(query).toBe(`?y=2&s=${encodeURIComponent(id)}`);
 

@@ -43,7 +43,7 @@ describeLibraries("mounting", (setup: Setup) => {
 
   test("two of different names on different paths are two sessions", async () => {
     const { browser } = await startSite(setup, (app) => {
-      app.use("/shop", library.session({ name: "shop", genid: () => "id-of-the-shop" }));
+      app.use("/shop", library.session({ name: "shop", genid: () => "the-id-of-the-shop-and-no-other" }));
       app.use("/admin", library.session({ name: "admin" }));
       app.get("/shop/count", countUp);
       app.get("/admin/count", countUp);

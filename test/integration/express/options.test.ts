@@ -70,7 +70,7 @@ describeLibraries("options", (setup: Setup) => {
   });
 
   test("a list of secrets: the first signs, and cookies of all are believed", async () => {
-    const genid = (): string => "the-one-id";
+    const genid = (): string => "the-one-id-of-all-of-them";
     const before = await start(setup, { secret: ["old secret"], genid });
     const between = await start(setup, { secret: ["new secret", "old secret"], genid });
     const after = await start(setup, { secret: ["new secret"], genid });
