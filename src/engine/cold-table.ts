@@ -17,8 +17,8 @@ export type Fate = (typeof FATES)[number];
 
 /** `[f64 writer][f64 own stamp][f64 discardAtMs][f64 touchedAtMs][u8 fate]`. */
 const VALUE_BYTES = 33;
-/** Maps beyond some ten thousand entries take milliseconds to grow, so there are many. */
-const SHELF_COUNT = 256;
+/** Maps with many entries take milliseconds to grow or to look through, so there are many maps. */
+const SHELF_COUNT = 1024;
 
 /**
  * Sessions that rest in the store but still belong to this process: 50 bytes each, and a fifth more for the table. Of those that
@@ -106,7 +106,7 @@ export class ColdTable {
   }
 
   #shelfOf(key: SessionKey): Map<SessionKey, WeakRef<LiveSession>> {
-    return this.#shelves[(key.charCodeAt(0) * 31 + key.charCodeAt(1)) % SHELF_COUNT] ?? NO_SHELF;
+    return this.#shelves[(key.charCodeAt(0) * 64 + key.charCodeAt(1)) % SHELF_COUNT] ?? NO_SHELF;
   }
 }
 

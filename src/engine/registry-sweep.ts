@@ -14,12 +14,12 @@ import { endReason, type Revocations, verdict } from "./verdict.ts";
 
 /** A session that was not used for so long goes to rest even where there is room: most of its memory comes back, and waking takes microseconds. */
 const REST_AFTER_MS = 60_000;
-// What one slice may do, for a millisecond or two in all: looking is cheap, evicting tells others, resting encodes.
+// What one slice may do, for a millisecond in all (several before the code is compiled): looking is cheap, evicting tells others, resting encodes.
 const LOOK_COUNT = 1_000;
-const VISIT_COUNT = 100;
-const EVICT_COUNT = 150;
-const PACKED_LOOK_COUNT = 10_000;
-const DISCARD_COUNT = 250;
+const VISIT_COUNT = 50;
+const EVICT_COUNT = 60;
+const PACKED_LOOK_COUNT = 4_000;
+const DISCARD_COUNT = 100;
 
 /** What a sweep goes through, and what it does there: parts of the registry. */
 export interface Swept {
