@@ -63,7 +63,7 @@ export class EngineStore extends Store {
 
   /** A request's session is replaced before it ends, so that a failure leaves the old one; a request without one gets another. */
   override regenerate(request: Request, callback: StoreCallback): void {
-    const session = request.session as Partial<SessionObject> | null | undefined;
+    const session = request.session as unknown as Partial<SessionObject> | null | undefined;
     if (session?.regenerate !== undefined) session.regenerate(callback);
     else answer(Promise.resolve(this.generate(request)), callback);
   }

@@ -5,6 +5,7 @@ import type { IncomingRequest } from "./begin-request.ts";
 import { MAX_AGE_MS_MAX } from "./cookie-options.ts";
 import { HeldSession } from "./held-session.ts";
 import type { RequestSession } from "./request-session.ts";
+import { SUBJECT_ATTRIBUTE, subjectOf } from "./session.ts";
 import type { RegenerateOptions } from "./session.ts";
 
 /** A change of id: what is taken over, and for how long the old id leads to the new session. */
@@ -72,6 +73,7 @@ function freshDraft(settings: AdapterSettings, request: RequestSession): HeldSes
 
 function copy(from: OpenSession, to: OpenSession, names: readonly string[]): void {
   for (const name of names) if (from.has(name)) to.set(name, from.get(name));
+  if (names.includes(SUBJECT_ATTRIBUTE)) to.setSubject(subjectOf(from.get(SUBJECT_ATTRIBUTE)));
 }
 
 /** Whether another session goes on in place of this one. */

@@ -51,8 +51,8 @@ export interface Session {
   get cookie(): SessionCookieView;
   /** Takes over what another cookie says, as libraries do that copy one session into the next. */
   set cookie(source: object);
-  /** Whom the session belongs to, for `revokeAll` and `sessions` of the engine; undefined for nobody. Kept as a keyed hash: reads as this request set it. */
-  subject: string | undefined;
+  /** An attribute like any other; text in it also says whom the session belongs to, for `revokeAll` and `sessions` of the engine. */
+  subject?: string | undefined;
   /** Commits what was written so far, and waits until it is stored. The response commits by itself: most code needs no `save`. */
   save(): Promise<void>;
   save(callback: SessionCallback): this;
@@ -80,6 +80,8 @@ const OWNER = Symbol("owner");
 
 /** Under this name a session keeps what its cookie has instead of what the options say. No attribute of an application can have it. */
 export const COOKIE_ATTRIBUTE = "cookie";
+/** An attribute like any other; text in it also says whom the session belongs to, for `revokeAll` and `sessions` of the engine. */
+export const SUBJECT_ATTRIBUTE = "subject";
 
 /** The prototype of every session object. */
 class SessionPrototype implements Session {
@@ -99,10 +101,6 @@ class SessionPrototype implements Session {
 
   get cookie(): SessionCookieView {
     return this[OWNER].cookie;
-  }
-
-  get subject(): string | undefined {
-    return this[OWNER].subject?.value;
   }
 
   save(): Promise<void>;
@@ -251,6 +249,7 @@ function isAttribute(name: string | symbol): name is string {
 
 function write(owner: SessionOwner, name: string, value: unknown): void {
   if (owner.closedBy !== undefined) throw owner.closedBy;
+  if (name === SUBJECT_ATTRIBUTE) owner.setSubject(subjectOf(value));
   if (value === undefined) owner.attributes?.delete(name);
   else owner.attributes?.set(name, value);
 }
@@ -258,7 +257,6 @@ function write(owner: SessionOwner, name: string, value: unknown): void {
 /** `session.cookie.maxAge = …` does not come here; `session.cookie = …` does. */
 function setReserved(owner: SessionOwner, name: string | symbol, value: unknown): boolean {
   if (name === COOKIE_ATTRIBUTE && typeof value === "object" && value !== null) owner.setCookie(value);
-  else if (name === "subject") owner.setSubject(subjectOf(owner, value));
   else {
     const reason =
       typeof name === "symbol"
@@ -269,11 +267,7 @@ function setReserved(owner: SessionOwner, name: string | symbol, value: unknown)
   return true;
 }
 
-function subjectOf({ accessor, adapter }: SessionOwner, value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === "string") return value;
-  throw new SessionError(
-    "ATTRIBUTE_NAME_REFUSED",
-    `Not set: ${accessor}.subject belongs to the ${adapter} adapter and says whose session it is, as text; choose another attribute name.`,
-  );
+/** Anything but text is an attribute like any other, and nobody. */
+export function subjectOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }

@@ -219,7 +219,7 @@ describe.each(FRAMEWORKS)("cookie object: $name", (framework) => {
       deadlineMs: clock.nowMs + 30 * DAY_MS,
       subject: false,
     });
-    expect(await visitor.json("/get")).toEqual({ name: "Ada", cart: { lines: [1] } });
+    expect(await visitor.json("/get")).toEqual({ name: "Ada", cart: { lines: [1] }, subject: "user-1" });
   });
 
   test("[A27] a rotation that keeps everything keeps the owner", async () => {

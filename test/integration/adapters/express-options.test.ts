@@ -180,7 +180,7 @@ describe.each([
     expect(ada).toBeDefined();
     await visitor.send("/get");
     expect(await subject()).toBe(ada);
-    expect(await visitor.json("/say")).toEqual({ subject: "Grace", keys: ["cookie", "user"] });
+    expect(await visitor.json("/say")).toEqual({ subject: "Grace", keys: ["cookie", "user", "subject"] });
     const grace = await subject();
     expect(new Set([undefined, ada, grace]).size).toBe(3);
     await visitor.send("/logout");
