@@ -10,7 +10,7 @@ import { Compactor } from "./compactor.ts";
 import { ABSOLUTE_TIMEOUT_MAX_MS, type EngineOptions, inRange, resolveSettings } from "./engine-options.ts";
 import { Claims } from "./claims.ts";
 import type { Limits } from "./limits.ts";
-import { type LiveSession, mergeTrusted } from "./live-session.ts";
+import type { LiveSession } from "./live-session.ts";
 import { type Birth, RequestSession, type SessionHost } from "./open-session.ts";
 import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Observers } from "./observers.ts";
@@ -30,17 +30,14 @@ import type {
   SessionSummary,
 } from "./session-engine.ts";
 import { type HandleHost, LiveHandle } from "./session-handle.ts";
-import type { EngineStats } from "./stats.ts";
+import { type EngineStats, statsOf } from "./stats.ts";
 import { ageOf, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
 import { Subjects } from "./subjects.ts";
+import { Succession } from "./succession.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 import { endReason, verdict, type Verdict } from "./verdict.ts";
 import type { ContainerNode } from "./view.ts";
-
-/** A rotation's grace is for requests under way. */
-const GRACE_MAX_MS = 24 * 60 * 60 * 1000;
-const SUCCESSORS_FOLLOWED_MAX = 8;
 
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
 export class Engine<Data extends object = SessionData> implements SessionEngine<Data>, SessionHost, HandleHost, ReplicaHost {
@@ -62,9 +59,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly #subjects: Subjects;
   readonly #claims: Claims;
   readonly #compactor: Compactor;
-  #commitCount = 0;
-  #remoteCommitCount = 0;
-  #loadCount = 0;
+  readonly #succession: Succession;
+  readonly #counts = { commits: 0, remoteCommits: 0, loads: 0 };
   #writer: WriterId;
   #closing: Promise<void> | undefined;
 
@@ -109,9 +105,19 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       onRelease: (key) => this.#sync?.unwatch(key),
     });
     this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
-    this.#compactor = new Compactor(runtime, this.#clock, this.#events, (live) => {
-      void this.#registry.changed(live);
-      this.#sync?.sendState(live.key, live.record());
+    this.#compactor = new Compactor(runtime, this.#clock, this.#events, (live) => this.#rewritten(live));
+    this.#succession = new Succession({
+      registry: this.#registry,
+      observers: this.#observers,
+      events: this.#events,
+      context: this.#context,
+      nowMs: () => this.#clock.nowMs(),
+      verdictOf: (envelope) => this.verdictOf(envelope),
+      load: (key) => this.#load(key),
+      onMerged: (live) => {
+        this.#rewritten(live);
+        this.#compactor.changed(live);
+      },
     });
     this.#claims = new Claims(runtime, this.#clock, this.#store, options.sync === undefined);
     this.#sync = options.sync?.(this);
@@ -263,26 +269,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   stats(): EngineStats {
-    const { hot, cold, ended } = this.#registry.counts();
-    const count = (of: Parameters<EventHub["count"]>[0]): number => this.#events.count(of);
-    return {
-      sessions: { hot, cold, ended, limit: this.limits.sessionCount },
-      hotBytes: this.#registry.hotBytes,
-      unsavedBytes: this.#registry.unsavedBytes,
-      created: count("created"),
-      ended: { destroyed: count("destroyed"), rotated: count("rotated"), expired: count("expired"), revoked: count("revoked") },
-      idle: count("idle"),
-      commits: this.#commitCount,
-      discardedCommits: count("commit-discarded"),
-      remoteCommits: this.#remoteCommitCount,
-      conflicts: count("conflict"),
-      clockFaults: count("clock-fault"),
-      refusedInputs: count("input-refused"),
-      loads: this.#loadCount,
-      storeFailures: count("store-failed"),
-      passivated: count("passivated"),
-      activated: count("activated"),
-    };
+    return statsOf(this.#registry, this.#events, this.limits, this.#counts);
   }
 
   on<Type extends SessionEvent["type"]>(type: Type, listener: (event: Extract<SessionEvent, { type: Type }>) => void): () => void;
@@ -392,13 +379,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void {
-    const wholeMs = Math.ceil(inRange("graceMs", graceMs, 1, GRACE_MAX_MS));
-    if (key === live.key) throw new SessionError("INVARIANT_BROKEN", "A session does not go on in its own place.");
-    if (this.verdictOf(live.envelope) === "ended") throw new SessionError("SESSION_ENDED", "What is over has no successor.");
-    if (live.envelope.successor !== undefined)
-      throw new SessionError("SESSION_ROTATED", "Another request has rotated this session already.");
-    live.envelope = { ...live.envelope, successor: { key, atMs: this.#clock.nowMs() + wholeMs } };
-    this.#events.emit({ type: "id-changed", key: live.key, nextKey: key });
+    this.#succession.begin(live, key, graceMs);
     this.committed(live, undefined);
   }
 
@@ -408,25 +389,18 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** `change` undefined: the session is told whole. */
   committed(live: LiveSession, change: Change | undefined): void {
-    this.#commitCount++;
+    this.#counts.commits++;
     if (change === undefined) this.#sync?.sendState(live.key, live.record());
     else this.#sync?.sendChange(live.key, change);
     void this.#registry.changed(live, "local");
     this.#compactor.changed(live);
-    this.#carryOver(live);
+    this.#succession.carryOver(live);
   }
 
   // HandleHost
 
-  /** Where a handle goes on: the session in whose place another goes on is followed as far as that is in memory. */
   followed(live: LiveSession): LiveSession {
-    let current = live.isHeld ? live : (this.#registry.hot(live.key) ?? live);
-    for (let hops = 0; hops < SUCCESSORS_FOLLOWED_MAX && current.envelope.successor !== undefined; hops++) {
-      const next = this.#registry.hot(current.envelope.successor.key);
-      if (next === undefined) break;
-      current = next;
-    }
-    return current;
+    return this.#succession.followed(live);
   }
 
   viewOf(live: LiveSession): ContainerNode | undefined {
@@ -456,10 +430,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   cameIn(live: LiveSession): Promise<void> | undefined {
-    if (live.document !== undefined) this.#remoteCommitCount++;
+    if (live.document !== undefined) this.#counts.remoteCommits++;
     const storing = this.#registry.changed(live);
     this.#compactor.changed(live);
-    this.#carryOver(live);
+    this.#succession.carryOver(live);
     return storing;
   }
 
@@ -468,7 +442,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     const hot = this.#registry.hot(key);
     if (hot !== undefined && !this.#registry.isStale(hot)) return hot;
     const endSpan = this.#runtime.span?.("session.load", key);
-    this.#loadCount++;
+    this.#counts.loads++;
     try {
       const loaded = await this.#registry.load(key);
       endSpan?.();
@@ -489,19 +463,9 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     await this.#store.revoke(subject, notBeforeMs, notBeforeMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
   }
 
-  /**
-   * The session that a key stands for now: of one that was rotated, during the grace, the one that goes on in its place. Undefined when
-   * nobody has it.
-   */
   async #current(key: SessionKey): Promise<LiveSession | undefined> {
     await this.#revocationsKnown();
-    let live = await this.#load(key);
-    for (let hops = 0; live?.envelope.successor !== undefined && this.verdictOf(live.envelope) === "alive"; hops++) {
-      // Nobody rotates so often within one grace: these lead in a circle.
-      if (hops === SUCCESSORS_FOLLOWED_MAX) return undefined;
-      live = await this.#load(live.envelope.successor.key);
-    }
-    return live;
+    return this.#succession.current(key);
   }
 
   /** @throws SessionError SESSION_ENDED */
@@ -526,6 +490,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   #revocationsKnown(): Promise<void> | undefined {
     const nowMs = this.#clock.nowMs();
     return this.#subjects.known(this.#store, nowMs, nowMs - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
+  }
+
+  /** A session changed in a way that no change can say: others are told it whole. */
+  #rewritten(live: LiveSession): void {
+    void this.#registry.changed(live);
+    this.#sync?.sendState(live.key, live.record());
   }
 
   /** Called by the registry after every change, whoever made it. */
@@ -561,31 +531,6 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   #endNow(reason: EndReason): { reason: EndReason; atMs: number } {
     return { reason, atMs: this.#clock.nowMs() };
-  }
-
-  /**
-   * What is still written to a session that was rotated, by a request that began before, belongs to the one that goes on in its place.
-   * They share their history, so this is a merge as any other.
-   */
-  #carryOver({ key, envelope, document }: LiveSession): void {
-    const { successor } = envelope;
-    if (successor === undefined || document === undefined || successor.key === key) return;
-    const record = document.encode();
-    this.#registry
-      .use(successor.key, (next) => {
-        if (next === undefined) return;
-        this.#observers.move(key, next);
-        // One that was not begun `from` it has another history: there is nothing to merge.
-        if (next.envelope.firstKey !== envelope.firstKey) return;
-        const isNews = next.takeIn({ envelope: next.envelope, document: record }, (ours, theirs) =>
-          mergeTrusted(ours, theirs, this.#context),
-        );
-        if (!isNews) return;
-        void this.#registry.changed(next);
-        this.#compactor.changed(next);
-        this.#sync?.sendState(next.key, next.record());
-      })
-      .catch((error: unknown) => this.#events.emit({ type: "store-failed", error }));
   }
 
   /** How long a session may live that begins now. @throws SessionError OPTION_INVALID */

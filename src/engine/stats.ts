@@ -1,4 +1,7 @@
 import type { EndReason } from "./envelope.ts";
+import type { EventHub } from "./event-hub.ts";
+import type { Limits } from "./limits.ts";
+import type { Registry } from "./registry.ts";
 
 /** What an engine holds now, and what it did since it was made. Counters only grow. Reading it costs a few microseconds. */
 export interface EngineStats {
@@ -29,4 +32,30 @@ export interface EngineStats {
   readonly storeFailures: number;
   readonly passivated: number;
   readonly activated: number;
+}
+
+/** `counts`: what no event tells. */
+export function statsOf(
+  registry: Registry,
+  events: EventHub,
+  limits: Limits,
+  counts: Pick<EngineStats, "commits" | "remoteCommits" | "loads">,
+): EngineStats {
+  const ended = (reason: EndReason): number => events.count(reason);
+  return {
+    ...counts,
+    sessions: { ...registry.counts(), limit: limits.sessionCount },
+    hotBytes: registry.hotBytes,
+    unsavedBytes: registry.unsavedBytes,
+    created: events.count("created"),
+    ended: { destroyed: ended("destroyed"), rotated: ended("rotated"), expired: ended("expired"), revoked: ended("revoked") },
+    idle: events.count("idle"),
+    discardedCommits: events.count("commit-discarded"),
+    conflicts: events.count("conflict"),
+    clockFaults: events.count("clock-fault"),
+    refusedInputs: events.count("input-refused"),
+    storeFailures: events.count("store-failed"),
+    passivated: events.count("passivated"),
+    activated: events.count("activated"),
+  };
 }
