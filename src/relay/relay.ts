@@ -1,4 +1,4 @@
-import { replicaOf, type SessionEvent } from "../engine/index.ts";
+import { replicaOf, type SessionEngine } from "../engine/index.ts";
 import { createEngine } from "../runtime/index.ts";
 import { startRelayServer, type Relay, type RelayServerOptions, type SyncLog } from "../sync/index.ts";
 
@@ -9,7 +9,8 @@ export type RelayOptions = Omit<RelayServerOptions, "replica">;
  * @throws as `startRelayServer`
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const engine = createEngine({ onEvent: firstOfEachKind(options.log ?? (() => undefined)) });
+  const engine = createEngine();
+  logTroubles(engine, options.log ?? (() => undefined));
   try {
     const relay = await startRelayServer({ ...options, replica: replicaOf(engine.host) });
     return {
@@ -25,12 +26,15 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   }
 }
 
-/** An operator needs to know that it happens; the counters say how often. Events carry a key, so only their type is told. */
-function firstOfEachKind(log: SyncLog): (event: SessionEvent) => void {
-  const seen = new Set<SessionEvent["type"]>();
-  return ({ type }) => {
-    if (seen.has(type)) return;
-    seen.add(type);
-    log(`${type} (further ones are not told)`);
-  };
+/** What an operator needs to know of; whatever else happens is everyday life. */
+const TROUBLES = ["clock-fault", "many-writers", "input-refused", "store-failed", "sessions-near-limit", "unsaved-near-limit"] as const;
+
+/** Tells the first of each kind: the counters say how often. Events carry a key, so only their type is told. */
+function logTroubles(engine: SessionEngine, log: SyncLog): void {
+  for (const type of TROUBLES) {
+    const stop = engine.on(type, () => {
+      stop();
+      log(`${type} (further ones are not told)`);
+    });
+  }
 }
