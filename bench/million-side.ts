@@ -51,12 +51,8 @@ function progress(text: string): void {
 
 const { createEngine } = await built<typeof import("../src/runtime/index.ts")>("runtime/index.js");
 let idleCount = 0;
-const engine = createEngine({
-  idleTimeoutMs: IDLE_TIMEOUT_MS,
-  onEvent: ({ type }) => {
-    if (type === "idle") idleCount++;
-  },
-});
+const engine = createEngine({ idleTimeoutMs: IDLE_TIMEOUT_MS });
+engine.on("idle", () => idleCount++);
 const sessions = (): { hot: number; cold: number } => engine.host.registry.counts();
 
 const startedAtMs = performance.now();

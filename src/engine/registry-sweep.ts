@@ -16,10 +16,10 @@ import { endReason, type Revocations, verdict } from "./verdict.ts";
 const REST_AFTER_MS = 60_000;
 // What one slice may do, for a millisecond in all (several before the code is compiled): looking is cheap, evicting tells others, resting encodes.
 const LOOK_COUNT = 1_000;
-const VISIT_COUNT = 50;
+const VISIT_COUNT = 20;
 const EVICT_COUNT = 60;
 const PACKED_LOOK_COUNT = 4_000;
-const DISCARD_COUNT = 100;
+const DISCARD_COUNT = 50;
 
 /** What a sweep goes through, and what it does there: parts of the registry. */
 export interface Swept {
