@@ -11,10 +11,10 @@ afterEach(() => {
   for (const cleanUp of cleanUps.splice(0)) cleanUp();
 });
 
-/** The first example of the README, as its reader would run it: against the built package, by the package's own name. */
-test("the README's first example counts visits", async () => {
+/** The first example, as its reader would run it: against the built package, by the package's own name. */
+test.each(["README.md", "docs/quick-start-express.md"])("the first example of %s counts visits", async (page) => {
   if (!existsSync(join(ROOT, "dist/index.js"))) throw new Error("The package is not built: npm run build, or npm test, which does so.");
-  const [, example = ""] = /```js\n(import express[^]*?)```/.exec(readFileSync(join(ROOT, "README.md"), "utf8")) ?? [];
+  const [, example = ""] = /```js\n(import express[^]*?)```/.exec(readFileSync(join(ROOT, page), "utf8")) ?? [];
   expect(example).toContain("app.listen(3000)");
   const onFreePort = 'const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port))';
   // Inside the package, so that its name resolves to it.
