@@ -1,4 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import { describe, expectTypeOf, test } from "vitest";
+import { session } from "../../src/adapters/express/index.ts";
 import {
   type AttributeType,
   counter,
@@ -133,6 +135,23 @@ describe("the data of a session", () => {
       createEngine({ attributes: { visits: { kind: "counter" } } });
       // @ts-expect-error -- the function, not what it gives
       createEngine({ attributes: { visits: counter } });
+    });
+  });
+
+  test("[D24] [A25] an Express middleware takes its type from the declaration, or from who makes it", () => {
+    neverRun(async () => {
+      const sessions = session({ secret: "s", attributes });
+      expectTypeOf(sessions.engine).toEqualTypeOf<SessionEngine<Data & SessionData>>();
+      const handle = await sessions.open({} as IncomingMessage);
+      expectTypeOf(handle?.get("visits")).toEqualTypeOf<number | undefined>();
+      expectTypeOf(handle?.get("tags")).toEqualTypeOf<Set<string> | undefined>();
+      await handle?.change((draft) => {
+        draft.visits = 1;
+        // @ts-expect-error -- a counter is a number
+        draft.visits = "1";
+      });
+      expectTypeOf(session<{ name: string }>({ secret: "s" }).engine).toEqualTypeOf<SessionEngine<{ name: string }>>();
+      expectTypeOf(session({ secret: "s" }).engine).toEqualTypeOf<SessionEngine>();
     });
   });
 });

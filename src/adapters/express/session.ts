@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler, Response } from "express";
-import type { SessionData, SessionEngine, SessionHandle } from "../../engine/index.ts";
+import type { AttributeTypes, SessionData, SessionDataOf, SessionEngine, SessionHandle } from "../../engine/index.ts";
 import { beginRequest, isWithinPath, presentedBy, rememberSettings, withoutParameter } from "../http/index.ts";
 import type { RequestSession } from "../http/index.ts";
 import { Cookie } from "./classic-cookie.ts";
@@ -33,12 +33,16 @@ type Next = (error?: unknown) => void;
 
 /**
  * Sessions for Express 5 and 4: `app.use(session({ secret }))`, then `req.session`. What the session layer cannot do goes to
- * `next(error)`. An application written for express-session runs on it as it is, but for docs/migrating.md.
+ * `next(error)`. The type of the data follows the option `attributes`, or is given: `session<Data>({ … })`. An application written for express-session runs on it as it is, but for docs/migrating.md.
  * @throws SessionError OPTION_INVALID
  */
 export const session = Object.assign(createMiddleware, { Store, MemoryStore: EngineStore, Session: ClassicSession, Cookie });
 
-function createMiddleware<Data extends object = SessionData>(options: ExpressSessionOptions): SessionMiddleware<Data> {
+function createMiddleware<Types extends AttributeTypes>(
+  options: ExpressSessionOptions & { readonly attributes: Types },
+): SessionMiddleware<SessionDataOf<Types> & SessionData>;
+function createMiddleware<Data extends object = SessionData>(options: ExpressSessionOptions): SessionMiddleware<Data>;
+function createMiddleware<Data extends object>(options: ExpressSessionOptions): SessionMiddleware<Data> {
   const settings = resolveExpressOptions(options);
   const { skip, touch, proxy } = options;
   const parameter = settings.urlParameter;
