@@ -47,6 +47,12 @@ describe("claim", () => {
       await expect(engines[0].claim(dead, "t")).rejects.toMatchObject({ code: "SESSION_ENDED" });
   });
 
+  test.each(["", "x".repeat(1_025), undefined, 7])("[C1] a token that names nothing is refused: %j", async (token) => {
+    const { engines, key } = await sharing();
+    await expect(engines[0].claim(key, token as string)).rejects.toMatchObject({ code: "OPTION_INVALID" });
+    await expect(engines[0].once(key, token as string, () => 1)).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  });
+
   test("[C3] with holders that do not grant, neither is ever granted", async () => {
     const node = new TestNode(1);
     const key = node.create({});

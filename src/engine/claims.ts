@@ -8,6 +8,7 @@ import type { SessionStore } from "./session-store.ts";
 const LEASE_MS = 30_000;
 /** How often a lease that another process holds is asked for again. */
 const RETRY_MS = 50;
+const NAME_LENGTH_MAX = 1_024;
 const TIMER_MAX_MS = 24 * 60 * 60 * 1000;
 
 /** How a run came out; `untaken`: the one who was to run never got the lease. */
@@ -50,6 +51,7 @@ export class Claims {
 
   async claim(key: SessionKey, token: string, untilMs: number): Promise<boolean> {
     this.#checkAlone();
+    checkName("token", token);
     const wait = this.#wait(LEASE_MS);
     try {
       const answer = await Promise.race([this.#store.claim(key, `claim ${token}`, this.#clock.nowMs(), untilMs), wait.expired]);
@@ -62,6 +64,7 @@ export class Claims {
 
   async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options: OnceOptions = {}): Promise<T> {
     this.#checkAlone();
+    checkName("name", name);
     const leaseMs = inTimerRange("leaseMs", options.leaseMs ?? LEASE_MS);
     const wait = this.#wait(inTimerRange("waitMs", options.waitMs ?? leaseMs));
     const place = `${key} ${name}`;
@@ -173,6 +176,12 @@ export class Claims {
       "Relays do not grant claims yet, and this process alone cannot know whether another one did; take claims in a database meanwhile.",
     );
   }
+}
+
+/** What is claimed is remembered for days: by a short name, and never by one that a missing value gave. */
+function checkName(what: string, name: unknown): void {
+  if (typeof name === "string" && name !== "" && name.length <= NAME_LENGTH_MAX) return;
+  throw new SessionError("OPTION_INVALID", `${what} must be a text of 1 to ${NAME_LENGTH_MAX} characters, such as the id of a ticket.`);
 }
 
 function inTimerRange(name: string, value: number): number {

@@ -26,7 +26,8 @@ export type SessionEvent =
   /** A session is over, here or elsewhere. Once in each process that holds it. */
   | { readonly type: "ended"; readonly key: SessionKey; readonly reason: EndReason }
   /** A live document went to rest, or came back. */
-  | { readonly type: "passivated" | "activated"; readonly key: SessionKey }
+  | { readonly type: "passivated"; readonly key: SessionKey }
+  | { readonly type: "activated"; readonly key: SessionKey }
   /** Of two values written at the same time one was discarded: the attribute may want a declaration. Stamps are milliseconds since birth. */
   | {
       readonly type: "conflict";

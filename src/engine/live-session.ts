@@ -72,6 +72,7 @@ export class LiveSession {
   set document(document: SessionDocument | undefined) {
     this.#document = document;
     this.#resting = undefined;
+    if (document === undefined) this.local = undefined;
   }
 
   /** Lets go of all but the encoded bytes, for whoever may still hold this session: it reads on, and may come back. */

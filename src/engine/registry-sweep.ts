@@ -142,7 +142,8 @@ export class RegistrySweep {
     }
     if (nowMs - session.sentTouchMs >= touchDelayMs(envelope.idleTimeoutMs)) this.tellTouch(session);
     if (envelope.ended !== undefined) void this.#swept.bury(session);
-    else if (this.isUnused(session)) this.#swept.toRest(session);
+    // What is only here would be lost without need: that goes where the room is wanted.
+    else if (this.isUnused(session) && session.local === undefined) this.#swept.toRest(session);
     else if (!session.isStored && store.durable) registry.store(session).catch(() => undefined);
     else return false;
     return true;

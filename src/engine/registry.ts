@@ -19,6 +19,7 @@ import { Tombstones } from "./tombstones.ts";
 const COOL_TRIES = 8;
 /** How long closing waits for a store, at each of its two steps. */
 const CLOSE_TIMEOUT_MS = 5_000;
+
 /**
  * Hot, cold, gone: the one place that makes live sessions of records and sends them to rest. Hot sessions are live documents, the
  * least recently used go cold; cold ones rest in the store and are remembered here; of ended ones a tombstone is kept, from which

@@ -85,6 +85,20 @@ describe("the login example", () => {
   });
 });
 
+test("[X9] [ST10] two processes on one folder serve one session: a login in one is seen by the other at once, and so is the logout", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "login-example-"));
+  folders.push(folder);
+  const [one, two] = [await start("login", { SESSION_FOLDER: folder }), await start("login", { SESSION_FOLDER: folder })];
+  const ann = new Visitor();
+  for (let round = 0; round < 3; round++) {
+    await ann.post(one.url, "login", { username: "ann", password: "wonderland" });
+    expect((await ann.send(two.url)).text).toContain("Hello, <b>ann</b>");
+    expect((await ann.send(one.url)).text).toContain("Hello, <b>ann</b>");
+    await ann.post(two.url, "logout");
+    expect((await ann.send(one.url)).text).not.toContain("Hello");
+  }
+});
+
 test("[X9] the flash example shows its note once, on the page after the redirect", async () => {
   const { url } = await start("flash");
   const guest = new Visitor();

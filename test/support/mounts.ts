@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import type { TestContext } from "vitest";
+import { cannotRun } from "./tools.ts";
 
 export interface Mount {
   readonly path: string;
@@ -16,9 +17,7 @@ export function requireMounts(test: Pick<TestContext, "skip">): void {
     spawnSync("mkfs.ext4", ["-V"]).status === 0 &&
     spawnSync("losetup", ["-f"]).status === 0;
   if (isAble) return;
-  const message = "mounting needs Linux, root, mkfs.ext4 (apt-get install e2fsprogs) and a free loop device";
-  if (process.env["CI"]) throw new Error(message);
-  test.skip(message);
+  cannotRun("mounting needs Linux, root, mkfs.ext4 (apt-get install e2fsprogs) and a free loop device", test);
 }
 
 export function loopMount(image: string, path: string): Mount {

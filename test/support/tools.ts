@@ -14,9 +14,13 @@ const TOOLS = {
 export function requireTool(name: keyof typeof TOOLS, test: Pick<TestContext, "skip">): string {
   const path = findTool(TOOLS[name].commands);
   if (path !== undefined) return path;
-  const message = `${name} is not on PATH (${TOOLS[name].install})`;
-  if (process.env["CI"]) throw new Error(message);
-  return test.skip(message);
+  return cannotRun(`${name} is not on PATH (${TOOLS[name].install})`, test);
+}
+
+/** CI installs everything (.ci/run), and fails; elsewhere the test is skipped and says why. */
+export function cannotRun(why: string, test: Pick<TestContext, "skip">): never {
+  if (process.env["CI"]) throw new Error(why);
+  return test.skip(why);
 }
 
 function findTool(commands: readonly string[]): string | undefined {

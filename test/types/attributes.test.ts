@@ -138,6 +138,19 @@ describe("the data of a session", () => {
     });
   });
 
+  test("[N1] a listener is given the event that it asked for", () => {
+    neverRun(() => {
+      const engine = createEngine();
+      for (const type of ["created", "passivated", "activated", "idle", "ended"] as const) {
+        engine.on(type, (event) => expectTypeOf(event.key).toEqualTypeOf<string>());
+      }
+      engine.on("passivated", (event) => expectTypeOf(event.type).toEqualTypeOf<"passivated">());
+      engine.on("attribute", ({ change }) => expectTypeOf(change).toEqualTypeOf<"added" | "replaced" | "removed">());
+      // @ts-expect-error -- no such event
+      engine.on("evicted", () => undefined);
+    });
+  });
+
   test("[D24] [A25] an Express middleware takes its type from the declaration, or from who makes it", () => {
     neverRun(async () => {
       const sessions = session({ secret: "s", attributes });

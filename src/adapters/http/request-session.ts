@@ -258,12 +258,14 @@ export class RequestSession {
     if (this.#areHeadersWritten) throw tooLateToRotate();
     if (old !== undefined && rotation.keep !== false && !old.open.isNew && old.open.verdict() === "ended")
       throw notCurrent(this.#settings.accessor);
+    const hasBegun = old !== undefined && !old.open.isNew;
+    // Before the draft: that takes over the objects that the application has in hand.
+    if (hasBegun && !this.cookieSettings.maySend(this.channel)) throw noCookieToRotate();
     const fresh = newDraft(this.#settings, this, old, rotation);
-    if (old === undefined || old.open.isNew) {
+    if (!hasBegun) {
       this.#become(fresh, old);
       return;
     }
-    if (!this.cookieSettings.maySend(this.channel)) throw noCookieToRotate();
     this.#noteSubject(fresh);
     fresh.identify();
     fresh.open.commit({ evenIfEmpty: true });

@@ -48,6 +48,16 @@ describe("an attribute that is local", () => {
     expect(await node.read(key)).toEqual({ hits: 1 });
   });
 
+  test("[D23] stays while there is room, however long nobody asks for it", async () => {
+    const node = new TestNode(1, LOCAL);
+    const key = node.create({ a: 1, cache: { x: 1 } });
+    const other = node.create({ a: 1 });
+    node.runtime.advance(10 * 60 * 1000);
+    await settle();
+    expect(node.told("passivated").map((event) => event.key)).toEqual([other]);
+    expect(await node.read(key)).toEqual({ a: 1, cache: { x: 1 } });
+  });
+
   test("[D23] goes when the session leaves memory, and with its end", async () => {
     const node = new TestNode(1, { ...LOCAL, limits: { hotCount: 1 } });
     const key = node.create({ a: 1, cache: { x: 1 } });

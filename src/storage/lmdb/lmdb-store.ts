@@ -54,7 +54,7 @@ const NO_WRITER = 2 ** 32;
 
 /**
  * For `createEngine({ store })`: sessions in an LMDB folder, which several processes of one machine may share. A resolved append is on
- * the disk. Needs the package `lmdb`. Looks at the whole file first: about 0.6 s a gigabyte.
+ * the disk. Needs the package `lmdb`. Looks at the whole file first: about 2 s a gigabyte.
  * @throws SessionError OPTION_INVALID; when called by the engine STORE_CORRUPT, STORE_UNAVAILABLE, STORE_FULL: see docs/storage.md
  */
 export function lmdbStore(options: LmdbStoreOptions): (context: MergeContext) => SessionStore {

@@ -164,6 +164,21 @@ describe.each([
     expect((await replicaOf(sessions.engine.host).record(key))?.document).toEqual(before);
   });
 
+  test("[A13] a regenerate() that is refused loses nothing silently: what is written afterwards is refused, too", async () => {
+    const cookie = { secure: true } as const;
+    const { visitor, sessions } = await start({ cookie, name: "sid", proxy: true }, async (request, response) => {
+      const held = request.session as unknown as { cart?: string[]; regenerate: (options: { keep: true }) => Promise<void> };
+      const cart = (held.cart ??= []);
+      if (request.path === "/rotate") await held.regenerate({ keep: true }).catch(() => undefined);
+      if (request.path !== "/read") cart.push(request.path);
+      response.json(cart);
+    });
+    await visitor.send("/write", { headers: { "x-forwarded-proto": "https" } });
+    expect((await visitor.send("/rotate")).status).toBe(409);
+    expect(await visitor.json("/read")).toEqual(["/write"]);
+    expect(sessions.engine.stats().sessions.hot).toBe(1);
+  });
+
   test("[A35] the option subject follows the attributes, and what the request says itself counts more", async () => {
     const { visitor, sessions } = await start({ subject: ({ user }) => user as string | undefined }, (request, response) => {
       if (request.path === "/login") Reflect.set(request.session, "user", "Ada");

@@ -2,10 +2,9 @@ import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { session } from "../../../src/adapters/express/index.ts";
 import type { ClassicData } from "../../../src/adapters/express/index.ts";
-import type { SessionEngine, SessionHandle, SessionSummary } from "../../../src/engine/index.ts";
+import type { SessionEngine } from "../../../src/engine/index.ts";
 import { replicaOf } from "../../../src/engine/index.ts";
 import { createEngine } from "../../../src/runtime/index.ts";
-import { overriding } from "./manual-engine.ts";
 import { SECRET } from "./frameworks.ts";
 
 const SID = "a-sid-of-some-library-that-draws-its-own";
@@ -27,10 +26,10 @@ function promised(store: InstanceType<typeof session.MemoryStore>) {
 describe("req.sessionStore", () => {
   const engines: SessionEngine[] = [];
 
-  function make(overrides: Partial<SessionEngine> = {}) {
+  function make() {
     const engine = createEngine();
     engines.push(engine);
-    const sessions = session({ secret: SECRET, engine: overriding(engine, overrides) });
+    const sessions = session({ secret: SECRET, engine });
     return { engine, store: sessions.store, ...promised(sessions.store) };
   }
 
@@ -110,21 +109,17 @@ describe("req.sessionStore", () => {
   });
 
   test("[A30] all, length and clear are the engine's", async () => {
-    const summary: SessionSummary = { key: "key", createdAtMs: 0, touchedAtMs: 5, idleTimeoutMs: 10, deadlineMs: 20 };
-    let cleared = 0;
-    const { all, length, clear } = make({
-      sessions: async function* () {
-        yield summary;
-        yield { ...summary, key: "over" };
-      },
-      open: async (key) => (key === "key" ? ({ data: () => ({ name: "Ada" }) } as unknown as SessionHandle) : undefined),
-      count: async () => 7,
-      clear: async () => (cleared += 1),
-    });
-    expect(await all()).toEqual({ key: { name: "Ada", cookie: { originalMaxAge: 10, expires: new Date(15), httpOnly: true, path: "/" } } });
-    expect(await length()).toBe(7);
+    const { all, length, clear, set, destroy, engine } = make();
+    for (const sid of [SID, `${SID}-2`, `${SID}-3`]) await set(sid, { name: sid, cookie: { originalMaxAge: HOUR_MS } });
+    await destroy(`${SID}-3`);
+    const { envelope } = (await replicaOf(engine.host).record(engine.keyOf(SID))) ?? {};
+    const cookie = { originalMaxAge: HOUR_MS, expires: new Date((envelope?.touchedAtMs ?? 0) + HOUR_MS), httpOnly: true, path: "/" };
+    const found = (await all()) ?? {};
+    expect(Object.keys(found).toSorted()).toEqual([engine.keyOf(SID), engine.keyOf(`${SID}-2`)].toSorted());
+    expect(Reflect.get(found, engine.keyOf(SID))).toEqual({ name: SID, cookie });
+    expect(await length()).toBe(2);
     await clear();
-    expect(cleared).toBe(1);
+    expect([await length(), await all()]).toEqual([0, {}]);
   });
 
   test("[A30] a MemoryStore works by itself, says connect, and takes the engine of the middleware that it is given to", async () => {

@@ -16,14 +16,3 @@ export class ManualClock {
 export function engineAt(clock: ManualClock, options: EngineOptions = {}): SessionEngine {
   return new Engine(options, { ...nodeRuntime, nowMs: () => clock.nowMs }, (context) => new MemoryStore(context));
 }
-
-/** The engine, but for what `overrides` has. */
-export function overriding(engine: SessionEngine, overrides: Partial<SessionEngine>): SessionEngine {
-  return new Proxy(engine, {
-    get: (target, name) => {
-      if (name in overrides) return Reflect.get(overrides, name) as unknown;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-}

@@ -9,10 +9,8 @@ import type { ExpressSessionOptions } from "../../../src/adapters/express/index.
 import { session as koaSession } from "../../../src/adapters/koa/index.ts";
 import type { Notice } from "../../../src/adapters/http/index.ts";
 import { replicaOf } from "../../../src/engine/index.ts";
-import type { SessionHandle } from "../../../src/engine/index.ts";
 import { createEngine } from "../../../src/runtime/index.ts";
 import { SECRET } from "./frameworks.ts";
-import { overriding } from "./manual-engine.ts";
 
 describe.each([
   ["Express 5", () => express()],
@@ -22,14 +20,7 @@ describe.each([
 
   async function start(options: Partial<ExpressSessionOptions>) {
     const notices: Notice[] = [];
-    const inner = createEngine();
-    const opened: string[] = [];
-    const engine = overriding(inner, {
-      openById: async (id) => {
-        opened.push(id);
-        return { key: inner.keyOf(id) } as SessionHandle;
-      },
-    });
+    const engine = createEngine();
     const sessions = session({ secret: SECRET, engine, onNotice: (notice) => notices.push(notice), ...options } as ExpressSessionOptions);
     const app = createApp();
     app.use(sessions);
@@ -47,13 +38,13 @@ describe.each([
     closing.push(async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await inner.close();
+      await engine.close();
     });
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const get = (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers });
     const nameOf = async (path: string, headers: Record<string, string> = {}) =>
       ((await (await get(path, headers)).json()) as { name: unknown }).name;
-    return { engine: inner, get, nameOf, notices, opened, sessions };
+    return { engine, get, nameOf, notices, sessions };
   }
 
   afterEach(async () => {
@@ -181,16 +172,18 @@ describe.each([
   });
 
   test("[A33] middleware.open verifies the id of a bare request, by whichever resolver", async () => {
-    const { get, sessions, opened, engine } = await start({ resolver: [header(), cookie()] });
+    const { get, sessions, engine } = await start({ resolver: [header(), cookie()] });
     const sid = (await get("/write")).headers.getSetCookie()[0]?.split(";")[0] ?? "";
     const id = /sid=([^.]*)/.exec(sid)?.[1] ?? "";
     const socket = { remoteAddress: "127.0.0.1" };
     const bare = (headers: Record<string, string>) =>
       ({ headers: { host: "localhost", ...headers }, socket, url: "/" }) as unknown as IncomingMessage;
-    expect(await sessions.open(bare({ cookie: sid }))).toEqual({ key: engine.keyOf(id) });
+    const handle = await sessions.open(bare({ cookie: sid }));
+    expect([handle?.key, handle?.data()]).toEqual([engine.keyOf(id), { name: "Ada" }]);
     for (const headers of [{}, { cookie: `${sid}A` }, { cookie: `sid=${id}` }, { "session-id": id }] as Record<string, string>[]) {
       expect(await sessions.open(bare(headers))).toBeUndefined();
     }
-    expect(opened).toEqual([id]);
+    await engine.end(engine.keyOf(id));
+    expect(await sessions.open(bare({ cookie: sid }))).toBeUndefined();
   });
 });

@@ -1,19 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { replicaOf } from "../../../src/engine/index.ts";
-import type { CheckOut, SessionEngine, SessionKey } from "../../../src/engine/index.ts";
+import type { SessionEngine } from "../../../src/engine/index.ts";
 import { contentOf, FRAMEWORKS, Gate, Visitor } from "./frameworks.ts";
 import type { Routes, Running } from "./frameworks.ts";
-import { engineAt, ManualClock, overriding } from "./manual-engine.ts";
-
-/** An engine that follows a rotation from memory, by the contract of `checkOut`. */
-function following(engine: SessionEngine): SessionEngine {
-  const checkOut = async (key: SessionKey): Promise<CheckOut> => {
-    const successor = engine.checkOutHot(key)?.envelope.successor;
-    const session = successor === undefined ? undefined : engine.checkOutHot(successor.key);
-    return session === undefined ? engine.checkOut(key) : { kind: "alive", session, follows: true };
-  };
-  return overriding(engine, { checkOut });
-}
+import { engineAt, ManualClock } from "./manual-engine.ts";
 
 let gate = new Gate();
 
@@ -26,6 +16,12 @@ const routes: Routes = {
     await exchange.session.regenerate({ keep: true, graceMs: 60_000 });
     cart.push("after");
     return { name };
+  },
+  "/slow-write": async (exchange) => {
+    const { name } = exchange.session;
+    await gate.wait();
+    exchange.session["slow"] = name;
+    return { ok: true };
   },
   "/write": ({ session, query }) => {
     session[query.get("name") ?? "name"] = "Ada";
@@ -63,7 +59,7 @@ describe.each(FRAMEWORKS)("rotation with a grace: $name", (framework) => {
 
   async function start() {
     const clock = new ManualClock();
-    const engine = following(engineAt(clock));
+    const engine = engineAt(clock);
     const app = await framework.start({ onNotice: () => undefined, engine, cookie: { maxAge: 600_000 }, rolling: true }, routes);
     running.push({ app, engine });
     const visitor = new Visitor(app.url);
@@ -99,6 +95,26 @@ describe.each(FRAMEWORKS)("rotation with a grace: $name", (framework) => {
     gate.open();
     expect((await answer).status).toBe(200);
     expect(await visitor.json("/get")).toEqual({ cart: ["mine", "after"], meanwhile: "Ada", name: "Ada" });
+  });
+
+  test("[A28] what a request writes that began before the rotation is in the session that goes on", async () => {
+    const { visitor, late } = await start();
+    const answer = late.sendWithoutKeeping("/slow-write");
+    await gate.reached;
+    await visitor.send("/renew");
+    gate.open();
+    const { status, headers } = await answer;
+    expect({ status, cookies: headers.getSetCookie() }).toEqual({ status: 200, cookies: [] });
+    expect(await visitor.json("/get")).toEqual({ name: "Ada", fresh: true, slow: "Ada" });
+  });
+
+  test("[A28] after the grace the old id is a rotated one like any other", async () => {
+    const { clock, visitor, late } = await start();
+    await visitor.send("/renew");
+    clock.advance(60_000);
+    expect(await (await late.sendWithoutKeeping("/get")).json()).toEqual({});
+    expect((await late.sendWithoutKeeping("/write")).status).toBe(409);
+    expect(await visitor.json("/get")).toEqual({ name: "Ada", fresh: true });
   });
 
   test.each([

@@ -2,6 +2,7 @@ import { expect, test, vi } from "vitest";
 import type { Reply, SetCookie } from "../../support/browser.ts";
 import { OUR_COOKIE, PEER_COOKIE, describeLibraries, route, startSite } from "./library.ts";
 import type { PeerOptions, Setup, Site } from "./library.ts";
+import { addWriteAndRead } from "./counting.ts";
 
 const HOUR_MS = 3_600_000;
 const HTTPS = { headers: { "x-forwarded-proto": "https" } };
@@ -14,17 +15,7 @@ function start({ library, express, expressVersion }: Setup, { trustProxy = false
   return startSite({ library, express, expressVersion }, (app) => {
     app.set("trust proxy", trustProxy);
     app.use(library.session(options));
-    app.get(
-      "/write",
-      route(({ session }) => {
-        session["count"] = ((session["count"] as number | undefined) ?? 0) + 1;
-        return session["count"];
-      }),
-    );
-    app.get(
-      "/read",
-      route(({ session }) => session["count"] ?? null),
-    );
+    addWriteAndRead(app);
     app.get(
       "/cookie",
       route(({ session }) => session.cookie),

@@ -17,6 +17,21 @@ export function addCount(app: { get: (path: string, handler: ReturnType<typeof r
   );
 }
 
+/** `/write` counts, and `/read` tells how far. */
+export function addWriteAndRead(app: { get: (path: string, handler: ReturnType<typeof route>) => unknown }): void {
+  app.get(
+    "/write",
+    route((exchange) => {
+      count(exchange);
+      return exchange.session["count"];
+    }),
+  );
+  app.get(
+    "/read",
+    route(({ session }) => session["count"] ?? null),
+  );
+}
+
 export function count({ session }: Exchange): void {
   session["count"] = ((session["count"] as number | undefined) ?? 0) + 1;
 }

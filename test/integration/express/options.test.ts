@@ -4,21 +4,12 @@ import { expect, test } from "vitest";
 import { Browser } from "../../support/browser.ts";
 import { OUR_COOKIE, PEER_COOKIE, SECRET, called, describeLibraries, kindOf, route, sessionOf, startSite } from "./library.ts";
 import type { PeerOptions, Setup, Site } from "./library.ts";
+import { addWriteAndRead } from "./counting.ts";
 
 function start(setup: Setup, options: PeerOptions = {}): Promise<Site> {
   return startSite(setup, (app) => {
     app.use(setup.library.session(options));
-    app.get(
-      "/write",
-      route(({ session }) => {
-        session["count"] = ((session["count"] as number | undefined) ?? 0) + 1;
-        return session["count"];
-      }),
-    );
-    app.get(
-      "/read",
-      route(({ session }) => session["count"] ?? null),
-    );
+    addWriteAndRead(app);
     app.get(
       "/id",
       route(({ request, session }) => [request.sessionID, session.id]),
