@@ -49,6 +49,8 @@ export class RequestSession {
   #isLetGo = false;
   /** A `regenerate` failed: whatever is written now would go to the id that was to be replaced. */
   #failedRotation: { readonly error: unknown } | undefined;
+  /** What that was to become: it has the objects that the application had in hand. */
+  #abandoned: HeldSession | undefined;
   /** A failure of something nobody holds a promise of; the next commit reports it. */
   #unreported: { readonly error: unknown } | undefined;
   /** The last of the operations under way; they run one after the other, and this never rejects. */
@@ -278,6 +280,7 @@ export class RequestSession {
       } catch (error) {
         // Never two: the old one stays what it was, the new one is over before anybody has its cookie.
         this.#become(old, fresh);
+        this.#abandoned = fresh;
         this.#isCookieDue = wasCookieDue;
         engine.end(fresh.key, "destroyed").catch(() => undefined);
         throw error;
@@ -339,7 +342,8 @@ export class RequestSession {
   #write(held: HeldSession, evenIfEmpty: boolean): CommitResult {
     const { open } = held;
     if (!open.isNew) {
-      if (this.#failedRotation !== undefined && open.isModified()) throw this.#failedRotation.error;
+      const isWritten = this.#failedRotation !== undefined && (open.isModified() || this.#abandoned?.open.isModified() === true);
+      if (isWritten) throw this.#failedRotation?.error;
       if (this.#settings.subject !== undefined && open.isModified()) this.#noteSubject(held);
       return open.commit();
     }

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { replicaOf } from "../../../src/engine/index.ts";
-import type { SessionEngine } from "../../../src/engine/index.ts";
+import type { EngineOptions, SessionEngine } from "../../../src/engine/index.ts";
 import { contentOf, FRAMEWORKS, Gate, Visitor } from "./frameworks.ts";
 import type { Routes, Running } from "./frameworks.ts";
+import { GatedStore } from "./gated-store.ts";
 import { engineAt, ManualClock } from "./manual-engine.ts";
 
 let gate = new Gate();
@@ -16,6 +17,13 @@ const routes: Routes = {
     await exchange.session.regenerate({ keep: true, graceMs: 60_000 });
     cart.push("after");
     return { name };
+  },
+  "/renew-anyway": async (exchange) => {
+    const cart = (exchange.session["cart"] ??= []) as string[];
+    cart.push("before");
+    await exchange.session.regenerate({ keep: true, graceMs: 60_000 }).catch(() => undefined);
+    cart.push("after");
+    return { ok: true };
   },
   "/slow-write": async (exchange) => {
     const { name } = exchange.session;
@@ -57,9 +65,9 @@ const routes: Routes = {
 describe.each(FRAMEWORKS)("rotation with a grace: $name", (framework) => {
   const running: { app: Running; engine: SessionEngine }[] = [];
 
-  async function start() {
+  async function start(options: EngineOptions = {}) {
     const clock = new ManualClock();
-    const engine = engineAt(clock);
+    const engine = engineAt(clock, options);
     const app = await framework.start({ onNotice: () => undefined, engine, cookie: { maxAge: 600_000 }, rolling: true }, routes);
     running.push({ app, engine });
     const visitor = new Visitor(app.url);
@@ -106,6 +114,18 @@ describe.each(FRAMEWORKS)("rotation with a grace: $name", (framework) => {
     const { status, headers } = await answer;
     expect({ status, cookies: headers.getSetCookie() }).toEqual({ status: 200, cookies: [] });
     expect(await visitor.json("/get")).toEqual({ name: "Ada", fresh: true, slow: "Ada" });
+  });
+
+  test("[A28] [A13] a rotation that could not be stored loses nothing silently: what is written afterwards is refused, too", async () => {
+    const store = new GatedStore();
+    const { visitor } = await start({ store, persist: "before" });
+    await visitor.send("/write");
+    const { cookie } = visitor;
+    store.isFailing = true;
+    expect((await visitor.send("/renew-anyway")).status).toBe(503);
+    store.isFailing = false;
+    expect(visitor.cookie).toBe(cookie);
+    expect(await visitor.json("/get")).toMatchObject({ name: "Ada" });
   });
 
   test("[A28] after the grace the old id is a rotated one like any other", async () => {
