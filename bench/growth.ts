@@ -23,6 +23,10 @@ class ManualRuntime implements Runtime {
     return this.#nowMs;
   }
 
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
   setTimer(delayMs: number, run: () => void): () => void {
     const timer = { atMs: this.#nowMs + delayMs, run };
     this.#timers.add(timer);
@@ -73,11 +77,19 @@ class Node {
     this.engine = new Engine(
       {
         sync: () => ({
+          acks: 0,
+          degraded: "serve",
+          alone: "serve",
           ready: Promise.resolve(),
+          sendRevocation: () => Promise.resolve({ acks: 0, wanted: 0, durable: false }),
+          delivered: () => Promise.resolve({ acks: 0, wanted: 0, durable: false }),
+          backlog: () => ({ sessions: 0, bytes: 0, ageMs: 0 }),
+          claim: () => Promise.resolve(false),
+          release: () => Promise.resolve(),
           start: () => undefined,
           watch: () => undefined,
           unwatch: () => undefined,
-          fetch: () => Promise.resolve({ kind: "absent" }),
+          fetch: () => Promise.resolve({ kind: "absent", isComplete: true }),
           sendState: (_, record) => {
             if ((record.document?.epoch.counter ?? 0) > 0) this.compactions++;
             sent(this, (node, key) => void replicaOf(node.engine.host).receiveState(key, record));

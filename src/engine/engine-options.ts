@@ -26,7 +26,7 @@ export interface EngineOptions<Types extends AttributeTypes = AttributeTypes> {
   readonly persist?: "before" | "after";
   /** Where sessions rest: a store, or what makes one, as `lmdbStore({ path })`. Default: memory. */
   readonly store?: SessionStore | ((context: MergeContext) => SessionStore);
-  /** How this process meets others, as `relays([...], { secret })`. Default: alone. */
+  /** How this process meets others, as `relays([...], { alone: "serve", secret })`. Default: alone. */
   readonly sync?: (host: ReplicaHost) => Replication;
   /** Hears every event; `engine.on` is for those of one type. */
   readonly onEvent?: EventListener;

@@ -26,7 +26,7 @@ describe("an ended session", () => {
     const opening = other.read(key);
     await settle();
     await other.replica.receiveState(key, alive);
-    answer({ kind: "found", record: await writer.record(key) });
+    answer({ kind: "found", record: await writer.record(key), isComplete: true });
     expect(await opening).toBe("ended");
     expect(await other.read(key)).toBe("ended");
   });
@@ -96,7 +96,7 @@ describe("going cold", () => {
     await settle();
     peer.runtime.advance(IDLE_MS * 2);
     const touched = { ...old, envelope: { ...old.envelope, touchedAtMs: node.runtime.nowMs() } };
-    node.link.answer = async () => ({ kind: "found", record: touched });
+    node.link.answer = async () => ({ kind: "found", record: touched, isComplete: true });
     await node.write(key, { mine: 2 });
     await third.replica.receiveState(key, touched);
     await exchange(node, third, key);
@@ -159,6 +159,7 @@ describe("a state from a peer", () => {
     const { envelope, document } = await other.record(key);
     node.link.answer = async () => ({
       kind: "found",
+      isComplete: true,
       record: { envelope, document: document && { ...document, bytes: document.bytes.slice(0, -3) } },
     });
     await expect(node.read(key)).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" });

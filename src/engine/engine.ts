@@ -43,9 +43,9 @@ import type { ContainerNode } from "./view.ts";
 export class Engine<Data extends object = SessionData> implements SessionEngine<Data>, SessionHost, HandleHost, ReplicaHost {
   readonly ready: Promise<void>;
   readonly persist: "before" | "after";
+  readonly runtime: Runtime;
   readonly schema: Schema;
   readonly limits: Limits;
-  readonly #runtime: Runtime;
   readonly #clock: EngineClock;
   readonly #context: DocumentContext;
   readonly #registry: Registry;
@@ -66,7 +66,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** @throws SessionError OPTION_INVALID */
   constructor(options: EngineOptions, runtime: Runtime, makeStore: (context: DocumentContext) => SessionStore) {
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.#clock = new EngineClock(runtime);
     this.schema = new Schema(options.attributes, options.units);
     const settings = resolveSettings(options);
@@ -133,11 +133,15 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   issueId(options: { readonly absoluteTimeoutMs?: number } = {}): string {
-    return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.#runtime);
+    return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.runtime);
+  }
+
+  get isShared(): boolean {
+    return this.#sync !== undefined;
   }
 
   keyOf(id: string): SessionKey {
-    return sessionKey(id, this.#runtime);
+    return sessionKey(id, this.runtime);
   }
 
   isPastLife(id: string): boolean {
@@ -176,7 +180,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     const live = await this.#current(key);
     if (live === undefined) return { kind: "absent" };
     if (this.verdictOf(live.envelope) === "alive")
-      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key };
+      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind: false };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
       this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
@@ -422,7 +426,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   get span(): Runtime["span"] {
-    return this.#runtime.span;
+    return this.runtime.span;
   }
 
   get events(): EventHub {
@@ -441,7 +445,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   async #load(key: SessionKey): Promise<LiveSession | undefined> {
     const hot = this.#registry.hot(key);
     if (hot !== undefined && !this.#registry.isStale(hot)) return hot;
-    const endSpan = this.#runtime.span?.("session.load", key);
+    const endSpan = this.runtime.span?.("session.load", key);
     this.#counts.loads++;
     try {
       const loaded = await this.#registry.load(key);
@@ -513,7 +517,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
-    const endSpan = this.#runtime.span?.("session.end", live.key);
+    const endSpan = this.runtime.span?.("session.end", live.key);
     live.envelope = endEnvelope(live.envelope, live.envelope.ended ?? this.#endNow(reason));
     live.document = undefined;
     void this.#registry.changed(live);
@@ -539,7 +543,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   #drawWriter(): WriterId {
-    const [a = 0, b = 0, c = 0, d = 0, e = 0] = this.#runtime.randomBytes(5);
+    const [a = 0, b = 0, c = 0, d = 0, e = 0] = this.runtime.randomBytes(5);
     return WRITER_MIN + ((a * 2 ** 32 + b * 2 ** 24 + c * 2 ** 16 + d * 2 ** 8 + e) % (WRITER_MAX - WRITER_MIN + 1));
   }
 

@@ -5,6 +5,7 @@ export const SESSION_ERROR_CODES = [
   "LIMIT_EXCEEDED",
   "TOO_MANY_SESSIONS",
   "SESSION_UNAVAILABLE",
+  "ACKS_MISSING",
   "SESSION_ROTATED",
   "SESSION_ENDED",
   "STORE_UNAVAILABLE",
@@ -47,6 +48,7 @@ export function corrupt(what: string, cause?: unknown): SessionError {
 
 const UNAVAILABLE: ReadonlySet<SessionErrorCode> = new Set([
   "SESSION_UNAVAILABLE",
+  "ACKS_MISSING",
   "STORE_UNAVAILABLE",
   "STORE_FULL",
   "CLAIM_UNAVAILABLE",

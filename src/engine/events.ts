@@ -38,8 +38,18 @@ export type SessionEvent =
     }
   /** A request wrote to a session that had ended meanwhile: its writes went nowhere. */
   | { readonly type: "commit-discarded"; readonly key: SessionKey }
-  /** A stamp or touch came from a clock that is more than ε ahead of this one. Data is taken all the same, touches are not. */
-  | { readonly type: "clock-fault"; readonly key: SessionKey; readonly aheadMs: number }
+  /**
+   * A stamp or touch came from a clock that is more than ε ahead of this one (with `key`; data is taken all the same, touches are not), or
+   * this machine's own clock is off those of the others (without): synchronize it. Negative where it is behind.
+   */
+  | { readonly type: "clock-fault"; readonly key: SessionKey | undefined; readonly aheadMs: number }
+  /** A holder can be reached, or not any more; `isDrained`: it said that it stops. */
+  | { readonly type: "member-joined"; readonly member: string }
+  | { readonly type: "member-left"; readonly member: string; readonly isDrained: boolean }
+  /** A response went out, or failed (`degraded`), without the acks that it should have had. */
+  | { readonly type: "degraded"; readonly key: SessionKey; readonly acks: number; readonly wanted: number }
+  /** A browser had seen a write that nobody knows who could be asked in time. */
+  | { readonly type: "lost-write"; readonly key: SessionKey }
   /** More than 256 processes have written one session: its version vector grows by about 13 bytes for each. */
   | { readonly type: "many-writers"; readonly key: SessionKey; readonly writerCount: number }
   /** Something broken or hostile came from a peer; nothing changed. */

@@ -6,6 +6,7 @@ function clockOver(times: readonly number[], notBeforeMs?: number): EngineClock 
   const left = [...times];
   const runtime: Runtime = {
     nowMs: () => left.shift() ?? Number.NaN,
+    monotonicMs: () => 0,
     setTimer: () => () => undefined,
     randomBytes: (byteCount) => new Uint8Array(byteCount),
     sha256: () => new Uint8Array(32),

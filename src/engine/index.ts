@@ -26,14 +26,16 @@ export { KEY_PARTS, KeyTable } from "./key-table.ts";
 export { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelope, encodeRecord } from "./record-codec.ts";
 export { replicaOf } from "./replica.ts";
 export type { ReplicaHost } from "./replica.ts";
-export type { ChangeReceipt, Delivery, FetchAnswer, Replica, Replication, StateReceipt } from "./replication.ts";
+export type { Backlog, ChangeReceipt, Delivery, FetchAnswer, Fingerprint, Replica, Replication, StateReceipt } from "./replication.ts";
 export type { Runtime, SpanName } from "./runtime.ts";
 export type {
   CheckOut,
+  CheckOutOptions,
   CommitResult,
   DraftOptions,
   OnceOptions,
   OpenSession,
+  Seen,
   SessionChange,
   SessionData,
   SessionEngine,

@@ -10,7 +10,8 @@ import { SessionError } from "./errors.ts";
 import { nextStamp } from "./hybrid-clock.ts";
 import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
-import type { Change, SessionKey, SubjectKey } from "./record.ts";
+import type { Change, Dot, SessionKey, SubjectKey } from "./record.ts";
+import type { Delivery } from "./replication.ts";
 import type { Runtime } from "./runtime.ts";
 import type { CommitResult, OpenSession } from "./session-engine.ts";
 import { ageOf } from "./session-id.ts";
@@ -182,8 +183,13 @@ export class RequestSession implements OpenSession {
     }
   }
 
-  async persisted(): Promise<void> {
+  async persisted(): Promise<Delivery> {
     if (this.#live !== undefined) await this.#engine.store(this.#live);
+    return { acks: 0, wanted: 0, durable: false };
+  }
+
+  get written(): Dot | undefined {
+    return undefined;
   }
 
   reload(): void {

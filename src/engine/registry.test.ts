@@ -36,7 +36,7 @@ describe("loading", () => {
     let asked = 0;
     node.link.answer = async () => {
       asked++;
-      return { kind: "found", record };
+      return { kind: "found", record, isComplete: true };
     };
     expect(await Promise.all([node.read(key), node.read(key)])).toEqual([{ a: 1 }, { a: 1 }]);
     expect(asked).toBe(1);
@@ -47,7 +47,7 @@ describe("loading", () => {
     const key = other.create({ a: 1 });
     node.link.answer = async () => ({ kind: "unavailable" });
     await expect(node.read(key)).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" });
-    const found: FetchAnswer = { kind: "found", record: await other.record(key) };
+    const found: FetchAnswer = { kind: "found", record: await other.record(key), isComplete: true };
     node.link.answer = async () => found;
     expect(await node.read(key)).toEqual({ a: 1 });
   });
@@ -58,7 +58,7 @@ describe("loading", () => {
     const key = other.create({ a: 1 });
     store.isBroken = true;
     await expect(node.read(key)).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" });
-    const found: FetchAnswer = { kind: "found", record: await other.record(key) };
+    const found: FetchAnswer = { kind: "found", record: await other.record(key), isComplete: true };
     node.link.answer = async () => found;
     expect(await node.read(key)).toEqual({ a: 1 });
   });
@@ -84,7 +84,7 @@ describe("loading", () => {
     const [node, peer] = [new TestNode(1, { store, limits: { hotCount: 1 } }), new TestNode(2)];
     const key = peer.create({ a: 1 });
     const old = await peer.record(key);
-    node.link.answer = async () => ({ kind: "found", record: old });
+    node.link.answer = async () => ({ kind: "found", record: old, isComplete: true });
     await node.write(key, { b: 2 });
     await peer.replica.receiveState(key, await node.record(key));
     node.create({ filler: 1 });
@@ -303,7 +303,7 @@ describe("closing", () => {
     );
     await settle();
     const closing = node.engine.close();
-    answer({ kind: "found", record: await other.record(key) });
+    answer({ kind: "found", record: await other.record(key), isComplete: true });
     await closing;
     expect(await opening).toBe("ENGINE_CLOSED");
     expect(node.runtime.timerCount).toBe(0);

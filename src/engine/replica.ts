@@ -16,13 +16,17 @@ import {
   type SessionKey,
   type SessionRecord,
   type Stamp,
+  type SubjectKey,
   type WriterId,
 } from "./record.ts";
+import { partOf } from "./key-table.ts";
 import type { Registry } from "./registry.ts";
-import type { ChangeReceipt, Replica, StateReceipt } from "./replication.ts";
+import type { ChangeReceipt, Fingerprint, Replica, StateReceipt } from "./replication.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** What taking in the sessions of others needs of an engine. */
 export interface ReplicaHost {
+  readonly runtime: Runtime;
   readonly context: DocumentContext;
   readonly registry: Registry;
   /** How far two clocks may be apart, milliseconds. */
@@ -61,6 +65,38 @@ class EngineReplica implements Replica {
   heldKeys(): Iterable<SessionKey> {
     return this.#registry.heldKeys();
   }
+
+  get durable(): boolean {
+    return false;
+  }
+
+  *heldKeysIn(part: number): Iterable<SessionKey> {
+    for (const key of this.heldKeys()) if (partOf(key) === part) yield key;
+  }
+
+  fingerprint(_key: SessionKey): Fingerprint {
+    return 0;
+  }
+
+  onFingerprint(): void {}
+
+  stored(_key: SessionKey): Promise<void> | undefined {
+    return undefined;
+  }
+
+  async revocations(): Promise<ReadonlyMap<SubjectKey, number>> {
+    return new Map();
+  }
+
+  async receiveRevocation(_subject: SubjectKey, _notBeforeMs: number): Promise<boolean> {
+    return false;
+  }
+
+  async claim(): Promise<boolean> {
+    return false;
+  }
+
+  async release(): Promise<void> {}
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
     return this.#registry.use(key, (live) => live?.record());

@@ -1,5 +1,5 @@
 import type { Envelope } from "./envelope.ts";
-import type { Change, SessionKey, SessionRecord } from "./record.ts";
+import type { Change, SessionKey, SessionRecord, SubjectKey } from "./record.ts";
 
 /**
  * How the sessions of this process meet those of others. Every implementation passes test/contract/replication.contract.ts:
@@ -12,26 +12,59 @@ import type { Change, SessionKey, SessionRecord } from "./record.ts";
 export interface Replication {
   /** Called once, before anything else, by what `EngineOptions.sync` gives. From here on it may call `replica`. */
   start(replica: Replica): void;
+  /** How many holders must have what a request wrote before its response goes out. 0: none. */
+  readonly acks: number;
+  /** What happens to a response whose acks did not come in time: it goes out, or it is an error (`ACKS_MISSING`). */
+  readonly degraded: "serve" | "fail";
+  /** What happens to sessions from this process's own old store while not all holders could be asked about them. */
+  readonly alone: "serve" | "refuse";
   /** Resolves when the first attempt to reach the holders is over, whether or not it succeeded. */
   readonly ready: Promise<void>;
   /** From now on this process holds `key` and wants its changes. */
   watch(key: SessionKey): void;
   unwatch(key: SessionKey): void;
-  /** Asks the holders for a session that is not held here. */
-  fetch(key: SessionKey): Promise<FetchAnswer>;
+  /** Asks all connected holders at once. `bornAtMs`: the birth time that the id says, where it says one. */
+  fetch(key: SessionKey, bornAtMs?: number): Promise<FetchAnswer>;
   /** A session whole: newly created, or rewritten in a way that a change cannot say (compaction, join). */
   sendState(key: SessionKey, record: SessionRecord): void;
   sendChange(key: SessionKey, change: Change): void;
   /** Coalesced by the implementation; the newest counts. */
   sendTouch(key: SessionKey, touchedAtMs: number): void;
   sendEnd(key: SessionKey, envelope: Envelope): Promise<Delivery>;
+  /** Everybody's sessions of `subject` up to `notBeforeMs` are over. Resolves as `sendEnd` does, and is sent on as an end is. */
+  sendRevocation(subject: SubjectKey, notBeforeMs: number): Promise<Delivery>;
+  /** Resolves when `acks` holders have all that was sent of `key` before the call, at the latest after the ack timeout; says what is known. */
+  delivered(key: SessionKey, acks: number): Promise<Delivery>;
+  /** What no holder has yet. */
+  backlog(): Backlog;
+  /**
+   * As `SessionStore.claim`, granted by a majority of the configured holders. `bornAtMs`: first birth of the session.
+   * @throws SessionError CLAIM_UNAVAILABLE where no majority could be had: never a guess.
+   */
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number, bornAtMs: number): Promise<boolean>;
+  release(key: SessionKey, name: string, untilMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
+/**
+ * - found: at least one holder has it; `record` joins all that were found.
+ * - absent: a holder that would know it says that there is none (DESIGN section 5, "A miss").
+ * - unavailable: nobody who would know it answered in time.
+ * `isComplete`: all configured holders answered.
+ */
 export type FetchAnswer =
-  | { readonly kind: "found"; readonly record: SessionRecord }
-  | { readonly kind: "absent" }
+  | { readonly kind: "found"; readonly record: SessionRecord; readonly isComplete: boolean }
+  | { readonly kind: "absent"; readonly isComplete: boolean }
   | { readonly kind: "unavailable" };
+
+/** What was written here and is on no holder yet: what the loss of this process would lose. */
+export interface Backlog {
+  readonly sessions: number;
+  /** Bytes of the frames that told it, about. */
+  readonly bytes: number;
+  /** How long the oldest of it waits; 0 for none. */
+  readonly ageMs: number;
+}
 
 /** What is known of a delivery: `acks` holders have it, of `wanted` that were asked; `durable` when each of those stored it. */
 export interface Delivery {
@@ -47,6 +80,26 @@ export interface Delivery {
 export interface Replica {
   /** Keys of all sessions held here (live or ended, hot; in a relay also cold). */
   heldKeys(): Iterable<SessionKey>;
+  /** Those of one of the `KEY_PARTS` parts that keys fall into. */
+  heldKeysIn(part: number): Iterable<SessionKey>;
+  /** Whether what is taken in can be kept over a crash of this process (`stored`). */
+  readonly durable: boolean;
+  /**
+   * Names the state that a held session is in; 0 when it is not held. Equal for replicas that hold the same (epoch, version vector, envelope
+   * without touches; of an ended session only that it ended), and for two different states equal by chance only (53 bits).
+   */
+  fingerprint(key: SessionKey): Fingerprint;
+  /** `listener` hears of every change of a fingerprint, in the tick in which it happens. One listener; set before anything else. */
+  onFingerprint(listener: (key: SessionKey, before: Fingerprint, after: Fingerprint) => void): void;
+  /** Resolves when all that is held of the session now is stored; undefined when it is, or the store does not last. Rejects when it failed. */
+  stored(key: SessionKey): Promise<void> | undefined;
+  /** The registers of `revokeAll`. */
+  revocations(): Promise<ReadonlyMap<SubjectKey, number>>;
+  /** Resolves when it is stored: true when it was news. */
+  receiveRevocation(subject: SubjectKey, notBeforeMs: number): Promise<boolean>;
+  /** As `SessionStore.claim` and `release`, in the store of this process: what a holder grants. */
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean>;
+  release(key: SessionKey, name: string, untilMs: number): Promise<void>;
   /** The session whole, as it is now; undefined when it is not held. */
   record(key: SessionKey): Promise<SessionRecord | undefined>;
   receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt>;
@@ -55,6 +108,9 @@ export interface Replica {
   /** An end dominates: whatever was held of the session is dropped. Also for a key that is not held. */
   receiveEnd(key: SessionKey, envelope: Envelope): Promise<void>;
 }
+
+/** An integer in [0, 2^53); 0 for a session that is not held. */
+export type Fingerprint = number;
 
 /**
  * - merged: this replica's state changed; `ahead` says that it now holds more than the sender, who wants it back.

@@ -10,6 +10,8 @@ export type SpanName = "session.load" | "session.commit" | "session.store" | "se
 export interface Runtime {
   /** Wall clock, milliseconds since the epoch. May step; `HybridClock` and the registry take care of that. */
   nowMs(): number;
+  /** A clock that only runs forwards, milliseconds with fractions from an unknown origin; stands still while the machine is suspended. */
+  monotonicMs(): number;
   /** Runs `run` once after `delayMs` (0 … 24 h). Never keeps the process alive. Returns a function that cancels it. */
   setTimer(delayMs: number, run: () => void): () => void;
   /** `byteCount` bytes from a cryptographically strong source. Throws when the source fails: never a weaker one. */

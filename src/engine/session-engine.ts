@@ -2,7 +2,7 @@ import type { EndReason, Envelope } from "./envelope.ts";
 import type { SessionEvent } from "./events.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Delivery } from "./replication.ts";
-import type { SessionKey } from "./record.ts";
+import type { Dot, SessionKey } from "./record.ts";
 import type { EngineStats } from "./stats.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -16,6 +16,8 @@ export type SessionData = Record<string, unknown>;
 export interface SessionEngine<Data extends object = SessionData> {
   /** Resolves when the store is open and replication has tried to reach its holders once. Requests need not wait for it. */
   readonly ready: Promise<void>;
+  /** Whether other processes hold the session, too: only then a browser must tell what it has seen. */
+  readonly isShared: boolean;
   /** `before`: adapters wait for `OpenSession.persisted()` before they answer. */
   readonly persist: "before" | "after";
   /** For `replicaOf`: how replication gets at the sessions, also in a relay, which is an engine without requests. */
@@ -34,13 +36,13 @@ export interface SessionEngine<Data extends object = SessionData> {
   /** An empty session that does not exist anywhere yet: it begins to exist with its first commit, after `identify`. */
   draft(options?: DraftOptions): OpenSession;
   /** The session if it is held in memory and alive: no wait. Undefined means: ask `checkOut`. */
-  checkOutHot(key: SessionKey): OpenSession | undefined;
+  checkOutHot(key: SessionKey, seen?: Seen): OpenSession | undefined;
   /**
    * One request's view of the session, from memory, the store or the holders. A session found idle is ended (`expired`), finally.
    * During the grace of a rotation it is the successor's.
    * @throws SessionError SESSION_UNAVAILABLE when nobody who could know it answered.
    */
-  checkOut(key: SessionKey): Promise<CheckOut>;
+  checkOut(key: SessionKey, options?: CheckOutOptions): Promise<CheckOut>;
 
   /**
    * A session for code outside a request, such as a socket or a job. Undefined when it is absent or over. Opening is no use of it.
@@ -109,9 +111,29 @@ export interface OnceOptions {
   readonly waitMs?: number;
 }
 
+/** What a browser brings with the id of its session. */
+export interface CheckOutOptions {
+  /** The birth time that the id says (`ageOf`), where it says one: how far back a holder must remember for its "there is none" to count. */
+  readonly bornAtMs?: number | undefined;
+  readonly seen?: Seen | undefined;
+}
+
+/**
+ * What a browser has seen of its session, of whatever node (DESIGN section 5, read your writes). Replicas are causally closed, so one
+ * dot stands for all that its author had seen.
+ */
+export interface Seen {
+  readonly dots: readonly Dot[];
+  /** Its last use that it was told of; 0 for none. Holds only what this or another node of the same secret signed. */
+  readonly touchedAtMs: number;
+}
+
 export type CheckOut =
-  /** `follows`: the key was rotated, and this is the session that goes on in its place. */
-  | { readonly kind: "alive"; readonly session: OpenSession; readonly follows: boolean }
+  /**
+   * `follows`: the key was rotated, and this is the session that goes on in its place. `isBehind`: what the browser had seen (`seen`) could
+   * not be had in time; tell it anew what it sees, or every request waits.
+   */
+  | { readonly kind: "alive"; readonly session: OpenSession; readonly follows: boolean; readonly isBehind: boolean }
   /** Nobody has it, or it is past its absolute timeout by age. */
   | { readonly kind: "absent" }
   | { readonly kind: "ended"; readonly reason: EndReason; readonly atMs: number };
@@ -158,8 +180,13 @@ export interface OpenSession {
    * @throws SessionError VALUE_REFUSED, LIMIT_EXCEEDED: the session is as it was before the call.
    */
   commit(options?: { readonly evenIfEmpty?: boolean }): CommitResult;
-  /** Resolves when all that this handle committed is stored. */
-  persisted(): Promise<void>;
+  /**
+   * Resolves when all that this handle committed is stored, and on as many holders as `acks` wants.
+   * @throws SessionError STORE_UNAVAILABLE; ACKS_MISSING with `degraded: "fail"`, when they did not say so in time: whether it lasts is unknown.
+   */
+  persisted(): Promise<Delivery>;
+  /** The newest commit of this process to the session that this handle made, or undefined: what its browser must find everywhere from now on. */
+  readonly written: Dot | undefined;
   /** Forgets the local edits: the working copy is again what the session holds now. */
   reload(): void;
 }

@@ -6,6 +6,7 @@ import { ageOf, issueSessionId, sessionKey } from "./session-id.ts";
 function runtimeWith(random: Uint8Array): Runtime {
   return {
     nowMs: () => 0,
+    monotonicMs: () => 0,
     setTimer: () => () => undefined,
     randomBytes: () => random,
     sha256: (bytes) => createHash("sha256").update(bytes).digest(),

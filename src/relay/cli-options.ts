@@ -61,7 +61,7 @@ Example, one relay and two nodes on one machine:
   // in app.js
   import { createEngine } from "converge-session";
   import { relays } from "converge-session/sync";
-  const sync = relays(["ws://${DEFAULT_LISTEN}"], { secret: process.env.${SECRET_VARIABLE} });
+  const sync = relays(["ws://${DEFAULT_LISTEN}"], { alone: "serve", secret: process.env.${SECRET_VARIABLE} });
   const engine = createEngine({ sync });
 
 When it listens it prints one line, and stops cleanly on SIGTERM and SIGINT:

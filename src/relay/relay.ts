@@ -2,7 +2,7 @@ import { replicaOf, type SessionEngine } from "../engine/index.ts";
 import { createEngine } from "../runtime/index.ts";
 import { startRelayServer, type Relay, type RelayServerOptions, type SyncLog } from "../sync/index.ts";
 
-export type RelayOptions = Omit<RelayServerOptions, "replica">;
+export type RelayOptions = Omit<RelayServerOptions, "replica" | "runtime">;
 
 /**
  * A relay with sessions of its own: an engine without requests, in memory, and the server through which nodes meet at it.
@@ -12,7 +12,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const engine = createEngine();
   logTroubles(engine, options.log ?? (() => undefined));
   try {
-    const relay = await startRelayServer({ ...options, replica: replicaOf(engine.host) });
+    const relay = await startRelayServer({ ...options, replica: replicaOf(engine.host), runtime: engine.host.runtime });
     return {
       ...relay,
       close: async () => {

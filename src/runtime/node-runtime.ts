@@ -1,9 +1,11 @@
 import { hash, randomFillSync } from "node:crypto";
+import { performance } from "node:perf_hooks";
 import { SessionError, type Runtime } from "../engine/index.ts";
 
 /** Node's clock, timers, randomness and hash: the only place where this package touches them on behalf of the engine. */
 export const nodeRuntime: Runtime = {
   nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
   setTimer,
   randomBytes: (byteCount) => randomFillSync(new Uint8Array(byteCount)),
   sha256: (bytes) => hash("sha256", bytes, "buffer"),

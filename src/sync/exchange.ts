@@ -1,5 +1,4 @@
-import { performance } from "node:perf_hooks";
-import type { Replica, SessionKey, SessionRecord } from "../engine/index.ts";
+import type { Replica, Runtime, SessionKey, SessionRecord } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { encodeAck } from "./messages/ack.ts";
 import { encodeAskState, type AskState } from "./messages/ask-state.ts";
@@ -20,6 +19,7 @@ export function isExchangeFrame(frame: Frame): frame is ExchangeFrame {
 const EXCHANGE_KINDS = new Set<Frame["kind"]>(["state", "change", "touch", "end", "ask-state"]);
 
 export interface ExchangeOptions {
+  readonly runtime: Runtime;
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
@@ -85,7 +85,7 @@ export class Exchange {
     else if (receipt.ahead) await this.#tellState(key, round + 1, receipt.kind === "merged");
     // It says all that there is here, too: the very bytes will do.
     else if (receipt.kind === "merged" && !this.#isClosed) this.#options.passOn(key, bytes);
-    if (this.#requests.arrived(key, performance.now())) this.#send(encodeAskState({ key }));
+    if (this.#requests.arrived(key, this.#options.runtime.monotonicMs())) this.#send(encodeAskState({ key }));
   }
 
   async #receiveChange({ key, change }: ChangeMessage, bytes: Uint8Array): Promise<void> {
@@ -99,7 +99,7 @@ export class Exchange {
         return this.#tellState(key, 0, true);
       case "state-needed":
       case "unknown":
-        if (this.#requests.need(key, performance.now())) this.#send(encodeAskState({ key }));
+        if (this.#requests.need(key, this.#options.runtime.monotonicMs())) this.#send(encodeAskState({ key }));
         return;
       case "ended":
         return this.#tellEnd(key);

@@ -1,57 +1,59 @@
-import { WebSocket, type RawData } from "ws";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { CLOSE_CODES, closeReasonOf, type CloseReason } from "./messages/close-codes.ts";
 import { decodeFrame, FRAME_BYTES_MAX, GREETING_BYTES_MAX, type Frame } from "./messages/index.ts";
 import { ProtocolError } from "./protocol-error.ts";
+import type { Accept, Connection } from "./transport.ts";
 
 /** Bytes that wait for a peer which does not read. One frame more, and the connection is given up (SEC-52). */
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 /** Bulk work (resync, answers to a resync) waits while more than this is queued, so that it never uses up the queue by itself. */
 const QUEUE_BYTES_BUSY = 1024 * 1024;
-/** A peer that does not answer a close frame within this time is cut off. */
-const CLOSE_TIMEOUT_MS = 1_000;
 
 export interface FrameSocketOptions {
   readonly counters: SyncCounters;
   readonly log: SyncLog;
   /** A valid frame; `bytes` is the frame as it came. Throwing a ProtocolError closes the connection with its reason. */
   readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
+  /** Only where this side dialed. */
+  readonly onOpen?: () => void;
   /** Once. `reason` as far as it is known: this side's own, or what the peer sent. Nothing comes after it. */
   readonly onClosed: (reason: CloseReason | undefined) => void;
 }
 
 /**
- * One WebSocket as a stream of frames, for both sides of a connection. Frames leave in the tick in which they are sent; while they wait
+ * One connection as a stream of frames, for both sides of a connection. Frames leave in the tick in which they are sent; while they wait
  * for the peer they are counted, and when they become too many the connection is given up: the reconnect exchanges everything anew,
  * which costs less than memory without bound. After `end` or a frame that was refused, nothing is delivered any more.
  */
 export class FrameSocket {
-  readonly #socket: WebSocket;
+  readonly #connection: Connection;
   readonly #options: FrameSocketOptions;
   #isGreeted = false;
   #isEnded = false;
   #isClosed = false;
   #endedFor: CloseReason | undefined;
-  #closeTimer: NodeJS.Timeout | undefined;
   readonly #waiting: (() => void)[] = [];
 
-  /** Takes over `socket`, open or not yet. */
-  constructor(socket: WebSocket, options: FrameSocketOptions) {
-    this.#socket = socket;
+  /** `connect` dials, or takes over what somebody else dialed. */
+  constructor(connect: Accept, options: FrameSocketOptions) {
     this.#options = options;
-    socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
-    // `close` follows every error; unheard, an error would end the process.
-    socket.on("error", () => undefined);
-    socket.on("close", (code) => this.#closed(closeReasonOf(code)));
+    this.#connection = connect({
+      onOpen: () => options.onOpen?.(),
+      onMessage: (bytes) => this.#receive(bytes),
+      onDrain: () => {
+        if (!this.isBusy) this.#release();
+      },
+      onClose: (code) => this.#closed(code === undefined ? undefined : closeReasonOf(code)),
+    });
   }
 
   get isOpen(): boolean {
-    return !this.#isEnded && this.#socket.readyState === WebSocket.OPEN;
+    return !this.#isEnded && this.#connection.isOpen;
   }
 
   /** More is queued than bulk work may add to. */
   get isBusy(): boolean {
-    return this.#socket.bufferedAmount > QUEUE_BYTES_BUSY;
+    return this.#connection.queuedBytes > QUEUE_BYTES_BUSY;
   }
 
   /** The peer showed that it knows the secret: from here on its frames may be large. */
@@ -68,13 +70,13 @@ export class FrameSocket {
       this.#options.log("a session is too large to be sent (over 1 MiB): lower limits.sessionBytes");
       return;
     }
-    if (this.#socket.bufferedAmount + frame.length > QUEUE_BYTES_MAX) {
+    if (this.#connection.queuedBytes + frame.length > QUEUE_BYTES_MAX) {
       this.#options.counters.queueOverflows += 1;
       // No close frame: it would wait behind everything else.
       this.cut("overloaded");
       return;
     }
-    this.#socket.send(frame, this.#afterWrite);
+    this.#connection.send(frame);
   }
 
   /** Resolves when bulk work may go on, or the connection is over. */
@@ -85,11 +87,11 @@ export class FrameSocket {
 
   /** Stops reading for a while; TCP holds the peer back. */
   pause(): void {
-    this.#socket.pause();
+    this.#connection.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#connection.resume();
   }
 
   /** Says why, lets go of what is queued first, and cuts off a peer that does not answer. Idempotent. */
@@ -97,14 +99,7 @@ export class FrameSocket {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#endedFor = reason;
-    if (this.#socket.readyState === WebSocket.OPEN) {
-      this.#closeTimer = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();
-      // A paused socket would never see the answer.
-      this.#socket.resume();
-      this.#socket.close(CLOSE_CODES[reason]);
-    } else {
-      this.#socket.terminate();
-    }
+    this.#connection.close(CLOSE_CODES[reason]);
     this.#release();
   }
 
@@ -114,21 +109,17 @@ export class FrameSocket {
       this.#isEnded = true;
       this.#endedFor = reason;
     }
-    this.#socket.terminate();
+    this.#connection.cut();
     this.#release();
   }
 
-  readonly #afterWrite = (): void => {
-    if (!this.isBusy) this.#release();
-  };
-
-  #receive(data: RawData, isBinary: boolean): void {
+  #receive(bytes: Uint8Array | undefined): void {
     if (this.#isEnded) return;
     try {
-      if (!isBinary || !(data instanceof Uint8Array)) throw new ProtocolError("malformed", "a text frame came; this protocol has none");
-      if (!this.#isGreeted && data.length > GREETING_BYTES_MAX)
+      if (bytes === undefined) throw new ProtocolError("malformed", "a text frame came; this protocol has none");
+      if (!this.#isGreeted && bytes.length > GREETING_BYTES_MAX)
         throw new ProtocolError("malformed", "a frame came that is too large for the greeting");
-      this.#options.onFrame(decodeFrame(data), data);
+      this.#options.onFrame(decodeFrame(bytes), bytes);
     } catch (error) {
       this.#refuse(error);
     }
@@ -146,7 +137,6 @@ export class FrameSocket {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#isEnded = true;
-    clearTimeout(this.#closeTimer);
     this.#release();
     this.#options.onClosed(this.#endedFor ?? reason);
   }

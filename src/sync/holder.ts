@@ -1,5 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Envelope, Replica, SessionKey } from "../engine/index.ts";
+import type { Envelope, Replica, Runtime, SessionKey } from "../engine/index.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
@@ -11,6 +10,7 @@ import type { Frame } from "./messages/index.ts";
 import { encodeState } from "./messages/state.ts";
 import { encodeWatch } from "./messages/watch.ts";
 import { ProtocolError } from "./protocol-error.ts";
+import type { Dial } from "./transport.ts";
 
 /** Ends that wait for one relay's ack. An end forgotten here still travels with its session's state for as long as that is held. */
 const UNACKNOWLEDGED_ENDS_MAX = 100_000;
@@ -18,6 +18,8 @@ const UNACKNOWLEDGED_ENDS_MAX = 100_000;
 const RESYNC_SLICE = 64;
 
 export interface HolderOptions {
+  readonly runtime: Runtime;
+  readonly dial: Dial;
   readonly address: string;
   readonly credentials: Credentials;
   readonly nodeId: Uint8Array;
@@ -44,8 +46,10 @@ export class Holder {
 
   constructor(options: HolderOptions) {
     this.#options = options;
-    const { address, credentials, nodeId, counters, log, onSettled } = options;
+    const { runtime, dial, address, credentials, nodeId, counters, log, onSettled } = options;
     this.#link = new Link({
+      runtime,
+      dial,
       address,
       credentials,
       nodeId,
@@ -94,8 +98,9 @@ export class Holder {
   }
 
   #up(): void {
-    const { replica, counters, log, wants, onUp } = this.#options;
+    const { runtime, replica, counters, log, wants, onUp } = this.#options;
     const exchange = new Exchange({
+      runtime,
       replica,
       counters,
       log,
@@ -131,7 +136,7 @@ export class Holder {
    * so that requests and changes go between, and the queue keeps room for them.
    */
   async #resync(exchange: Exchange): Promise<void> {
-    const { replica, wants, watchedKeys, onHeld, log } = this.#options;
+    const { runtime, replica, wants, watchedKeys, onHeld, log } = this.#options;
     try {
       // A copy: the replica's own order changes with every request.
       const held = new Set(replica.heldKeys());
@@ -146,7 +151,7 @@ export class Holder {
         }
         this.send(record === undefined ? encodeAskState({ key }) : encodeState({ round: 0, record }));
         sent += 1;
-        if (sent % RESYNC_SLICE === 0) await nextTurn();
+        if (sent % RESYNC_SLICE === 0) await nextTurn(runtime);
         await this.#link.drained();
         if (this.#exchange !== exchange) return;
       }
@@ -155,6 +160,11 @@ export class Holder {
       log(`a resync stopped, and goes on with the next reconnect: ${error instanceof Error ? error.message : "unknown failure"}`);
     }
   }
+}
+
+/** Lets whatever waits for the event loop go first. */
+function nextTurn(runtime: Runtime): Promise<void> {
+  return new Promise((resolve) => void runtime.setTimer(0, resolve));
 }
 
 interface UnacknowledgedEnd {

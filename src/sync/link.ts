@@ -1,18 +1,19 @@
-import { randomBytes } from "node:crypto";
-import { performance } from "node:perf_hooks";
-import { WebSocket } from "ws";
+import type { Runtime } from "../engine/index.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { NodeGreeting } from "./greeting.ts";
-import { GREETING_TIMEOUT_MS, linkDeadline, nextLink, retryDelay, type LinkEvent, type LinkState } from "./link-state.ts";
+import { linkDeadline, nextLink, retryDelay, type LinkEvent, type LinkState } from "./link-state.ts";
 import { NONCE_BYTES } from "./messages/challenge.ts";
 import { CLOSE_CODES, type CloseReason } from "./messages/close-codes.ts";
-import { FRAME_BYTES_MAX, type Frame } from "./messages/index.ts";
+import type { Frame } from "./messages/index.ts";
 import { encodePing } from "./messages/ping.ts";
 import { encodePong } from "./messages/pong.ts";
+import type { Dial } from "./transport.ts";
 
 export interface LinkOptions {
+  readonly runtime: Runtime;
+  readonly dial: Dial;
   /** `ws://` or `wss://`. */
   readonly address: string;
   readonly credentials: Credentials;
@@ -37,7 +38,7 @@ export class Link {
   readonly #options: LinkOptions;
   #state: LinkState = { kind: "idle" };
   #socket: FrameSocket | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: () => void = () => undefined;
   #failureCount = 0;
   #pingCount = 0;
   #lastLogged: string | undefined;
@@ -81,7 +82,7 @@ export class Link {
 
   #step(event: LinkEvent): void {
     const before = this.#state;
-    const after = nextLink(before, event, performance.now(), retryDelay(this.#failureCount, Math.random()));
+    const after = nextLink(before, event, this.#options.runtime.monotonicMs(), retryDelay(this.#failureCount, this.#random()));
     if (after === before) return this.#arm();
     this.#state = after;
     if (after.kind === "dialing") this.#open();
@@ -98,28 +99,24 @@ export class Link {
 
   /** One timer for the next deadline. What is heard only moves deadlines back, so the timer may come early and is then set again. */
   #arm(): void {
-    clearTimeout(this.#timer);
+    const { runtime } = this.#options;
+    this.#stopTimer();
     const deadlineMs = linkDeadline(this.#state);
     if (deadlineMs === undefined) return;
-    this.#timer = setTimeout(() => this.#step({ kind: "tick" }), Math.max(1, Math.ceil(deadlineMs - performance.now()))).unref();
+    this.#stopTimer = runtime.setTimer(Math.max(1, Math.ceil(deadlineMs - runtime.monotonicMs())), () => this.#step({ kind: "tick" }));
   }
 
   #open(): void {
-    const { address, credentials, nodeId, counters, log } = this.#options;
-    const webSocket = new WebSocket(address, {
-      perMessageDeflate: false,
-      maxPayload: FRAME_BYTES_MAX,
-      handshakeTimeout: GREETING_TIMEOUT_MS,
-      followRedirects: false,
-    });
-    const greeting = new NodeGreeting(credentials, nodeId, randomBytes(NONCE_BYTES));
+    const { runtime, dial, address, credentials, nodeId, counters, log } = this.#options;
+    const greeting = new NodeGreeting(credentials, nodeId, runtime.randomBytes(NONCE_BYTES));
     // Late events of a socket that was given up must not touch its successor.
     const ifCurrent = (event: LinkEvent): void => {
       if (this.#socket === socket) this.#step(event);
     };
-    const socket: FrameSocket = new FrameSocket(webSocket, {
+    const socket: FrameSocket = new FrameSocket((listener) => dial(address, listener), {
       counters,
       log,
+      onOpen: () => ifCurrent({ kind: "opened" }),
       onFrame: (frame, bytes) => {
         if (this.#socket !== socket) return;
         this.#step({ kind: "heard" });
@@ -138,7 +135,12 @@ export class Link {
       },
     });
     this.#socket = socket;
-    webSocket.on("open", () => ifCurrent({ kind: "opened" }));
+  }
+
+  /** In [0, 1). */
+  #random(): number {
+    const [high = 0, low = 0] = this.#options.runtime.randomBytes(2);
+    return (high * 256 + low) / 65_536;
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {

@@ -1,4 +1,4 @@
-import type { SessionKey, SessionRecord } from "../engine/index.ts";
+import type { Runtime, SessionKey, SessionRecord } from "../engine/index.ts";
 import type { Holder } from "./holder.ts";
 import { encodeFetch } from "./messages/fetch.ts";
 import type { Fetched } from "./messages/fetched.ts";
@@ -19,12 +19,14 @@ interface PendingFetch {
 
 /** Questions that holders have not all answered yet. Each settles within `timeoutMs`. */
 export class PendingFetches {
+  readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #pending = new Map<number, PendingFetch>();
   readonly #keys = new Map<SessionKey, number>();
   #requestCount = 0;
 
-  constructor(timeoutMs: number) {
+  constructor(runtime: Runtime, timeoutMs: number) {
+    this.#runtime = runtime;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -38,14 +40,14 @@ export class PendingFetches {
     this.#requestCount += 1;
     const requestId = this.#requestCount;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => pending.settle(), this.#timeoutMs).unref();
+      const stopTimer = this.#runtime.setTimer(this.#timeoutMs, () => pending.settle());
       const pending: PendingFetch = {
         key,
         waitingFor: new Set(holders),
         found: [],
         absent: [],
         settle: () => {
-          clearTimeout(timer);
+          stopTimer();
           this.#pending.delete(requestId);
           this.#count(key, -1);
           resolve({ found: pending.found, absent: pending.absent });

@@ -1,7 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { performance } from "node:perf_hooks";
-import type { WebSocket } from "ws";
-import type { SessionKey } from "../engine/index.ts";
+import type { Runtime, SessionKey } from "../engine/index.ts";
 import type { Credentials } from "./credentials.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
 import { FrameSocket } from "./frame-socket.ts";
@@ -15,6 +12,7 @@ import type { Frame } from "./messages/index.ts";
 import { encodePong } from "./messages/pong.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { RelayHub } from "./relay-hub.ts";
+import type { Accept } from "./transport.ts";
 
 /** Frames whose effect the replica has not finished. Beyond, the relay reads no more from this node until some are done. */
 const PENDING_COUNT_MAX = 256;
@@ -24,6 +22,7 @@ const STUCK_AFTER_MS = 60_000;
 const WATCHED_COUNT_MAX = 1_000_000;
 
 export interface RelayPeerOptions {
+  readonly runtime: Runtime;
   readonly hub: RelayHub;
   readonly credentials: Credentials;
   readonly relayId: Uint8Array;
@@ -42,19 +41,21 @@ export class RelayPeer {
   #isGreeted = false;
   #isPaused = false;
   #pendingCount = 0;
-  #heardAtMs = performance.now();
+  #heardAtMs: number;
 
-  /** `webSocket` is open. Sends the challenge. */
-  constructor(webSocket: WebSocket, options: RelayPeerOptions) {
+  /** Sends the challenge. */
+  constructor(connect: Accept, options: RelayPeerOptions) {
     this.#options = options;
-    const { hub, credentials, relayId } = options;
-    this.#socket = new FrameSocket(webSocket, {
+    const { runtime, hub, credentials, relayId } = options;
+    this.#heardAtMs = runtime.monotonicMs();
+    this.#socket = new FrameSocket(connect, {
       counters: hub.counters,
       log: hub.log,
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
       onClosed: () => this.#closed(),
     });
     this.#exchange = new Exchange({
+      runtime,
       replica: hub.replica,
       counters: hub.counters,
       log: hub.log,
@@ -63,7 +64,7 @@ export class RelayPeer {
       passOn: (key, frame) => hub.passOn(key, frame, this),
       passOnTouches: (touches) => hub.passOnTouches(touches, this),
     });
-    this.#greeting = new RelayGreeting(credentials, relayId, randomBytes(NONCE_BYTES));
+    this.#greeting = new RelayGreeting(credentials, relayId, runtime.randomBytes(NONCE_BYTES));
     this.#socket.send(this.#greeting.challenge);
   }
 
@@ -85,7 +86,7 @@ export class RelayPeer {
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
-    this.#heardAtMs = performance.now();
+    this.#heardAtMs = this.#options.runtime.monotonicMs();
     if (!this.#isGreeted) return this.#greet(frame);
     const work = this.#work(frame, bytes);
     if (work === undefined) return;
@@ -162,7 +163,7 @@ export class RelayPeer {
   #resumeIfIdle(): void {
     if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX || this.#socket.isBusy) return;
     this.#isPaused = false;
-    this.#heardAtMs = performance.now();
+    this.#heardAtMs = this.#options.runtime.monotonicMs();
     this.#socket.resume();
   }
 

@@ -1,25 +1,23 @@
-import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { performance } from "node:perf_hooks";
 import { WebSocketServer } from "ws";
-import { SessionError, type Replica } from "../engine/index.ts";
+import { SessionError, type Replica, type Runtime } from "../engine/index.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
 import { credentialsOf } from "./credentials.ts";
-import { PEER_ID_BYTES } from "./messages/challenge.ts";
 import { FRAME_BYTES_MAX, GREETING_BYTES_MAX } from "./messages/index.ts";
-import { RelayHub } from "./relay-hub.ts";
-import { RelayPeer } from "./relay-peer.ts";
+import { RelayCore } from "./relay-core.ts";
+import { WebSocketConnection } from "./websocket-transport.ts";
 
 /** From the TCP connection to a valid hello (SEC-42). */
 const UNAUTHENTICATED_MS = 3_000;
 /** Connections at once, strangers included. A node needs one. */
 const CONNECTION_COUNT_MAX = 4_096;
-const SWEEP_INTERVAL_MS = 1_000;
 
 export interface RelayServerOptions {
   /** Where the sessions are kept, as `replicaOf(createEngine().host)`. Not closed by the relay. */
   readonly replica: Replica;
+  /** Of the same engine: clock, timers and randomness. */
+  readonly runtime: Runtime;
   /** Default 127.0.0.1. */
   readonly host?: string | undefined;
   /** Default 0: any free port, see `Relay.port`. */
@@ -56,9 +54,8 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
   const counters = newCounters();
-  const hub = new RelayHub(options.replica, counters, options.log ?? (() => undefined));
-  const relayId = randomBytes(PEER_ID_BYTES);
-  const peers = new Set<RelayPeer>();
+  const { replica, runtime, log = () => undefined } = options;
+  const core = new RelayCore({ replica, runtime, credentials, counters, log });
   const guards = new WeakMap<Socket, Guard>();
 
   const http = createServer((_request, response) => response.writeHead(426, { connection: "close" }).end());
@@ -70,21 +67,12 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   webSockets.on("connection", (webSocket, request: IncomingMessage) => {
     const guard = guards.get(request.socket);
     guard?.countBytes();
-    const peer = new RelayPeer(webSocket, {
-      hub,
-      credentials,
-      relayId,
-      onGreeted: () => guard?.release(),
-      onClosed: () => peers.delete(peer),
-    });
-    peers.add(peer);
+    core.accept(
+      (listener) => new WebSocketConnection(webSocket, listener),
+      () => guard?.release(),
+    );
   });
   await listening(http, host, port);
-  const sweep = setInterval(() => {
-    const nowMs = performance.now();
-    for (const peer of peers) peer.endIfSilent(nowMs);
-  }, SWEEP_INTERVAL_MS).unref();
-
   let closing: Promise<void> | undefined;
   const bound = (http.address() as AddressInfo).port;
   return {
@@ -92,11 +80,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     port: bound,
     domain: credentials.domain,
     counters,
-    connectionCount: () => peers.size,
+    connectionCount: () => core.connectionCount,
     close: () => {
       closing ??= new Promise<void>((resolve) => {
-        clearInterval(sweep);
-        for (const peer of peers) peer.end("goingAway");
+        core.close();
         webSockets.close();
         // Resolves when the last connection is gone; a node that does not answer is cut off after a second.
         http.close(() => resolve());

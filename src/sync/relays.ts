@@ -2,6 +2,7 @@ import { type ReplicaHost, type Replication, replicaOf, SessionError } from "../
 import type { SyncLog } from "./counters.ts";
 import { credentialsOf } from "./credentials.ts";
 import { Replicator, type ReplicatorOptions } from "./replicator.ts";
+import { dialWebSocket } from "./websocket-transport.ts";
 
 /** How long a miss waits for the relays before it counts as unavailable. */
 const MISS_TIMEOUT_MS = 250;
@@ -15,9 +16,19 @@ export interface RelaysOptions {
   readonly secret: string;
   /** Keeps applications that share a relay's secret apart. Default `default`. */
   readonly domain?: string | undefined;
-  /** Milliseconds; default 250. */
+  /**
+   * What happens to sessions from this process's own old store while not every relay could be asked about them: `serve` them, and risk that
+   * one of them ended elsewhere meanwhile, or `refuse` them (SESSION_UNAVAILABLE) until all have answered. Without a store of its own a process
+   * has no such sessions.
+   */
+  readonly alone: "serve" | "refuse";
+  /** How many relays must have (and store, where they store) what a request wrote before its response goes out. Default 0; at most as many as there are addresses. */
+  readonly acks?: number | undefined;
+  /** What happens to a response whose acks did not come in time. Default `serve`: it goes out, with an event; `fail`: ACKS_MISSING (503). */
+  readonly degraded?: "serve" | "fail" | undefined;
+  /** How long a request waits for what is asked of the relays. Milliseconds; default 250. */
   readonly missTimeoutMs?: number | undefined;
-  /** Milliseconds; default 500. */
+  /** How long a response waits for acks. Milliseconds; default 500. */
   readonly ackTimeoutMs?: number | undefined;
   /** Where lines for the operator go. Default: nowhere. */
   readonly log?: SyncLog | undefined;
@@ -32,24 +43,23 @@ export interface RelaysOptions {
 export function relays(addresses: readonly string[], options: RelaysOptions): (host: ReplicaHost) => Replication {
   const checked = replicatorOptions(addresses, options);
   return (host) => {
-    const replicator = new Replicator(checked);
+    const replicator = new Replicator({ ...checked, runtime: host.runtime, dial: dialWebSocket });
     replicator.start(replicaOf(host));
     return replicator;
   };
 }
 
-/** One that was not given its replica yet. @throws SessionError OPTION_INVALID */
-export function replicatorFor(addresses: readonly string[], options: RelaysOptions): Replicator {
-  return new Replicator(replicatorOptions(addresses, options));
-}
-
-function replicatorOptions(addresses: readonly string[], options: RelaysOptions): ReplicatorOptions {
+/** What `relays` was told, checked. @throws SessionError OPTION_INVALID */
+export function replicatorOptions(addresses: readonly string[], options: RelaysOptions): Omit<ReplicatorOptions, "runtime" | "dial"> {
   if (addresses.length === 0) throw new SessionError("OPTION_INVALID", "relays() needs at least one address, as ws://127.0.0.1:7411");
   return {
     addresses: [...new Set(addresses.map(addressOf))],
     credentials: credentialsOf(options),
     missTimeoutMs: timeoutOf("missTimeoutMs", options.missTimeoutMs ?? MISS_TIMEOUT_MS),
     ackTimeoutMs: timeoutOf("ackTimeoutMs", options.ackTimeoutMs ?? ACK_TIMEOUT_MS),
+    acks: acksOf(options.acks ?? 0, new Set(addresses).size),
+    degraded: oneOf("degraded", options.degraded ?? "serve", ["serve", "fail"]),
+    alone: oneOf("alone", options.alone, ["serve", "refuse"]),
     log: options.log ?? (() => undefined),
   };
 }
@@ -69,6 +79,18 @@ function addressOf(address: string): string {
     );
   }
   return url.href;
+}
+
+function acksOf(acks: number, relayCount: number): number {
+  if (!Number.isInteger(acks) || acks < 0 || acks > relayCount) {
+    throw new SessionError("OPTION_INVALID", `acks must be a whole number from 0 to ${relayCount}, which is how many relays there are`);
+  }
+  return acks;
+}
+
+function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {
+  if (values.includes(value)) return value;
+  throw new SessionError("OPTION_INVALID", `${name} must be chosen: ${values.map((each) => JSON.stringify(each)).join(" or ")}`);
 }
 
 function timeoutOf(name: string, value: number): number {

@@ -1,5 +1,15 @@
-import { randomBytes } from "node:crypto";
-import type { Change, Delivery, Envelope, FetchAnswer, Replica, Replication, SessionKey, SessionRecord } from "../engine/index.ts";
+import type {
+  Backlog,
+  Change,
+  Delivery,
+  Envelope,
+  FetchAnswer,
+  Replica,
+  Replication,
+  Runtime,
+  SessionKey,
+  SessionRecord,
+} from "../engine/index.ts";
 import type { Credentials } from "./credentials.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
 import { Holder } from "./holder.ts";
@@ -12,13 +22,22 @@ import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch } from "./messages/watch.ts";
 import { PendingFetches } from "./pending-fetches.ts";
 import { TouchBatch } from "./touch-batch.ts";
+import type { Dial } from "./transport.ts";
 
 export interface ReplicatorOptions {
+  /** Clock, timers and randomness. */
+  readonly runtime: Runtime;
+  /** Opens connections. */
+  readonly dial: Dial;
   /** At least one; valid URLs. */
   readonly addresses: readonly string[];
   readonly credentials: Credentials;
   readonly missTimeoutMs: number;
   readonly ackTimeoutMs: number;
+  /** See `RelaysOptions`. */
+  readonly acks: number;
+  readonly degraded: "serve" | "fail";
+  readonly alone: "serve" | "refuse";
   readonly log: SyncLog;
 }
 
@@ -29,12 +48,15 @@ const UNAVAILABLE: FetchAnswer = { kind: "unavailable" };
  * asks all of them, and each is exchanged with anew after a reconnect. They need not know of each other.
  */
 export class Replicator implements Replication {
+  readonly acks: number;
+  readonly degraded: "serve" | "fail";
+  readonly alone: "serve" | "refuse";
   readonly ready: Promise<void>;
   readonly counters: SyncCounters = newCounters();
   readonly #options: ReplicatorOptions;
   readonly #watched = new Set<SessionKey>();
   readonly #fetches: PendingFetches;
-  readonly #touches = new TouchBatch((touches) => this.#broadcast(encodeTouch({ touches })));
+  readonly #touches: TouchBatch;
   /** Deliveries under way: each settles at once when called. */
   readonly #deliveries = new Set<() => void>();
   /** Fetches that wait for the first relay to come up. */
@@ -46,17 +68,23 @@ export class Replicator implements Replication {
 
   constructor(options: ReplicatorOptions) {
     this.#options = options;
-    this.#fetches = new PendingFetches(options.missTimeoutMs);
+    this.acks = options.acks;
+    this.degraded = options.degraded;
+    this.alone = options.alone;
+    this.#fetches = new PendingFetches(options.runtime, options.missTimeoutMs);
+    this.#touches = new TouchBatch(options.runtime, (touches) => this.#broadcast(encodeTouch({ touches })));
     this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
   }
 
   start(replica: Replica): void {
     this.#replica = replica;
-    const { addresses, credentials, log } = this.#options;
-    const nodeId = randomBytes(PEER_ID_BYTES);
+    const { runtime, dial, addresses, credentials, log } = this.#options;
+    const nodeId = runtime.randomBytes(PEER_ID_BYTES);
     this.#holders = addresses.map(
       (address) =>
         new Holder({
+          runtime,
+          dial,
           address,
           credentials,
           nodeId,
@@ -92,7 +120,7 @@ export class Replicator implements Replication {
     if (holders.length === 0 || this.#closing !== undefined) return UNAVAILABLE;
     const { found, absent } = await this.#fetches.ask(key, holders);
     const [first] = found;
-    if (first === undefined) return absent.length > 0 ? { kind: "absent" } : UNAVAILABLE;
+    if (first === undefined) return absent.length > 0 ? { kind: "absent", isComplete: false } : UNAVAILABLE;
     // An end beats any state.
     const record = found.find(({ envelope }) => envelope.ended !== undefined) ?? first;
     // Who has it counts us as watching already. Who does not gets it now.
@@ -102,7 +130,7 @@ export class Replicator implements Replication {
       holder.send(encodeState({ round: 0, record }));
     }
     if (found.length > 1) await this.#mergeAll(key, found);
-    return { kind: "found", record };
+    return { kind: "found", record, isComplete: false };
   }
 
   sendState(_key: SessionKey, record: SessionRecord): void {
@@ -123,11 +151,11 @@ export class Replicator implements Replication {
       let acks = 0;
       let isDurable = true;
       const settle = (): void => {
-        clearTimeout(timer);
+        stopTimer();
         this.#deliveries.delete(settle);
         resolve({ acks, wanted, durable: acks > 0 && isDurable });
       };
-      const timer = setTimeout(settle, this.#options.ackTimeoutMs).unref();
+      const stopTimer = this.#options.runtime.setTimer(this.#options.ackTimeoutMs, settle);
       this.#deliveries.add(settle);
       for (const holder of this.#holders) {
         const isAsked = holder.isUp;
@@ -141,6 +169,24 @@ export class Replicator implements Replication {
       if (wanted === 0 || this.#closing !== undefined) settle();
     });
   }
+
+  async sendRevocation(): Promise<Delivery> {
+    return { acks: 0, wanted: 0, durable: false };
+  }
+
+  async delivered(): Promise<Delivery> {
+    return { acks: 0, wanted: 0, durable: false };
+  }
+
+  backlog(): Backlog {
+    return { sessions: 0, bytes: 0, ageMs: 0 };
+  }
+
+  async claim(): Promise<boolean> {
+    return false;
+  }
+
+  async release(): Promise<void> {}
 
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -175,11 +221,11 @@ export class Replicator implements Replication {
   #firstHolder(): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
-        clearTimeout(timer);
+        stopTimer();
         this.#waitingForHolder.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, this.#options.missTimeoutMs).unref();
+      const stopTimer = this.#options.runtime.setTimer(this.#options.missTimeoutMs, wake);
       this.#waitingForHolder.add(wake);
     });
   }
@@ -207,9 +253,9 @@ export class Replicator implements Replication {
       // The relays that differed are equal again.
       if (whole !== undefined) this.#broadcast(encodeState({ round: 0, record: whole }));
     });
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#options.missTimeoutMs).unref()));
+    let stopTimer: () => void = () => undefined;
+    const timeout = new Promise<void>((resolve) => (stopTimer = this.#options.runtime.setTimer(this.#options.missTimeoutMs, resolve)));
     await Promise.race([settled.catch(() => undefined), timeout]);
-    clearTimeout(timer);
+    stopTimer();
   }
 }

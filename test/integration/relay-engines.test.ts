@@ -17,7 +17,10 @@ afterEach(async () => {
 });
 
 async function startNode(): Promise<SessionEngine> {
-  const engine = createEngine({ attributes: { visits: counter() }, sync: relays([relay.address], { secret: TEST_SECRET }) });
+  const engine = createEngine({
+    attributes: { visits: counter() },
+    sync: relays([relay.address], { alone: "serve", secret: TEST_SECRET }),
+  });
   engines.push(engine);
   await engine.ready;
   return engine;
@@ -152,7 +155,7 @@ describe("two engines on one relay", () => {
 
   it("[SY7] never let an id leave the process: a relay sees keys only", async () => {
     const raw = await RawRelay.listen(TEST_SECRET);
-    const engine = createEngine({ sync: relays([raw.address], { secret: TEST_SECRET, ackTimeoutMs: 50 }) });
+    const engine = createEngine({ sync: relays([raw.address], { alone: "serve", secret: TEST_SECRET, ackTimeoutMs: 50 }) });
     engines.push(engine);
     await engine.ready;
     const id = engine.issueId();

@@ -7,11 +7,11 @@ import { CLOSE_CODES } from "../../src/sync/messages/close-codes.ts";
 import { encodePing } from "../../src/sync/messages/ping.ts";
 import { encodeState } from "../../src/sync/messages/state.ts";
 import { encodeWatch } from "../../src/sync/messages/watch.ts";
+import { nodeRuntime } from "../../src/runtime/node-runtime.ts";
 import { startRelayServer } from "../../src/sync/index.ts";
-import { replicatorFor } from "../../src/sync/relays.ts";
 import { eventually } from "../support/eventually.ts";
 import { RawPeer, RawRelay } from "../support/raw-peer.ts";
-import { RelayHolder, TEST_SECRET } from "../support/relay-holder.ts";
+import { RelayHolder, TEST_SECRET, replicatorFor } from "../support/relay-holder.ts";
 import { changeOf, keyNamed, recordOf, SetReplica } from "../support/set-replica.ts";
 
 const A = keyNamed("a");
@@ -157,7 +157,7 @@ describe("a relay that breaks the protocol", () => {
     const impostor = await RawRelay.listen(`${TEST_SECRET}!`);
     const replica = new SetReplica();
     replica.hold(A, 1);
-    const replication = replicatorFor([impostor.address], { secret: TEST_SECRET, missTimeoutMs: 50 });
+    const replication = replicatorFor([impostor.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs: 50 });
     replication.start(replica);
     // It answers every hello with a guess.
     await eventually(() => expect(impostor.peers.length).toBeGreaterThan(0));
@@ -171,7 +171,7 @@ describe("a relay that breaks the protocol", () => {
   it("[SY5] is given up by a node when it does not read, then dialed again and told everything", async () => {
     const stuck = await RawRelay.listen(TEST_SECRET);
     const replica = new SetReplica();
-    const replication = replicatorFor([stuck.address], { secret: TEST_SECRET });
+    const replication = replicatorFor([stuck.address], { alone: "serve", secret: TEST_SECRET });
     replication.start(replica);
     await replication.ready;
     replication.watch(A);
@@ -188,8 +188,12 @@ describe("a relay that breaks the protocol", () => {
 describe("a relay that cannot start", () => {
   it("says why: no secret worth the name, a port that is taken", async () => {
     const replica = new SetReplica();
-    await expect(startRelayServer({ replica, secret: "short" })).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    await expect(startRelayServer({ replica, secret: TEST_SECRET, port: 70_000 })).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    await expect(startRelayServer({ replica, secret: TEST_SECRET, port: on.relay.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(startRelayServer({ replica, runtime: nodeRuntime, secret: "short" })).rejects.toMatchObject({ code: "OPTION_INVALID" });
+    await expect(startRelayServer({ replica, runtime: nodeRuntime, secret: TEST_SECRET, port: 70_000 })).rejects.toMatchObject({
+      code: "OPTION_INVALID",
+    });
+    await expect(startRelayServer({ replica, runtime: nodeRuntime, secret: TEST_SECRET, port: on.relay.port })).rejects.toMatchObject({
+      code: "EADDRINUSE",
+    });
   });
 });

@@ -34,7 +34,7 @@ async function startRelayProcess(port = 0): Promise<{ relay: TestProcess; addres
 }
 
 async function startNode(address: string): Promise<SessionEngine> {
-  const engine = createEngine({ sync: relays([address], { secret: TEST_SECRET }) });
+  const engine = createEngine({ sync: relays([address], { alone: "serve", secret: TEST_SECRET }) });
   engines.push(engine);
   await engine.ready;
   return engine;

@@ -5,7 +5,9 @@
 import { createEngine } from "../../src/runtime/index.ts";
 import { relays } from "../../src/sync/index.ts";
 
-const engine = createEngine({ sync: relays([process.argv[2] ?? ""], { secret: process.env["CONVERGE_SESSION_SECRET"] ?? "" }) });
+const engine = createEngine({
+  sync: relays([process.argv[2] ?? ""], { alone: "serve", secret: process.env["CONVERGE_SESSION_SECRET"] ?? "" }),
+});
 await engine.ready;
 const session = engine.draft();
 session.identify(engine.issueId());

@@ -4,7 +4,7 @@ import type { Envelope } from "../../src/engine/envelope.ts";
 import type { SessionEvent } from "../../src/engine/events.ts";
 import type { Change, SessionKey, SessionRecord } from "../../src/engine/record.ts";
 import { replicaOf } from "../../src/engine/replica.ts";
-import type { Delivery, FetchAnswer, Replica, Replication } from "../../src/engine/replication.ts";
+import type { Backlog, Delivery, FetchAnswer, Replica, Replication } from "../../src/engine/replication.ts";
 import type { OpenSession } from "../../src/engine/session-engine.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { ManualRuntime, settle } from "./manual-runtime.ts";
@@ -17,11 +17,14 @@ type Message =
 
 /** Replication that sends nothing by itself: what the engine gave it waits in `outbox`, and the test delivers. */
 class HandReplication implements Replication {
+  readonly acks = 0;
+  readonly degraded = "serve";
+  readonly alone = "serve";
   readonly ready = Promise.resolve();
   readonly outbox: Message[] = [];
   readonly watched = new Set<SessionKey>();
   /** What `fetch` answers; unavailable unless the test says otherwise. */
-  answer: (key: SessionKey) => Promise<FetchAnswer> = async () => ({ kind: "absent" });
+  answer: (key: SessionKey) => Promise<FetchAnswer> = async () => ({ kind: "absent", isComplete: true });
 
   start(): void {}
 
@@ -53,6 +56,24 @@ class HandReplication implements Replication {
     this.outbox.push({ kind: "end", key, envelope });
     return { acks: 0, wanted: 0, durable: false };
   }
+
+  async sendRevocation(): Promise<Delivery> {
+    return { acks: 0, wanted: 0, durable: false };
+  }
+
+  async delivered(): Promise<Delivery> {
+    return { acks: 0, wanted: 0, durable: false };
+  }
+
+  backlog(): Backlog {
+    return { sessions: 0, bytes: 0, ageMs: 0 };
+  }
+
+  async claim(): Promise<boolean> {
+    return false;
+  }
+
+  async release(): Promise<void> {}
 
   async close(): Promise<void> {}
 }

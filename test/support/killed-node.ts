@@ -7,7 +7,9 @@ import { relays } from "../../src/sync/index.ts";
 
 const WRITE_COUNT = 20;
 
-const engine = createEngine({ sync: relays([process.argv[2] ?? ""], { secret: process.env["CONVERGE_SESSION_SECRET"] ?? "" }) });
+const engine = createEngine({
+  sync: relays([process.argv[2] ?? ""], { alone: "serve", secret: process.env["CONVERGE_SESSION_SECRET"] ?? "" }),
+});
 await engine.ready;
 const id = engine.issueId();
 const first = engine.draft();

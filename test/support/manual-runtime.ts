@@ -41,6 +41,10 @@ export class ManualRuntime implements Runtime {
     return this.#bootMs + this.#runningMs;
   }
 
+  monotonicMs(): number {
+    return this.#runningMs;
+  }
+
   setTimer(delayMs: number, run: () => void): () => void {
     const timer: Timer = { atMs: this.#runningMs + delayMs, order: this.#order++, run };
     this.#timers.add(timer);

@@ -1,10 +1,18 @@
 import type { Replication } from "../../src/engine/index.ts";
 import { type Relay, startRelayServer } from "../../src/sync/index.ts";
-import { replicatorFor } from "../../src/sync/relays.ts";
+import { nodeRuntime } from "../../src/runtime/node-runtime.ts";
+import { type RelaysOptions, replicatorOptions } from "../../src/sync/relays.ts";
+import { Replicator } from "../../src/sync/replicator.ts";
+import { dialWebSocket } from "../../src/sync/websocket-transport.ts";
 import type { ReplicationUnderTest, TestHolder } from "../contract/replication.contract.ts";
 import { SetReplica } from "./set-replica.ts";
 
 export const TEST_SECRET = "a secret for tests, at least thirty-two bytes";
+
+/** Replication over real sockets that was not given its replica yet. */
+export function replicatorFor(addresses: readonly string[], options: RelaysOptions): Replicator {
+  return new Replicator({ ...replicatorOptions(addresses, options), runtime: nodeRuntime, dial: dialWebSocket });
+}
 
 /** A relay in this process, over real sockets, that can go away and come back on its port. */
 export class RelayHolder implements TestHolder {
@@ -22,7 +30,7 @@ export class RelayHolder implements TestHolder {
   }
 
   async restart(): Promise<void> {
-    this.#relay = await startRelayServer({ replica: this.replica, port: this.#port, secret: TEST_SECRET });
+    this.#relay = await startRelayServer({ replica: this.replica, runtime: nodeRuntime, port: this.#port, secret: TEST_SECRET });
     this.#port = this.#relay.port;
   }
 
@@ -45,6 +53,6 @@ export const RELAY_REPLICATION: ReplicationUnderTest = {
   },
   replicationOn: (holders, timeouts): Replication => {
     const addresses = holders.map((holder) => (holder as RelayHolder).address);
-    return replicatorFor(addresses, { secret: TEST_SECRET, ...timeouts });
+    return replicatorFor(addresses, { alone: "serve", secret: TEST_SECRET, ...timeouts });
   },
 };

@@ -1,5 +1,16 @@
-import type { Change, ChangeReceipt, Envelope, Replica, SessionKey, SessionRecord, StateReceipt } from "../../src/engine/index.ts";
+import type {
+  Change,
+  ChangeReceipt,
+  Envelope,
+  Fingerprint,
+  Replica,
+  SessionKey,
+  SessionRecord,
+  StateReceipt,
+  SubjectKey,
+} from "../../src/engine/index.ts";
 import { endEnvelope } from "../../src/engine/envelope.ts";
+import { partOf } from "../../src/engine/key-table.ts";
 
 const EPOCH = { counter: 0, hash: "0000000000000000" };
 const WRITER = 2 ** 32;
@@ -13,18 +24,23 @@ export class SetReplica implements Replica {
   readonly received: string[] = [];
   /** While true, no call settles. */
   isHung = false;
+  /** Whether it says that what it takes in lasts. */
+  isDurable = false;
+  readonly revoked = new Map<SubjectKey, number>();
+  readonly #claims = new Map<string, number>();
   readonly #sessions = new Map<SessionKey, SessionRecord>();
+  #onFingerprint: (key: SessionKey, before: Fingerprint, after: Fingerprint) => void = () => undefined;
 
   /** Holds the session from now on, with what was written to it so far elsewhere or here. */
   hold(key: SessionKey, ...stamps: number[]): SessionRecord {
     const merged = merge(this.#sessions.get(key), recordOf(key, stamps));
-    this.#sessions.set(key, merged);
+    this.#set(key, merged);
     return merged;
   }
 
   end(key: SessionKey): Envelope {
     const ended = merge(this.#sessions.get(key), endedRecord(key));
-    this.#sessions.set(key, ended);
+    this.#set(key, ended);
     return ended.envelope;
   }
 
@@ -35,11 +51,59 @@ export class SetReplica implements Replica {
   }
 
   forgetAll(): void {
-    this.#sessions.clear();
+    for (const key of this.#sessions.keys()) {
+      const before = this.fingerprint(key);
+      this.#sessions.delete(key);
+      this.#onFingerprint(key, before, 0);
+    }
   }
 
   heldKeys(): Iterable<SessionKey> {
     return this.#sessions.keys();
+  }
+
+  get durable(): boolean {
+    return this.isDurable;
+  }
+
+  *heldKeysIn(part: number): Iterable<SessionKey> {
+    for (const key of this.#sessions.keys()) if (partOf(key) === part) yield key;
+  }
+
+  fingerprint(key: SessionKey): Fingerprint {
+    return fingerprintOf(key, this.read(key));
+  }
+
+  onFingerprint(listener: (key: SessionKey, before: Fingerprint, after: Fingerprint) => void): void {
+    this.#onFingerprint = listener;
+  }
+
+  stored(): Promise<void> | undefined {
+    return this.isDurable ? this.#answering() : undefined;
+  }
+
+  async revocations(): Promise<ReadonlyMap<SubjectKey, number>> {
+    return this.revoked;
+  }
+
+  async receiveRevocation(subject: SubjectKey, notBeforeMs: number): Promise<boolean> {
+    await this.#answering();
+    if (notBeforeMs <= (this.revoked.get(subject) ?? -1)) return false;
+    this.revoked.set(subject, notBeforeMs);
+    return true;
+  }
+
+  async claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
+    await this.#answering();
+    const place = `${key} ${name}`;
+    if ((this.#claims.get(place) ?? 0) > nowMs) return false;
+    this.#claims.set(place, untilMs);
+    return true;
+  }
+
+  async release(key: SessionKey, name: string, untilMs: number): Promise<void> {
+    await this.#answering();
+    if (this.#claims.get(`${key} ${name}`) === untilMs) this.#claims.delete(`${key} ${name}`);
   }
 
   async record(key: SessionKey): Promise<SessionRecord | undefined> {
@@ -52,7 +116,7 @@ export class SetReplica implements Replica {
     await this.#answering();
     const before = this.#sessions.get(key);
     const after = merge(before, record);
-    this.#sessions.set(key, after);
+    this.#set(key, after);
     return { kind: before !== undefined && isSame(before, after) ? "unchanged" : "merged", ahead: !isSame(record, after) };
   }
 
@@ -76,12 +140,27 @@ export class SetReplica implements Replica {
   async receiveEnd(key: SessionKey, envelope: Envelope): Promise<void> {
     this.received.push(`end ${key}`);
     await this.#answering();
-    this.#sessions.set(key, merge(this.#sessions.get(key), { envelope, document: undefined }));
+    this.#set(key, merge(this.#sessions.get(key), { envelope, document: undefined }));
+  }
+
+  #set(key: SessionKey, record: SessionRecord): void {
+    const before = this.fingerprint(key);
+    this.#sessions.set(key, record);
+    const after = this.fingerprint(key);
+    if (after !== before) this.#onFingerprint(key, before, after);
   }
 
   #answering(): Promise<void> {
     return this.isHung ? new Promise(() => undefined) : Promise.resolve();
   }
+}
+
+/** FNV-1a, 32 bits, never 0 but for what is not held. */
+function fingerprintOf(key: SessionKey, held: readonly number[] | "ended" | undefined): Fingerprint {
+  if (held === undefined) return 0;
+  let hash = 0x811c9dc5;
+  for (const character of `${key} ${String(held)}`) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
+  return (hash >>> 0) + 1;
 }
 
 /** 22 characters that make a key, from a short name. */

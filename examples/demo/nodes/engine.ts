@@ -5,5 +5,5 @@ import { RELAY_SECRET } from "./environment.ts";
 
 /** The engine of both nodes: what is counted is declared, all else merges by what it holds. */
 export function startEngine(relay: string): SessionEngine {
-  return createEngine({ attributes: { visits: counter() }, sync: relays([relay], { secret: RELAY_SECRET }) });
+  return createEngine({ attributes: { visits: counter() }, sync: relays([relay], { alone: "serve", secret: RELAY_SECRET }) });
 }

@@ -20,7 +20,7 @@ const [framework = "express", relay] = process.argv.slice(2);
 if (!isFramework(framework)) throw new Error(`No race app for "${framework}": name ${Object.keys(START).join(", ")}.`);
 const secret = process.env["CONVERGE_SESSION_SECRET"] ?? "";
 let replication: Replication | undefined;
-const sync: EngineOptions["sync"] = (host) => (replication = relays([String(relay)], { secret })(host));
+const sync: EngineOptions["sync"] = (host) => (replication = relays([String(relay)], { alone: "serve", secret })(host));
 const app = await START[framework](relay === undefined ? {} : { sync });
 // Whoever is told that this node listens may kill it at once: by then it has met the relay.
 await replication?.ready;

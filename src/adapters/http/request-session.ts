@@ -317,7 +317,7 @@ export class RequestSession {
       this.#isClosed = true;
       throw error;
     }
-    return this.#bounded(held.open.persisted()).catch((error: unknown) => {
+    return this.#bounded(held.open.persisted().then(() => undefined)).catch((error: unknown) => {
       this.#isClosed = true;
       if (wasNew) this.#isCookieDue = false;
       throw error;

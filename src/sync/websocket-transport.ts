@@ -1,0 +1,80 @@
+import { WebSocket } from "ws";
+import { GREETING_TIMEOUT_MS } from "./link-state.ts";
+import { FRAME_BYTES_MAX } from "./messages/index.ts";
+import type { Connection, ConnectionListener } from "./transport.ts";
+
+/** A peer that does not answer a close frame within this time is cut off. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/** Dials `ws://` and `wss://` addresses. */
+export function dialWebSocket(address: string, listener: ConnectionListener): Connection {
+  const socket = new WebSocket(address, {
+    perMessageDeflate: false,
+    maxPayload: FRAME_BYTES_MAX,
+    handshakeTimeout: GREETING_TIMEOUT_MS,
+    followRedirects: false,
+  });
+  socket.on("open", () => listener.onOpen());
+  return new WebSocketConnection(socket, listener);
+}
+
+/** A WebSocket as `Connection`. */
+export class WebSocketConnection implements Connection {
+  readonly #socket: WebSocket;
+  readonly #listener: ConnectionListener;
+  #isEnded = false;
+  #closeTimer: NodeJS.Timeout | undefined;
+
+  /** Takes over `socket`, open or not yet. */
+  constructor(socket: WebSocket, listener: ConnectionListener) {
+    this.#socket = socket;
+    this.#listener = listener;
+    socket.on("message", (data, isBinary) => {
+      if (!this.#isEnded) listener.onMessage(isBinary && data instanceof Uint8Array ? data : undefined);
+    });
+    // `close` follows every error; unheard, an error would end the process.
+    socket.on("error", () => undefined);
+    socket.on("close", (code) => {
+      this.#isEnded = true;
+      clearTimeout(this.#closeTimer);
+      listener.onClose(code);
+    });
+  }
+
+  get isOpen(): boolean {
+    return !this.#isEnded && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.isOpen) this.#socket.send(bytes, this.#afterWrite);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(code: number): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    if (this.#socket.readyState !== WebSocket.OPEN) return this.#socket.terminate();
+    this.#closeTimer = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+    // A paused socket would never see the answer.
+    this.#socket.resume();
+    this.#socket.close(code);
+  }
+
+  cut(): void {
+    this.#isEnded = true;
+    this.#socket.terminate();
+  }
+
+  readonly #afterWrite = (): void => this.#listener.onDrain();
+}
