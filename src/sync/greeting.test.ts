@@ -146,7 +146,7 @@ describe("greeting", () => {
   it("[SY1] refuses a version that is not served, on either side", () => {
     const theirs = relay();
     for (const version of [0, PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, 99])
-       expect(() => theirs.receive({ ...helloTo(theirs), version })).toThrow(refusal("versionNotServed"));
+      expect(() => theirs.receive({ ...helloTo(theirs), version })).toThrow(refusal("versionNotServed"));
     const old = encodeChallenge({ version: PROTOCOL_VERSION - 1, relayId: RELAY_ID, relayNonce: nonce(4) });
     expect(() => node().receive(sent(old))).toThrow(refusal("versionNotServed"));
   });

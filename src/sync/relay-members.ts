@@ -121,7 +121,5 @@ function nameOf({ address, id }: Member): string {
 }
 
 function isSame(left: RelayStatus, right: RelayStatus): boolean {
-  return (
-    left.isComplete === right.isComplete && left.completeSinceMs === right.completeSinceMs && left.memberCount === right.memberCount
-  );
+  return left.isComplete === right.isComplete && left.completeSinceMs === right.completeSinceMs && left.memberCount === right.memberCount;
 }

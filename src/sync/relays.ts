@@ -59,7 +59,10 @@ export function relays(addresses: readonly string[], options: RelaysOptions): (h
 }
 
 /** What `relays` was told, checked. @throws SessionError OPTION_INVALID */
-export function replicatorOptions(addresses: readonly string[], options: RelaysOptions): Omit<ReplicatorOptions, "runtime" | "dial" | "clockErrorMs" | "emit"> {
+export function replicatorOptions(
+  addresses: readonly string[],
+  options: RelaysOptions,
+): Omit<ReplicatorOptions, "runtime" | "dial" | "clockErrorMs" | "emit"> {
   if (addresses.length === 0) throw new SessionError("OPTION_INVALID", "relays() needs at least one address, as ws://127.0.0.1:7411");
   return {
     addresses: [...new Set(addresses.map(addressOf))],
