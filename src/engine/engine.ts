@@ -46,7 +46,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly runtime: Runtime;
   readonly schema: Schema;
   readonly limits: Limits;
-  readonly #clock: EngineClock;
+  readonly clock: EngineClock;
   readonly #context: DocumentContext;
   readonly #registry: Registry;
   readonly #store: SessionStore;
@@ -67,7 +67,6 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   /** @throws SessionError OPTION_INVALID */
   constructor(options: EngineOptions, runtime: Runtime, makeStore: (context: DocumentContext) => SessionStore) {
     this.runtime = runtime;
-    this.#clock = new EngineClock(runtime);
     this.schema = new Schema(options.attributes, options.units);
     const settings = resolveSettings(options);
     this.limits = settings.limits;
@@ -85,9 +84,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       newWriter: () => (this.#writer = this.#drawWriter()),
     };
     this.#store = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
+    this.clock = new EngineClock(runtime, this.#store.highWaterMs?.(), this.epsilonMs, (event) => this.#events.emit(event));
+    if (options.sync !== undefined) this.clock.expectPeers();
     this.#registry = new Registry({
       runtime,
-      clock: this.#clock,
+      clock: this.clock,
       context: this.#context,
       store: this.#store,
       limits: this.limits,
@@ -105,13 +106,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       onRelease: (key) => this.#sync?.unwatch(key),
     });
     this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
-    this.#compactor = new Compactor(runtime, this.#clock, this.#events, (live) => this.#rewritten(live));
+    this.#compactor = new Compactor(runtime, this.clock, this.#events, (live) => this.#rewritten(live));
     this.#succession = new Succession({
       registry: this.#registry,
       observers: this.#observers,
       events: this.#events,
       context: this.#context,
-      nowMs: () => this.#clock.nowMs(),
+      nowMs: () => this.clock.nowMs(),
       verdictOf: (envelope) => this.verdictOf(envelope),
       load: (key) => this.#load(key),
       onMerged: (live) => {
@@ -119,7 +120,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
         this.#compactor.changed(live);
       },
     });
-    this.#claims = new Claims(runtime, this.#clock, this.#store, options.sync === undefined);
+    this.#claims = new Claims(runtime, this.clock, this.#store, options.sync === undefined);
     this.#sync = options.sync?.(this);
     const revocations = this.#revocationsKnown();
     // Whoever asks for a session asks again, and is told.
@@ -133,7 +134,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   issueId(options: { readonly absoluteTimeoutMs?: number } = {}): string {
-    return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.runtime);
+    return issueSessionId(this.clock.nowMs(), this.#lifeMs(options), this.runtime);
   }
 
   get isShared(): boolean {
@@ -145,7 +146,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   isPastLife(id: string): boolean {
-    return this.#clock.nowMs() >= (ageOf(id)?.overAtMs ?? Infinity);
+    return this.clock.nowMs() >= (ageOf(id)?.overAtMs ?? Infinity);
   }
 
   draft(options: DraftOptions = {}): OpenSession {
@@ -158,7 +159,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       0,
       Infinity,
     );
-    if (firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS <= this.#clock.nowMs())
+    if (firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS <= this.clock.nowMs())
       throw new SessionError("OPTION_INVALID", "No session goes on for more than 30 days after its first birth; begin one that is new.");
     return new RequestSession(this, undefined, {
       absoluteTimeoutMs: this.#lifeMs(options),
@@ -177,13 +178,18 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async checkOut(key: SessionKey): Promise<CheckOut> {
     this.#checkOpen();
-    const live = await this.#current(key);
+    let live = await this.#current(key);
+    if (live !== undefined && live.envelope.ended === undefined && this.verdictOf(live.envelope) !== "alive" && !this.clock.isSettled) {
+      // Whoever is told that it is over is told for good: not by a clock that may be wrong.
+      await this.clock.settled;
+      live = await this.#current(key);
+    }
     if (live === undefined) return { kind: "absent" };
     if (this.verdictOf(live.envelope) === "alive")
       return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind: false };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
-      this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
+      this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.clock.nowMs())).catch(() => undefined);
     }
     const { ended } = live.envelope;
     return { kind: "ended", reason: ended?.reason ?? "expired", atMs: ended?.atMs ?? live.envelope.deadlineMs };
@@ -255,7 +261,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     const kept = options.except === undefined ? undefined : await this.#current(options.except);
     const over = new Set<SessionKey>();
     // The register first: whatever comes in from here on is judged by it, and what cannot be read now cannot get by it, either.
-    let notBeforeMs = Math.max(this.#clock.nowMs(), (this.#subjects.revocations.get(subjectKey) ?? -1) + 1);
+    let notBeforeMs = Math.max(this.clock.nowMs(), (this.#subjects.revocations.get(subjectKey) ?? -1) + 1);
     for (const { key, envelope } of this.#registry.hotSessions) {
       if (envelope.subject !== subjectKey || key === kept?.key) continue;
       over.add(key);
@@ -302,15 +308,15 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   nowMs(): number {
-    return this.#clock.nowMs();
+    return this.clock.nowMs();
   }
 
   verdictOf(envelope: Envelope): Verdict {
-    return verdict(envelope, this.#subjects.revocations, this.#clock.nowMs());
+    return verdict(envelope, this.#subjects.revocations, this.clock.nowMs());
   }
 
   newEnvelope(key: SessionKey, birth: Birth): Envelope {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.clock.nowMs();
     const createdAtMs = Math.min(birth.bornAtMs ?? nowMs, nowMs);
     const firstCreatedAtMs = Math.min(birth.firstCreatedAtMs, createdAtMs);
     const latestMs = firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS;
@@ -354,7 +360,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   touch(live: LiveSession): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.clock.nowMs();
     const { envelope } = live;
     // A request that runs for longer than the idle timeout is use, too: nobody was told yet that the session is over.
     if (nowMs <= envelope.touchedAtMs || verdict(envelope, this.#subjects.revocations, nowMs) === "ended") return;
@@ -379,7 +385,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** Now, and after what is revoked already. */
   subjectAtMs(subject: SubjectKey | undefined): number {
-    return this.#subjects.givenAtMs(subject, this.#clock.nowMs());
+    return this.#subjects.givenAtMs(subject, this.clock.nowMs());
   }
 
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void {
@@ -408,7 +414,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   viewOf(live: LiveSession): ContainerNode | undefined {
-    return live.view(() => this.#clock.nowMs());
+    return live.view(() => this.clock.nowMs());
   }
 
   observe(live: LiveSession, listener: (change: SessionChange) => void): () => void {
@@ -492,7 +498,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
   #revocationsKnown(): Promise<void> | undefined {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.clock.nowMs();
     return this.#subjects.known(this.#store, nowMs, nowMs - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
   }
 
@@ -513,7 +519,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   #endOf({ envelope }: LiveSession): EndReason | undefined {
     if (this.verdictOf(envelope) !== "ended") return undefined;
-    return endReason(envelope, this.#subjects.revocations, this.#clock.nowMs());
+    return endReason(envelope, this.#subjects.revocations, this.clock.nowMs());
   }
 
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
@@ -530,11 +536,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** An end of a session that is not held here is remembered as long as any session can live. */
   #unknownEnded(key: SessionKey, reason: EndReason): Envelope {
-    return endEnvelope({ key, deadlineMs: this.#clock.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS }, this.#endNow(reason));
+    return endEnvelope({ key, deadlineMs: this.clock.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS }, this.#endNow(reason));
   }
 
   #endNow(reason: EndReason): { reason: EndReason; atMs: number } {
-    return { reason, atMs: this.#clock.nowMs() };
+    return { reason, atMs: this.clock.nowMs() };
   }
 
   /** How long a session may live that begins now. @throws SessionError OPTION_INVALID */
@@ -555,6 +561,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#compactor.close();
     this.#observers.close();
     this.#claims.close();
+    this.clock.close();
     await this.#registry.close();
     await this.#sync?.close();
     await this.#store.close();

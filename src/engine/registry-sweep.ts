@@ -91,6 +91,8 @@ export class RegistrySweep {
 
   #begin(): void {
     this.roundAtMs = this.#options.clock.nowMs();
+    // What goes is gone for good: not by a clock that may be wrong.
+    if (!this.#options.clock.isSettled) return;
     this.#visiting = this.#swept.hot.values();
     this.#isTidying = true;
     this.#discard();
@@ -98,6 +100,7 @@ export class RegistrySweep {
 
   /** True while more is left of the round. */
   #slice(): boolean {
+    if (!this.#options.clock.isSettled) return false;
     const nowMs = this.#options.clock.nowMs();
     const { cold, ended } = this.#swept;
     const isVisiting = this.#visitSome(nowMs);
