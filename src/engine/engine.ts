@@ -106,7 +106,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       onRelease: (key) => this.#sync?.unwatch(key),
     });
     this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
-    this.#compactor = new Compactor(runtime, this.clock, this.#events, (live) => this.#rewritten(live));
+    this.#compactor = new Compactor(runtime, this.#events, (live) => this.#rewritten(live));
     this.#succession = new Succession({
       registry: this.#registry,
       observers: this.#observers,
@@ -179,7 +179,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   async checkOut(key: SessionKey): Promise<CheckOut> {
     this.#checkOpen();
     let live = await this.#current(key);
-    if (live !== undefined && live.envelope.ended === undefined && this.verdictOf(live.envelope) !== "alive" && !this.clock.isSettled) {
+    if (live !== undefined && this.#isDoubtful(live.envelope)) {
       // Whoever is told that it is over is told for good: not by a clock that may be wrong.
       await this.clock.settled;
       live = await this.#current(key);
@@ -498,9 +498,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
   #revocationsKnown(): Promise<void> | undefined {
-    const nowMs = this.clock.nowMs();
-    return this.#subjects.known(this.#store, nowMs, nowMs - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
+    return this.#subjects.known(this.#store, this.runtime.monotonicMs(), this.#forgottenMs);
   }
+
+  /** Nobody lives whose session was given to its subject before this. */
+  readonly #forgottenMs = (): number => this.clock.nowMs() - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs;
 
   /** A session changed in a way that no change can say: others are told it whole. */
   #rewritten(live: LiveSession): void {
@@ -517,8 +519,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#observers.ended(key, envelope.ended.reason);
   }
 
+  /** Whether only the clock says that it is over, and it may be wrong. */
+  #isDoubtful(envelope: Envelope): boolean {
+    return !this.clock.isSettled && envelope.ended === undefined && verdict(envelope, new Map(), this.clock.nowMs()) !== "alive";
+  }
+
   #endOf({ envelope }: LiveSession): EndReason | undefined {
-    if (this.verdictOf(envelope) !== "ended") return undefined;
+    if (this.verdictOf(envelope) !== "ended" || this.#isDoubtful(envelope)) return undefined;
     return endReason(envelope, this.#subjects.revocations, this.clock.nowMs());
   }
 
