@@ -5,6 +5,8 @@ import type { Runtime } from "./runtime.ts";
 
 /** Commits that one millisecond of a stamp has room for; more in a row run ahead of the clock, by a millisecond each 256. */
 const STAMPS_PER_MS = 256;
+/** What 6 bytes hold of an instant, as it is stored: far beyond any clock. */
+const TIME_MAX_MS = 2 ** 48 - 1;
 /** How often the wall clock and the votes are looked at. */
 const LOOK_INTERVAL_MS = 1_000;
 /** How long an engine that has peers waits for the first that tells it the time. */
@@ -109,7 +111,7 @@ export class EngineClock implements PeerClock {
   }
 
   heard(source: string, theirMs: number, rttMs: number, isAgreed = true): void {
-    if (!(theirMs > 0)) return;
+    if (!(theirMs > 0 && theirMs <= TIME_MAX_MS)) return;
     const before = this.#votes.get(source);
     const vote = nextVote(before, theirMs + rttMs / 2 - this.#runtime.monotonicMs(), rttMs, isAgreed);
     if (vote === undefined || vote === before) return;
