@@ -53,26 +53,27 @@ async function refusal(args: readonly string[], machine?: Machine): Promise<stri
 }
 
 /** A value of each setting that can be used and is not its default, and where it arrives. */
-const EXAMPLES: Readonly<Record<keyof typeof SETTINGS, readonly [text: string, arrives: (command: RelayCommand) => unknown, as: unknown]>> = {
-  listen: ["127.0.0.1:7001", ({ options }) => options.port, 7001],
-  "secret-file": ["other", ({ options }) => options.secret, "other secret that is at least thirty-two bytes"],
-  domain: ["shop", ({ options }) => options.domain, "shop"],
-  peer: ["ws://10.0.0.2:7411", ({ options }) => options.peers, ["ws://10.0.0.2:7411"]],
-  data: ["/data", ({ options }) => options.data, "/data"],
-  "map-size-max": ["2000000", ({ options }) => options.mapSizeMax, 2_000_000],
-  "tls-cert": ["cert", ({ options }) => options.tls?.cert, "CERT"],
-  "tls-key": ["key", ({ options }) => options.tls?.key, "KEY"],
-  "tls-ca": ["ca", ({ options }) => options.ca, "CA"],
-  "admin-listen": ["127.0.0.1:9411", ({ options }) => options.admin?.port, 9411],
-  "session-count": ["11", ({ options }) => options.limits?.sessionCount, 11],
-  "session-bytes": ["12", ({ options }) => options.limits?.sessionBytes, 12],
-  "hot-count": ["13", ({ options }) => options.limits?.hotCount, 13],
-  "hot-bytes": ["14", ({ options }) => options.limits?.hotBytes, 14],
-  "unsaved-bytes": ["15", ({ options }) => options.limits?.unsavedBytes, 15],
-  "epsilon-ms": ["16", ({ options }) => options.epsilonMs, 16],
-  "drain-ms": ["17", ({ drainMs }) => drainMs, 17],
-  "log-level": ["debug", ({ logLevel }) => logLevel, "debug"],
-};
+const EXAMPLES: Readonly<Record<keyof typeof SETTINGS, readonly [text: string, arrives: (command: RelayCommand) => unknown, as: unknown]>> =
+  {
+    listen: ["127.0.0.1:7001", ({ options }) => options.port, 7001],
+    "secret-file": ["other", ({ options }) => options.secret, "other secret that is at least thirty-two bytes"],
+    domain: ["shop", ({ options }) => options.domain, "shop"],
+    peer: ["ws://10.0.0.2:7411", ({ options }) => options.peers, ["ws://10.0.0.2:7411"]],
+    data: ["/data", ({ options }) => options.data, "/data"],
+    "map-size-max": ["2000000", ({ options }) => options.mapSizeMax, 2_000_000],
+    "tls-cert": ["cert", ({ options }) => options.tls?.cert, "CERT"],
+    "tls-key": ["key", ({ options }) => options.tls?.key, "KEY"],
+    "tls-ca": ["ca", ({ options }) => options.ca, "CA"],
+    "admin-listen": ["127.0.0.1:9411", ({ options }) => options.admin?.port, 9411],
+    "session-count": ["11", ({ options }) => options.limits?.sessionCount, 11],
+    "session-bytes": ["12", ({ options }) => options.limits?.sessionBytes, 12],
+    "hot-count": ["13", ({ options }) => options.limits?.hotCount, 13],
+    "hot-bytes": ["14", ({ options }) => options.limits?.hotBytes, 14],
+    "unsaved-bytes": ["15", ({ options }) => options.limits?.unsavedBytes, 15],
+    "epsilon-ms": ["16", ({ options }) => options.epsilonMs, 16],
+    "drain-ms": ["17", ({ drainMs }) => drainMs, 17],
+    "log-level": ["debug", ({ logLevel }) => logLevel, "debug"],
+  };
 const FILES = { other: "other secret that is at least thirty-two bytes", cert: "CERT", key: "KEY", ca: "CA" };
 /** TLS wants both. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = { "tls-cert": ["--tls-key", "key"], "tls-key": ["--tls-cert", "cert"] };
@@ -103,7 +104,10 @@ describe("converge-session relay", () => {
 
   it("[X11] warns of secrets that every user can read, and of an address that others reach without TLS", async () => {
     const { command } = await parse(["relay", "--secret-file", "f", "--listen", "10.0.0.1:1"], { modes: { f: 0o644 } });
-    expect(command?.warnings).toEqual([expect.stringMatching(/^f can be read by every user.*chmod 600/), expect.stringMatching(/--tls-cert/)]);
+    expect(command?.warnings).toEqual([
+      expect.stringMatching(/^f can be read by every user.*chmod 600/),
+      expect.stringMatching(/--tls-cert/),
+    ]);
     const tls = ["--listen", "10.0.0.1:1", "--tls-cert", "cert", "--tls-key", "key"];
     expect((await parse(["relay", ...tls], { files: FILES, modes: { key: 0o604, cert: 0o644 } })).command?.warnings).toEqual([
       expect.stringMatching(/^key can be read by every user/),
@@ -152,15 +156,15 @@ describe("where a setting comes from", () => {
     const [text, arrives, as] = EXAMPLES[name];
     const args = ["relay", ...(BESIDE[name] ?? [])];
     const variables = { [SECRET_VARIABLE]: SECRET };
-    // What a source says that must not count could not even be used.
-    const unusable = name === "peer" || name === "listen" || name === "admin-listen" ? "no address" : "";
+    // Most settings could not even be used with this.
+    const unusable = "no such thing";
     const inFile = { "c.json": JSON.stringify({ [name]: text }), "c.toml": `${name} = ${JSON.stringify(text)}` };
     const arrived = async (more: readonly string[], machine: Machine): Promise<unknown> => {
       const { command, output } = await parse([...args, ...more], { ...machine, files: { ...FILES, ...machine.files } });
       if (command === undefined) throw new Error(output);
       return arrives(command);
     };
-    expect(await arrived([], { variables })).not.toEqual(as);
+    if (BESIDE[name] === undefined) expect(await arrived([], { variables })).not.toEqual(as);
     for (const path of ["c.json", "c.toml"]) {
       expect(await arrived(["--config", path], { variables, files: inFile })).toEqual(as);
       expect(await arrived([], { variables: { ...variables, CONVERGE_SESSION_CONFIG: path }, files: inFile })).toEqual(as);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type EngineOptions, SessionError } from "../engine/index.ts";
+import { type MergeContext, SessionError, type SessionStore } from "../engine/index.ts";
 import type { RelayIdentity } from "../sync/index.ts";
 import type { RelayLog } from "./log.ts";
 
@@ -14,7 +14,9 @@ const INCARNATION_BYTES = 16;
 /** A relay's sessions on disk, and who it is as long as they are there. */
 export interface DataFolder {
   /** For `createEngine`. */
-  readonly store: NonNullable<EngineOptions["store"]>;
+  readonly makeStore: (context: MergeContext) => SessionStore;
+  /** What that made. */
+  store(): SessionStore | undefined;
   /** To be called when the store is open: before, nobody knows whether the folder can be used. */
   identity(): RelayIdentity;
 }
@@ -35,11 +37,13 @@ export async function openDataFolder(
   log: RelayLog,
 ): Promise<DataFolder> {
   const { lmdbStore } = await lmdb();
-  const store = lmdbStore({ path, ...(mapSizeMax === undefined ? {} : { mapSizeMax }) });
+  const makeLmdbStore = lmdbStore({ path, ...(mapSizeMax === undefined ? {} : { mapSizeMax }) });
   // A name without sessions says nothing: the next start is a new relay then.
   const before = existsSync(join(path, DATA_FILE)) ? readIdentity(path, log) : undefined;
+  let store: SessionStore | undefined;
   return {
-    store,
+    makeStore: (context) => (store = makeLmdbStore(context)),
+    store: () => store,
     identity: () => {
       const kept = before ?? { incarnation: randomBytes(INCARNATION_BYTES), completeSinceMs: nowMs() };
       if (before === undefined) writeIdentity(path, kept);

@@ -23,6 +23,7 @@ export async function relayEndpoints(engine: StatsSource, read: () => RelayFigur
     else if (path === "/health") answerJson(response, 200, { status: "up" });
     else if (path === "/ready") answerReady(response, read());
     else void answerMetrics(response, exposition);
+    response.once("finish", () => log(`${path} answered ${response.statusCode}`, "debug"));
     return true;
   };
 }

@@ -5,6 +5,7 @@ import { type DataFolder, newIdentity, openDataFolder } from "./data-folder.ts";
 import { type Endpoints, listenForEndpoints, relayEndpoints } from "./endpoints.ts";
 import type { RelayLog } from "./log.ts";
 import type { RelayFigures } from "./relay-figures.ts";
+import { restoreSessions } from "./restore.ts";
 
 export interface RelayOptions {
   /** At least 32 bytes, the same on all nodes and relays. */
@@ -56,12 +57,15 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   };
   logTroubles(engine, log);
   try {
+    const replica = replicaOf(engine.host);
+    const store = folder?.store();
+    if (store !== undefined) await restoreSessions(store, replica, log);
     const identity = folder?.identity() ?? newIdentity(Date.now());
     let isDraining = false;
     let endpoints: Endpoints | undefined;
     const server = await startRelayServer({
       ...options,
-      replica: replicaOf(engine.host),
+      replica,
       runtime: engine.host.runtime,
       onRequest: (request, response) => options.admin === undefined && endpoints?.(request, response) === true,
     });
@@ -91,7 +95,7 @@ function engineOptions({ limits, epsilonMs }: RelayOptions, folder: DataFolder |
   return {
     ...(limits === undefined ? {} : { limits }),
     ...(epsilonMs === undefined ? {} : { epsilonMs }),
-    ...(folder === undefined ? {} : { store: folder.store }),
+    ...(folder === undefined ? {} : { store: folder.makeStore }),
   };
 }
 
