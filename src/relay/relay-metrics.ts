@@ -70,12 +70,6 @@ export const RELAY_METRICS: readonly RelayMetric[] = [
     read: ({ traffic }) => traffic.queuedBytes,
   },
   {
-    type: "gauge",
-    name: "relay_unacked_frames",
-    help: "Frames that were sent to peers and are not acknowledged yet.",
-    read: ({ unackedCount }) => unackedCount,
-  },
-  {
     type: "counter",
     name: "relay_frames_total",
     help: "Frames received and sent, heartbeats included.",
