@@ -58,12 +58,13 @@ async function costs(args: readonly string[]): Promise<object> {
   const full = await settled(relay);
 
   const changed = keys.slice(0, CHANGED);
-  for (const reader of readers) for (const key of changed) await reader.checkOut(key);
+  for (const engine of [writer, ...readers]) for (const key of changed) await engine.checkOut(key);
   const idle = await settled(relay);
   for (let i = 0; i < CHANGES; i += 1) {
     const session = writer.checkOutHot(changed[i % CHANGED] ?? "");
-    session?.set("visits", i);
-    session?.commit();
+    if (session === undefined) throw new Error("a session that is in use went to rest");
+    session.set("visits", i);
+    session.commit();
     if (i % SLICE === 0) await pause(1);
   }
   await until(
