@@ -1,3 +1,4 @@
+import { Acknowledgement } from "./acknowledgement.ts";
 import { Schema } from "./attributes/schema.ts";
 import { envelopesOf } from "./directory.ts";
 import { type DocumentContext, SessionDocument } from "./document.ts";
@@ -16,10 +17,13 @@ import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
-import type { Delivery, Replication } from "./replication.ts";
+import type { Backlog, Delivery, Replication } from "./replication.ts";
+import { Revoking } from "./revoking.ts";
 import type { Runtime } from "./runtime.ts";
 import type {
   CheckOut,
+  CheckOutOptions,
+  Seen,
   DraftOptions,
   OnceOptions,
   OpenSession,
@@ -31,25 +35,29 @@ import type {
 } from "./session-engine.ts";
 import { type HandleHost, LiveHandle } from "./session-handle.ts";
 import { type EngineStats, statsOf } from "./stats.ts";
+import { SeenWrites } from "./seen.ts";
 import { ageOf, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
 import { Subjects } from "./subjects.ts";
 import { Succession } from "./succession.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
-import { endReason, verdict, type Verdict } from "./verdict.ts";
+import { endReason, type Revocations, verdict, type Verdict } from "./verdict.ts";
 import type { ContainerNode } from "./view.ts";
+
+const NOTHING_WAITS: Backlog = { sessions: 0, bytes: 0, ageMs: 0 };
+const NOTHING_DELIVERED: Delivery = { acks: 0, wanted: 0, durable: false };
 
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
 export class Engine<Data extends object = SessionData> implements SessionEngine<Data>, SessionHost, HandleHost, ReplicaHost {
   readonly ready: Promise<void>;
-  readonly persist: "before" | "after";
   readonly runtime: Runtime;
   readonly schema: Schema;
   readonly limits: Limits;
   readonly #clock: EngineClock;
   readonly #context: DocumentContext;
   readonly #registry: Registry;
-  readonly #store: SessionStore;
+  readonly sessionStore: SessionStore;
+  readonly revoking: Revoking;
   readonly #sync: Replication | undefined;
   readonly #idleTimeoutMs: number;
   readonly #absoluteTimeoutMs: number;
@@ -58,6 +66,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly #observers: Observers;
   readonly #subjects: Subjects;
   readonly #claims: Claims;
+  readonly #acknowledgement: Acknowledgement;
+  readonly #seen: SeenWrites;
   readonly #compactor: Compactor;
   readonly #succession: Succession;
   readonly #counts = { commits: 0, remoteCommits: 0, loads: 0 };
@@ -74,7 +84,6 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.epsilonMs = settings.epsilonMs;
     this.#idleTimeoutMs = settings.idleTimeoutMs;
     this.#absoluteTimeoutMs = settings.absoluteTimeoutMs;
-    this.persist = options.persist ?? "after";
     if (options.onEvent !== undefined) this.#events.on("*", options.onEvent);
     this.#subjects = new Subjects(options.subjectSecret ?? "", (bytes) => runtime.sha256(bytes));
     this.#writer = this.#drawWriter();
@@ -84,12 +93,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
     };
-    this.#store = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
+    this.sessionStore = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
     this.#registry = new Registry({
       runtime,
       clock: this.#clock,
       context: this.#context,
-      store: this.#store,
+      store: this.sessionStore,
       limits: this.limits,
       epsilonMs: this.epsilonMs,
       onEvent: (event) => this.#events.emit(event),
@@ -100,7 +109,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       },
       onChange: (live, origin) => this.#tell(live, origin),
       onTouchDue: (key, touchedAtMs) => this.#sync?.sendTouch(key, touchedAtMs),
-      fetch: (key) => this.#sync?.fetch(key),
+      fetch: (key, bornAtMs) => this.#sync?.fetch(key, bornAtMs),
+      alone: () => this.#sync?.alone ?? "serve",
+      onUnknownElsewhere: (live) => this.#sync?.sendState(live.key, live.record()),
+      unreplicatedBytes: () => this.#sync?.backlog().bytes ?? 0,
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),
     });
@@ -113,15 +125,44 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       context: this.#context,
       nowMs: () => this.#clock.nowMs(),
       verdictOf: (envelope) => this.verdictOf(envelope),
-      load: (key) => this.#load(key),
+      load: (key, bornAtMs) => this.#load(key, bornAtMs),
       onMerged: (live) => {
         this.#rewritten(live);
         this.#compactor.changed(live);
       },
     });
-    this.#claims = new Claims(runtime, this.#clock, this.#store, options.sync === undefined);
+    this.revoking = new Revoking({
+      clock: this.#clock,
+      subjects: this.#subjects,
+      registry: this.#registry,
+      store: this.sessionStore,
+      events: this.#events,
+      epsilonMs: this.epsilonMs,
+      current: (key) => this.#current(key),
+      end: (key) => this.end(key, "revoked"),
+      endLive: (live) => this.#end(live, "revoked"),
+      committed: (live) => this.committed(live, undefined),
+      send: (subject, notBeforeMs) => this.#sync?.sendRevocation(subject, notBeforeMs),
+    });
+    this.#acknowledgement = new Acknowledgement({
+      persist: options.persist ?? "after",
+      isDurable: this.sessionStore.durable,
+      events: this.#events,
+      store: (live) => this.#registry.store(live),
+      sync: () => this.#sync,
+    });
+    this.#seen = new SeenWrites({
+      runtime,
+      registry: this.#registry,
+      events: this.#events,
+      epsilonMs: this.epsilonMs,
+      nowMs: () => this.#clock.nowMs(),
+      current: (key, bornAtMs) => this.#current(key, bornAtMs),
+      sync: () => this.#sync,
+    });
+    this.#claims = new Claims(runtime, this.#clock, () => this.#sync ?? this.sessionStore);
     this.#sync = options.sync?.(this);
-    const revocations = this.#revocationsKnown();
+    const revocations = this.revoking.known();
     // Whoever asks for a session asks again, and is told.
     revocations?.catch(() => undefined);
     this.ready = Promise.all([this.#sync?.ready, revocations]).then(() => undefined);
@@ -134,6 +175,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   issueId(options: { readonly absoluteTimeoutMs?: number } = {}): string {
     return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.runtime);
+  }
+
+  get persist(): "before" | "after" {
+    return this.#acknowledgement.persist;
   }
 
   get isShared(): boolean {
@@ -167,20 +212,25 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     });
   }
 
-  checkOutHot(key: SessionKey): OpenSession | undefined {
+  checkOutHot(key: SessionKey, seen?: Seen): OpenSession | undefined {
     const live = this.#registry.hot(key);
     if (live === undefined || this.#registry.isStale(live)) return undefined;
-    if (live.envelope.subject !== undefined && this.#revocationsKnown() !== undefined) return undefined;
-    if (live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
+    if (live.envelope.subject !== undefined && this.revoking.known() !== undefined) return undefined;
+    if (live.envelope.successor !== undefined) return undefined;
+    if (seen !== undefined) {
+      if (!this.#seen.isMet(live, seen)) return undefined;
+      this.#seen.takeTouch(live, seen);
+    }
+    if (this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
 
-  async checkOut(key: SessionKey): Promise<CheckOut> {
+  async checkOut(key: SessionKey, options: CheckOutOptions = {}): Promise<CheckOut> {
     this.#checkOpen();
-    const live = await this.#current(key);
+    const { live, isBehind } = await this.#seen.reach(key, options);
     if (live === undefined) return { kind: "absent" };
     if (this.verdictOf(live.envelope) === "alive")
-      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind: false };
+      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
       this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
@@ -201,16 +251,20 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#registry.use(key, end).catch(() => end(this.#registry.hot(key)));
   }
 
-  async open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
+  open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
+    return this.#open(key);
+  }
+
+  async openById(id: string): Promise<SessionHandle<Data> | undefined> {
+    return this.isPastLife(id) ? undefined : this.#open(this.keyOf(id), ageOf(id)?.bornAtMs);
+  }
+
+  async #open(key: SessionKey, bornAtMs?: number): Promise<SessionHandle<Data> | undefined> {
     this.#checkOpen();
-    const live = await this.#current(key);
+    const live = await this.#current(key, bornAtMs);
     if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     // The type of the attributes is what the application declared; the engine itself knows them by name.
     return new LiveHandle(this, live) as SessionHandle as SessionHandle<Data>;
-  }
-
-  openById(id: string): Promise<SessionHandle<Data> | undefined> {
-    return this.isPastLife(id) ? Promise.resolve(undefined) : this.open(this.keyOf(id));
   }
 
   async rotate(key: SessionKey, nextKey: SessionKey): Promise<Delivery> {
@@ -219,13 +273,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   async claim(key: SessionKey, token: string): Promise<boolean> {
-    const { firstKey, firstCreatedAtMs } = await this.#alive(key);
-    return this.#claims.claim(firstKey, token, firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
+    const envelope = await this.#alive(key);
+    return this.#claims.claim(envelope, token, envelope.firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
   }
 
   async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T> {
-    const { firstKey } = await this.#alive(key);
-    return this.#claims.once(firstKey, name, run, options);
+    return this.#claims.once(await this.#alive(key), name, run, options);
   }
 
   async *sessions(options: { readonly subject?: string } = {}): AsyncIterable<SessionSummary> {
@@ -250,30 +303,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async revokeAll(subject: string, options: { readonly except?: SessionKey } = {}): Promise<void> {
     this.#checkOpen();
-    await this.#revocationsKnown();
-    const subjectKey = this.#subjects.keyOf(subject);
-    const kept = options.except === undefined ? undefined : await this.#current(options.except);
-    const over = new Set<SessionKey>();
-    // The register first: whatever comes in from here on is judged by it, and what cannot be read now cannot get by it, either.
-    let notBeforeMs = Math.max(this.#clock.nowMs(), (this.#subjects.revocations.get(subjectKey) ?? -1) + 1);
-    for (const { key, envelope } of this.#registry.hotSessions) {
-      if (envelope.subject !== subjectKey || key === kept?.key) continue;
-      over.add(key);
-      // A node whose clock is fast may have given it out.
-      notBeforeMs = Math.max(notBeforeMs, envelope.subjectAtMs);
-    }
-    await this.#raise(subjectKey, notBeforeMs, kept);
-    for await (const { key, subjectAtMs, ended } of envelopesOf(this.#registry, this.#store, subjectKey, this.#events)) {
-      if (ended !== undefined || key === kept?.key) continue;
-      over.add(key);
-      if (subjectAtMs > notBeforeMs && !this.#registry.isHot(key)) notBeforeMs = subjectAtMs;
-    }
-    if (notBeforeMs > (this.#subjects.revocations.get(subjectKey) ?? -1)) await this.#raise(subjectKey, notBeforeMs, kept);
-    await Promise.all(Array.from(over, (key) => this.end(key, "revoked")));
+    await this.revoking.revokeAll(subject, options.except);
   }
 
   stats(): EngineStats {
-    return statsOf(this.#registry, this.#events, this.limits, this.#counts);
+    return statsOf(this.#registry, this.#events, this.limits, { ...this.#counts, unreplicated: this.#sync?.backlog() ?? NOTHING_WAITS });
   }
 
   on<Type extends SessionEvent["type"]>(type: Type, listener: (event: Extract<SessionEvent, { type: Type }>) => void): () => void;
@@ -349,8 +383,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#registry.reattach(live);
   }
 
-  store(live: LiveSession): Promise<void> {
-    return this.#registry.store(live);
+  async persisted(live: LiveSession | undefined): Promise<Delivery> {
+    return live === undefined ? NOTHING_DELIVERED : this.#acknowledgement.persisted(live);
+  }
+
+  async answerable(live: LiveSession | undefined): Promise<Delivery> {
+    return live === undefined ? NOTHING_DELIVERED : this.#acknowledgement.answerable(live);
   }
 
   touch(live: LiveSession): void {
@@ -421,6 +459,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#context;
   }
 
+  get revocations(): Revocations {
+    return this.#subjects.revocations;
+  }
+
   get registry(): Registry {
     return this.#registry;
   }
@@ -442,13 +484,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   /** The live session, from wherever it is; a session that this process held comes back as it is. */
-  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+  async #load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     const hot = this.#registry.hot(key);
     if (hot !== undefined && !this.#registry.isStale(hot)) return hot;
     const endSpan = this.runtime.span?.("session.load", key);
     this.#counts.loads++;
     try {
-      const loaded = await this.#registry.load(key);
+      const loaded = await this.#registry.load(key, bornAtMs);
       endSpan?.();
       return loaded === undefined ? undefined : this.#registry.reattach(loaded);
     } catch (error) {
@@ -457,19 +499,9 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
   }
 
-  async #raise(subject: SubjectKey, notBeforeMs: number, kept: LiveSession | undefined): Promise<void> {
-    this.#subjects.raise(subject, notBeforeMs);
-    if (kept !== undefined && kept.envelope.subject === subject && kept.envelope.subjectAtMs <= notBeforeMs) {
-      const live = this.reattach(kept);
-      live.envelope = { ...live.envelope, subjectAtMs: notBeforeMs + 1 };
-      this.committed(live, undefined);
-    }
-    await this.#store.revoke(subject, notBeforeMs, notBeforeMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
-  }
-
-  async #current(key: SessionKey): Promise<LiveSession | undefined> {
-    await this.#revocationsKnown();
-    return this.#succession.current(key);
+  async #current(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
+    await this.revoking.known();
+    return this.#succession.current(key, bornAtMs);
   }
 
   /** @throws SessionError SESSION_ENDED */
@@ -482,18 +514,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async *#living(subject?: string): AsyncIterable<Envelope> {
     this.#checkOpen();
-    await this.#revocationsKnown();
+    await this.revoking.known();
     const subjectKey = subject === undefined ? undefined : this.#subjects.keyOf(subject);
-    for await (const envelope of envelopesOf(this.#registry, this.#store, subjectKey, this.#events)) {
+    for await (const envelope of envelopesOf(this.#registry, this.sessionStore, subjectKey, this.#events)) {
       // One that was rotated is the same session as its successor.
       if (envelope.successor === undefined && this.verdictOf(envelope) === "alive") yield envelope;
     }
-  }
-
-  /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
-  #revocationsKnown(): Promise<void> | undefined {
-    const nowMs = this.#clock.nowMs();
-    return this.#subjects.known(this.#store, nowMs, nowMs - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
   }
 
   /** A session changed in a way that no change can say: others are told it whole. */
@@ -505,6 +531,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   /** Called by the registry after every change, whoever made it. */
   #tell(live: LiveSession, origin: "local" | "remote"): void {
     const { key, envelope } = live;
+    this.#seen.changed(key);
     if (envelope.ended === undefined) return this.#observers.changed(live, () => this.viewOf(live), origin);
     if (live.isEndTold) return;
     live.isEndTold = true;
@@ -521,8 +548,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     live.envelope = endEnvelope(live.envelope, live.envelope.ended ?? this.#endNow(reason));
     live.document = undefined;
     void this.#registry.changed(live);
-    const stored = this.#store.durable ? this.#registry.store(live) : Promise.resolve();
-    const sent = this.#sync?.sendEnd(live.key, live.envelope) ?? { acks: 0, wanted: 0, durable: this.#store.durable };
+    const stored = this.sessionStore.durable ? this.#registry.store(live) : Promise.resolve();
+    const sent = this.#sync?.sendEnd(live.key, live.envelope) ?? { acks: 0, wanted: 0, durable: this.sessionStore.durable };
     const [delivery] = await Promise.all([sent, stored.catch(() => undefined)]);
     endSpan?.();
     return delivery;
@@ -557,6 +584,6 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#claims.close();
     await this.#registry.close();
     await this.#sync?.close();
-    await this.#store.close();
+    await this.sessionStore.close();
   }
 }

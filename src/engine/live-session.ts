@@ -4,6 +4,7 @@ import { type DocumentContext, SessionDocument } from "./document.ts";
 import { type MergeContext, mergeDocuments } from "./merge-records.ts";
 import type { Plain } from "./values.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
+import type { Fingerprint } from "./replication.ts";
 
 /** What a session adds to the sums of `HotSessions`. */
 interface Weight {
@@ -38,6 +39,8 @@ export class LiveSession {
   isWarned = false;
   /** Whether those who listen know that it ended. */
   isEndTold = false;
+  /** What others were told that it is in, where they are told; see `fingerprintOf`. */
+  fingerprint: Fingerprint = 0;
   /** The touch that others know of. */
   sentTouchMs: number;
   /** Values of the attributes declared `local`, where there are any: they go with this object. */
@@ -103,6 +106,15 @@ export class LiveSession {
     const { document } = this;
     if (document === undefined || record.document === undefined) return isEnvelopeChanged;
     return merge(document, record.document) || isEnvelopeChanged;
+  }
+
+  /** A use that others know of. True when it was news. */
+  takeTouch(touchedAtMs: number): boolean {
+    if (this.envelope.ended !== undefined || touchedAtMs <= this.envelope.touchedAtMs) return false;
+    this.envelope = { ...this.envelope, touchedAtMs };
+    this.sentTouchMs = Math.max(this.sentTouchMs, touchedAtMs);
+    this.version++;
+    return true;
   }
 
   /** The attributes now, without those whose time is over; undefined once it ended. The time is asked for only where something expires. */

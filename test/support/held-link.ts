@@ -5,6 +5,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 export class HeldLink {
   readonly #server: Server;
   readonly #pairs = new Map<Socket, Socket>();
+  readonly #answered = new Set<() => void>();
   #isHeld = false;
 
   private constructor(target: URL) {
@@ -13,7 +14,11 @@ export class HeldLink {
       this.#pairs.set(near, far);
       if (this.#isHeld) near.pause();
       near.on("data", (bytes) => void far.write(bytes));
-      far.on("data", (bytes) => void near.write(bytes));
+      far.on("data", (bytes) => {
+        near.write(bytes);
+        for (const told of this.#answered) told();
+        this.#answered.clear();
+      });
       for (const [one, other] of [
         [near, far],
         [far, near],
@@ -35,6 +40,11 @@ export class HeldLink {
 
   get address(): string {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Resolves when the relay says the next thing. */
+  answer(): Promise<void> {
+    return new Promise((resolve) => this.#answered.add(resolve));
   }
 
   hold(): void {
