@@ -21,6 +21,7 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
       return contentOf(session);
     },
     "/read": ({ session }) => contentOf(session),
+    "/ignore": () => ({}),
     "/slow": async ({ session, query }) => {
       Object.assign(session, Object.fromEntries(query));
       await gates[Number(query.get("gate"))]?.wait();
@@ -58,10 +59,9 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
     await visitor.send(left, "/write?b=2");
     expect(visitor.slots).toEqual(["sid-0"]);
     expect(await forgetful.json(right, "/read")).toEqual({ a: "1" });
-    const answered = right.link.answer();
+    const arrived = once(right.server, "request");
     const reading = visitor.json(right, "/read");
-    // That there is none, as far as the relay knows.
-    await answered;
+    await arrived;
     left.link.release();
     expect(await reading).toEqual({ a: "1", b: "2" });
     expect(right.events.filter(({ type }) => type === "lost-write")).toEqual([]);
@@ -75,9 +75,10 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
     const forgetful = visitor.fork();
     for (const name of forgetful.slots) forgetful.jar.delete(name);
     expect(await forgetful.json(right, "/read")).toEqual({});
-    const arrived = once(right.server, "request");
+    const answered = right.link.answer();
     const reading = visitor.json(right, "/read");
-    await arrived;
+    // That there is none, as far as the relay knows.
+    await answered;
     left.link.release();
     expect(await reading).toEqual({ a: "1" });
   });
@@ -120,6 +121,19 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
     // What this node itself wrote is here, and may be missing elsewhere.
     expect(visitor.slots).toEqual(["sid-1"]);
     expect(await visitor.json(right, "/read")).toEqual({ a: "1", mine: "1" });
+    expect(lost()).toBe(1);
+  });
+
+  test("[RW9] [RW6] nor for a session that nobody has", async () => {
+    const [left, right] = await start(IMPATIENT_MS);
+    const lost = (): number => right.events.filter(({ type }) => type === "lost-write").length;
+    const visitor = new Traveller();
+    left.link.hold();
+    await visitor.send(left, "/write?a=1");
+    const response = await visitor.send(right, "/ignore");
+    expect([...cookiesOf(response)]).toMatchObject([["sid-0", { value: "" }]]);
+    expect(lost()).toBe(1);
+    expect(await visitor.json(right, "/read")).toEqual({});
     expect(lost()).toBe(1);
   });
 });
