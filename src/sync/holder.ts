@@ -2,12 +2,18 @@ import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
 import { AckWindow } from "./ack-window.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
+import { DIGEST_INTERVAL_MS } from "./digest-exchange.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
 import type { Fingerprints, WatchedSessions } from "./fingerprints.ts";
+import { hexOf } from "./hex.ts";
 import { Link } from "./link.ts";
 import type { Ack } from "./messages/ack.ts";
+import type { Claimed } from "./messages/claimed.ts";
+import { encodeDrain } from "./messages/drain.ts";
 import type { Fetched } from "./messages/fetched.ts";
+import type { Dialer } from "./messages/hello.ts";
 import type { Frame } from "./messages/index.ts";
+import type { RelayStatus } from "./messages/status.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
 import type { KeyState } from "./messages/fingerprints.ts";
@@ -23,7 +29,8 @@ export interface HolderOptions {
   readonly dial: Dial;
   readonly address: string;
   readonly credentials: Credentials;
-  readonly nodeId: Uint8Array;
+  /** This process. */
+  readonly dialer: Dialer;
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
@@ -33,9 +40,8 @@ export interface HolderOptions {
   /** What this process answers a ping with. */
   readonly nowMs: () => number;
   readonly onPong?: ((holder: Holder, theirMs: number, rttMs: number) => void) | undefined;
-  /** Frames that neither the exchange nor this class knows: `fetched`, for one. @throws ProtocolError for those that nodes do not take */
-  readonly onFrame: (holder: Holder, frame: Frame) => void;
   readonly onFetched: (holder: Holder, fetched: Fetched) => void;
+  readonly onClaimed: (holder: Holder, claimed: Claimed) => void;
   /** Ids whose newest writes it does not have, although they were sent: they go out first. */
   readonly unacknowledged: () => Iterable<SessionKey>;
   /** A numbered frame that tells `id` left. */
@@ -46,7 +52,8 @@ export interface HolderOptions {
   /** It has everything that is not under way. */
   readonly onSynced: (holder: Holder) => void;
   readonly onUp: (holder: Holder) => void;
-  readonly onDown: (holder: Holder) => void;
+  /** `isDrained`: it said that it stops. */
+  readonly onDown: (holder: Holder, isDrained: boolean) => void;
   readonly onSettled: () => void;
 }
 
@@ -61,22 +68,28 @@ export class Holder {
   /** All that is held was compared with what it holds, on this connection. */
   #isSynced = false;
   #isDurable = false;
+  #relay: ConnectedRelay | undefined;
+  #isDrained = false;
 
   constructor(options: HolderOptions) {
     this.#options = options;
-    const { runtime, dial, address, credentials, nodeId, counters, log, nowMs, onPong, onSettled } = options;
+    const { runtime, dial, address, credentials, dialer, counters, log, nowMs, onPong, onSettled } = options;
     this.#link = new Link({
       runtime,
       dial,
       address,
       credentials,
-      nodeId,
+      dialer,
       counters,
       log,
       nowMs,
       onSettled,
       onPong: (theirMs, rttMs) => onPong?.(this, theirMs, rttMs),
-      onUp: () => this.#up(),
+      onUp: ({ relayId, status }) => {
+        this.#relay = { id: hexOf(relayId), status };
+        this.#isDrained = false;
+        this.#up();
+      },
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
       onCaughtUp: () => this.#caughtUp(),
       onDown: () => this.#down(),
@@ -89,6 +102,11 @@ export class Holder {
 
   get isUp(): boolean {
     return this.#link.isUp;
+  }
+
+  /** Who is connected; undefined while nobody is. */
+  get relay(): ConnectedRelay | undefined {
+    return this.isUp ? this.#relay : undefined;
   }
 
   get isFirstDial(): boolean {
@@ -140,6 +158,7 @@ export class Holder {
   /** Resolves when the socket is gone. Nothing reaches the replica from the moment of the call. */
   close(): Promise<void> {
     this.#exchange?.close();
+    this.send(encodeDrain());
     return this.#link.close();
   }
 
@@ -165,7 +184,7 @@ export class Holder {
         onGone(key);
       },
       onUnwanted: (key) => this.send(encodeUnwatch({ key })),
-      onDigestAnswer: () => this.#synced(),
+      onCompared: () => this.#synced(),
     });
     this.#exchange = exchange;
     for (const [id, frame] of this.#kept) this.tell(id, frame);
@@ -184,7 +203,8 @@ export class Holder {
     this.#exchange = undefined;
     this.#window.reset();
     this.#isSynced = false;
-    this.#options.onDown(this);
+    this.#relay = undefined;
+    this.#options.onDown(this, this.#isDrained);
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
@@ -193,7 +213,11 @@ export class Holder {
       void this.#exchange?.receive(frame, bytes);
     } else if (frame.kind === "ack") this.#acked(frame);
     else if (frame.kind === "fetched") this.#options.onFetched(this, frame);
-    else this.#options.onFrame(this, frame);
+    else if (frame.kind === "claimed") this.#options.onClaimed(this, frame);
+    else if (frame.kind === "status") {
+      if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };
+    } else if (frame.kind === "drain") this.#isDrained = true;
+    else throw new ProtocolError("malformed", "a frame came that only nodes send");
   }
 
   #told(id: string, isSent: boolean): void {
@@ -231,6 +255,10 @@ export class Holder {
   async #watchAll(exchange: Exchange): Promise<void> {
     const { runtime, fingerprints, watched } = this.#options;
     const keys = [...watched.keys()];
+    if (keys.length === 0) {
+      this.#synced();
+      return exchange.compare(DIGEST_INTERVAL_MS);
+    }
     for (let from = 0; from < keys.length; from += WATCH_COUNT_MAX) {
       const sessions: KeyState[] = [];
       for (const key of keys.slice(from, from + WATCH_COUNT_MAX)) {
@@ -243,4 +271,12 @@ export class Holder {
     }
     exchange.compare();
   }
+}
+
+/** The relay at the other end. */
+export interface ConnectedRelay {
+  /** Of its process start, in hex: two addresses may lead to one relay. */
+  readonly id: string;
+  /** What its "there is none" is worth. */
+  readonly status: RelayStatus;
 }

@@ -1,0 +1,125 @@
+import type { Runtime } from "../engine/index.ts";
+import type { AckLedger } from "./ack-ledger.ts";
+import { Exchange, isExchangeFrame } from "./exchange.ts";
+import type { Frame } from "./messages/index.ts";
+import type { RelayStatus } from "./messages/status.ts";
+import { ProtocolError } from "./protocol-error.ts";
+import type { HubPeer, RelayHub } from "./relay-hub.ts";
+import type { Member, RelayMembers } from "./relay-members.ts";
+
+export interface CompanionOptions {
+  readonly runtime: Runtime;
+  readonly hub: RelayHub;
+  readonly members: RelayMembers;
+  /** Of the other relay, in hex. */
+  readonly id: string;
+  readonly incarnation: string;
+  readonly address: string | undefined;
+  /** What each side said of itself in the greeting, if it did: who is dialed says it there. */
+  readonly heard?: RelayStatus | undefined;
+  readonly told?: RelayStatus | undefined;
+  /** This side dialed: it finds out what the two hold differently. */
+  readonly isInitiator: boolean;
+  /** For the acks of who dialed. */
+  readonly ledger?: AckLedger | undefined;
+  readonly send: (frame: Uint8Array) => boolean;
+  /** For what is small and must not be dropped with the rest. */
+  readonly sendControl: (frame: Uint8Array) => void;
+  /** Resolves when bulk work may go on. */
+  readonly drained: () => Promise<void>;
+}
+
+/**
+ * One connection to another relay, whoever dialed it. Relays tell each other everything: first what they hold differently, then what is news.
+ */
+export class Companion implements HubPeer, Member {
+  readonly role = "relay";
+  readonly #options: CompanionOptions;
+  readonly #exchange: Exchange;
+  #isClosed = false;
+
+  /** The greeting is over. */
+  constructor(options: CompanionOptions) {
+    this.#options = options;
+    const { runtime, hub, members, heard, told, isInitiator, ledger, sendControl, drained } = options;
+    this.#exchange = new Exchange({
+      runtime,
+      replica: hub.replica,
+      counters: hub.counters,
+      log: hub.log,
+      fingerprints: hub.fingerprints,
+      interest: hub.all,
+      isInitiator,
+      ledger,
+      send: (frame) => this.send(frame),
+      sendControl,
+      drained,
+      onCompared: (isEqual) => {
+        if (isEqual) members.equal(this);
+      },
+      wants: () => true,
+      passOn: (key, frame) => hub.passOn(key, frame, this),
+      passOnTouches: (touches) => hub.passOnTouches(touches, this),
+    });
+    hub.addRelay(this);
+    members.joined(this, told);
+    if (heard !== undefined) members.heard(this, heard);
+    if (isInitiator) this.#exchange.repair();
+  }
+
+  get relay(): string {
+    return this.#options.id;
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  get incarnation(): string {
+    return this.#options.incarnation;
+  }
+
+  get address(): string | undefined {
+    return this.#options.address;
+  }
+
+  send(frame: Uint8Array): boolean {
+    return !this.#isClosed && this.#options.send(frame);
+  }
+
+  /** Frames to the other were dropped, and its queue has room again. */
+  repair(): void {
+    this.#exchange.repair();
+  }
+
+  /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
+  receive(frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
+    const { members } = this.#options;
+    if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
+    switch (frame.kind) {
+      case "status":
+        members.heard(this, frame.status);
+        return undefined;
+      case "drain":
+        members.drained(this);
+        return undefined;
+      case "ack":
+        return undefined;
+      default:
+        throw new ProtocolError("malformed", "a frame came that relays do not send each other");
+    }
+  }
+
+  /** Nothing is taken in or sent from here on; the connection may take a while to go. */
+  stop(): void {
+    this.#isClosed = true;
+    this.#exchange.close();
+  }
+
+  /** The connection is gone. Idempotent. */
+  close(): void {
+    this.stop();
+    this.#options.hub.removeRelay(this);
+    this.#options.members.left(this);
+  }
+}
