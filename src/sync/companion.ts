@@ -156,7 +156,7 @@ export class Companion implements HubPeer, Member {
   }
 
   #sendRegisters(asks: boolean): void {
-    for (const frame of this.#options.hub.registers.frames(asks)) this.send(frame);
+    for (const frame of this.#options.hub.registers.frames({ asks, evenIfNone: true })) this.send(frame);
   }
 
   /** Nothing is taken in or sent from here on; the connection may take a while to go. */

@@ -241,7 +241,7 @@ export class Holder {
   }
 
   #sendRegisters(asks: boolean): void {
-    for (const [index, frame] of this.#options.registers.frames(asks).entries()) this.tellUntilAcked(`revoke:all:${index}`, frame);
+    for (const [index, frame] of this.#options.registers.frames({ asks }).entries()) this.tellUntilAcked(`revoke:all:${index}`, frame);
   }
 
   #told(id: string, isSent: boolean): void {

@@ -254,7 +254,7 @@ export class RelayPeer implements WatchingPeer {
   }
 
   #sendRegisters(asks: boolean): void {
-    for (const frame of this.#options.hub.registers.frames(asks)) this.send(frame);
+    for (const frame of this.#options.hub.registers.frames({ asks })) this.send(frame);
   }
 
   async #claim(claim: Claim): Promise<void> {

@@ -39,8 +39,8 @@ export class RevocationRegisters {
     return this.#sum;
   }
 
-  /** All of them, as frames: at least one. */
-  frames(asks = false): Uint8Array[] {
+  /** All of them, as frames: none where there is nothing to say, that there are none included. */
+  frames({ asks = false, evenIfNone = false }): Uint8Array[] {
     this.#prune();
     const entries = [...this.#registers];
     const frames: Uint8Array[] = [];
@@ -49,7 +49,7 @@ export class RevocationRegisters {
       const revocations = entries.slice(from, from + REVOKE_COUNT_MAX);
       frames.push(encodeRevoke({ asks: asks && isLast, isWhole: isLast, revocations }));
     }
-    return frames.length > 0 ? frames : [encodeRevoke({ asks, isWhole: true, revocations: [] })];
+    return frames.length > 0 || !(asks || evenIfNone) ? frames : [encodeRevoke({ asks, isWhole: true, revocations: [] })];
   }
 
   /** Resolves when they are stored, to those that were news. Rejects when they could not be. */
