@@ -1,7 +1,9 @@
 import type { Runtime } from "../engine/index.ts";
 import type { AckLedger } from "./ack-ledger.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
+import { IN_FLIGHT_MS } from "./fingerprints.ts";
 import type { Frame } from "./messages/index.ts";
+import type { Revoke } from "./messages/revoke.ts";
 import type { RelayStatus } from "./messages/status.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { HubPeer, RelayHub } from "./relay-hub.ts";
@@ -27,6 +29,8 @@ export interface CompanionOptions {
   readonly sendControl: (frame: Uint8Array) => void;
   /** Resolves when bulk work may go on. */
   readonly drained: () => Promise<void>;
+  /** Ends the connection: what could not be done on it is begun anew on the next one. */
+  readonly giveUp: () => void;
 }
 
 /**
@@ -36,11 +40,17 @@ export class Companion implements HubPeer, Member {
   readonly role = "relay";
   readonly #options: CompanionOptions;
   readonly #exchange: Exchange;
+  readonly #metAtMs: number;
+  /** The other's registers are here. */
+  #hasRegisters = false;
+  #wasEqual = false;
+  #stopTimer: () => void = () => undefined;
   #isClosed = false;
 
   /** The greeting is over. */
   constructor(options: CompanionOptions) {
     this.#options = options;
+    this.#metAtMs = options.runtime.monotonicMs();
     const { runtime, hub, members, heard, told, isInitiator, ledger, sendControl, drained } = options;
     this.#exchange = new Exchange({
       runtime,
@@ -54,9 +64,11 @@ export class Companion implements HubPeer, Member {
       send: (frame) => this.send(frame),
       sendControl,
       drained,
-      onCompared: (isEqual) => {
-        if (isEqual) members.equal(this);
+      onCompared: (isEqual, hasInFlight) => {
+        if (isEqual) this.#compared(hasInFlight);
       },
+      revocations: () => hub.registers.sum(),
+      onRevocationsDiffer: () => this.#sendRegisters(true),
       wants: () => true,
       passOn: (key, frame) => hub.passOn(key, frame, this),
       passOnTouches: (touches) => hub.passOnTouches(touches, this),
@@ -64,7 +76,8 @@ export class Companion implements HubPeer, Member {
     hub.addRelay(this);
     members.joined(this, told);
     if (heard !== undefined) members.heard(this, heard);
-    if (isInitiator) this.#exchange.repair();
+    void hub.registers.read.then(() => this.#sendRegisters(false));
+    this.#exchange.repair();
   }
 
   get relay(): string {
@@ -97,6 +110,8 @@ export class Companion implements HubPeer, Member {
     const { members } = this.#options;
     if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
     switch (frame.kind) {
+      case "revoke":
+        return this.#revoke(frame);
       case "status":
         members.heard(this, frame.status);
         return undefined;
@@ -110,9 +125,44 @@ export class Companion implements HubPeer, Member {
     }
   }
 
+  /** What the other holds is here, but for what may be on its way: after a while that is none that was on its way before they met. */
+  #compared(hasInFlight: boolean): void {
+    const { runtime, isInitiator } = this.#options;
+    this.#wasEqual ||= !hasInFlight || runtime.monotonicMs() >= this.#metAtMs + 2 * IN_FLIGHT_MS;
+    if (this.#wasEqual) return this.#equal();
+    // Who dialed compares again by itself.
+    if (!isInitiator) this.#stopTimer = runtime.setTimer(IN_FLIGHT_MS, () => this.#exchange.repair());
+  }
+
+  #equal(): void {
+    if (this.#wasEqual && this.#hasRegisters && !this.#isClosed) this.#options.members.equal(this);
+  }
+
+  /** One that cannot be stored ends the connection, and comes again on the next one. */
+  #revoke({ revocations, asks, isWhole }: Revoke): Promise<void> {
+    const { hub, giveUp } = this.#options;
+    return this.#exchange.numbered("revoke", revocations[0]?.[0] ?? "", true, async () => {
+      try {
+        await hub.revoke(revocations, this);
+      } catch (error) {
+        giveUp();
+        throw error;
+      }
+      if (asks) this.#sendRegisters(false);
+      this.#hasRegisters ||= isWhole;
+      this.#equal();
+      return true;
+    });
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const frame of this.#options.hub.registers.frames({ asks, evenIfNone: true })) this.send(frame);
+  }
+
   /** Nothing is taken in or sent from here on; the connection may take a while to go. */
   stop(): void {
     this.#isClosed = true;
+    this.#stopTimer();
     this.#exchange.close();
   }
 

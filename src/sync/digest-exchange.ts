@@ -37,8 +37,8 @@ export interface DigestExchangeOptions {
   readonly onRevocationsDiffer?: (() => void) | undefined;
   /** Sessions are on their way as a whole: what differs will be equal without being looked for. */
   readonly isBusy: () => boolean;
-  /** A comparison that this side began is over. `isEqual`: nothing differed, but for what may still be on its way. */
-  readonly onCompared?: ((isEqual: boolean) => void) | undefined;
+  /** A comparison that this side began is over. `isEqual`: nothing differed, but for what may still be on its way (`hasInFlight`). */
+  readonly onCompared?: ((isEqual: boolean, hasInFlight: boolean) => void) | undefined;
 }
 
 /**
@@ -183,7 +183,7 @@ export class DigestExchange {
     // The first time it pays to look again as soon as what was left alone had time enough.
     const isWorthWaiting = isEqual && inFlightMs !== undefined && this.#differCount <= 2;
     this.#arm(isWorthWaiting ? inFlightMs : this.#backOff());
-    this.#options.onCompared?.(isEqual);
+    this.#options.onCompared?.(isEqual, inFlightMs !== undefined);
   }
 
   /** 1 s, then 2, 4, 8 and 10 s while comparing finds differences that stay. */

@@ -60,7 +60,7 @@ export interface ExchangeOptions {
   readonly revocations?: (() => number) | undefined;
   readonly onRevocationsDiffer?: (() => void) | undefined;
   /** A comparison that this side began is over: the peer has taken note of all that was sent before. */
-  readonly onCompared?: ((isEqual: boolean) => void) | undefined;
+  readonly onCompared?: ((isEqual: boolean, hasInFlight: boolean) => void) | undefined;
 }
 
 /**

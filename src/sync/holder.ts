@@ -13,11 +13,13 @@ import { encodeDrain } from "./messages/drain.ts";
 import type { Fetched } from "./messages/fetched.ts";
 import type { Dialer } from "./messages/hello.ts";
 import type { Frame } from "./messages/index.ts";
+import type { Revoke } from "./messages/revoke.ts";
 import type { RelayStatus } from "./messages/status.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
 import type { KeyState } from "./messages/fingerprints.ts";
 import { ProtocolError } from "./protocol-error.ts";
+import type { RevocationRegisters } from "./revocation-registers.ts";
 import { nextTurn } from "./state-queue.ts";
 import type { Dial } from "./transport.ts";
 
@@ -36,6 +38,7 @@ export interface HolderOptions {
   readonly log: SyncLog;
   readonly fingerprints: Fingerprints;
   readonly watched: WatchedSessions;
+  readonly registers: RevocationRegisters;
   readonly wants: (key: SessionKey) => boolean;
   /** What this process answers a ping with. */
   readonly nowMs: () => number;
@@ -163,7 +166,7 @@ export class Holder {
   }
 
   #up(): void {
-    const { runtime, replica, counters, log, fingerprints, watched, wants, onUp, onGone } = this.#options;
+    const { runtime, replica, counters, log, fingerprints, watched, registers, wants, onUp, onGone } = this.#options;
     const exchange = new Exchange({
       runtime,
       replica,
@@ -185,6 +188,8 @@ export class Holder {
       },
       onUnwanted: (key) => this.send(encodeUnwatch({ key })),
       onCompared: () => this.#synced(),
+      revocations: () => registers.sum(),
+      onRevocationsDiffer: () => this.#sendRegisters(true),
     });
     this.#exchange = exchange;
     for (const [id, frame] of this.#kept) this.tell(id, frame);
@@ -195,6 +200,9 @@ export class Holder {
     }
     for (const key of replica.heldKeys()) watched.add(key);
     onUp(this);
+    void registers.read.then(() => {
+      if (this.#exchange === exchange) this.#sendRegisters(false);
+    });
     void this.#watchAll(exchange);
   }
 
@@ -213,11 +221,27 @@ export class Holder {
       void this.#exchange?.receive(frame, bytes);
     } else if (frame.kind === "ack") this.#acked(frame);
     else if (frame.kind === "fetched") this.#options.onFetched(this, frame);
+    else if (frame.kind === "revoke") void this.#revoke(frame);
     else if (frame.kind === "claimed") this.#options.onClaimed(this, frame);
     else if (frame.kind === "status") {
       if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };
     } else if (frame.kind === "drain") this.#isDrained = true;
     else throw new ProtocolError("malformed", "a frame came that only nodes send");
+  }
+
+  async #revoke({ revocations, asks }: Revoke): Promise<void> {
+    const { registers, counters, log } = this.#options;
+    try {
+      await registers.receive(revocations);
+      if (asks) this.#sendRegisters(false);
+    } catch (error) {
+      counters.replicaFailures += 1;
+      log(`a revocation could not be stored: ${error instanceof Error ? error.message : "unknown failure"}`);
+    }
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const [index, frame] of this.#options.registers.frames({ asks }).entries()) this.tellUntilAcked(`revoke:all:${index}`, frame);
   }
 
   #told(id: string, isSent: boolean): void {

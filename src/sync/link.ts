@@ -89,6 +89,11 @@ export class Link {
     return this.#socket?.drained() ?? Promise.resolve();
   }
 
+  /** Ends this connection; another one follows. */
+  drop(reason: CloseReason): void {
+    this.#socket?.end(reason);
+  }
+
   /** Resolves when the socket is gone. Sends what is queued first, as far as the relay takes it within a second. */
   close(): Promise<void> {
     const socket = this.#socket;

@@ -1,7 +1,9 @@
 import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { AllSessions, Fingerprints, type WatchedSessions } from "./fingerprints.ts";
+import { encodeRevoke, type RevokeEntry } from "./messages/revoke.ts";
 import { encodeTouch, type TouchEntry } from "./messages/touch.ts";
+import { RevocationRegisters } from "./revocation-registers.ts";
 
 /** Sessions whose newest touch is remembered, so that relays do not tell each other of it for ever. Forgotten ones are told once more. */
 const TOUCHES_PASSED_MAX = 100_000;
@@ -28,6 +30,8 @@ export class RelayHub {
   readonly fingerprints: Fingerprints;
   /** Everything that is held. */
   readonly all: AllSessions;
+  readonly registers: RevocationRegisters;
+  readonly #nodes = new Set<HubPeer>();
   readonly #watchers = new Map<SessionKey, Set<WatchingPeer>>();
   /** By id: two relays that dial each other have two connections, and use the one that was there first. */
   readonly #relays = new Map<string, Set<HubPeer>>();
@@ -39,6 +43,7 @@ export class RelayHub {
     this.log = log;
     this.fingerprints = new Fingerprints(replica, runtime);
     this.all = new AllSessions(this.fingerprints);
+    this.registers = new RevocationRegisters(replica, runtime, counters, log);
     this.fingerprints.listen((key, before, after) => {
       for (const peer of this.#watchers.get(key) ?? []) peer.watched.changed(key, before, after);
     });
@@ -61,6 +66,15 @@ export class RelayHub {
     if (watchers?.size === 0) this.#watchers.delete(key);
   }
 
+  /** From here on it gets what is news here and concerns everybody. */
+  addNode(peer: WatchingPeer): void {
+    this.#nodes.add(peer);
+  }
+
+  removeNode(peer: WatchingPeer): void {
+    this.#nodes.delete(peer);
+  }
+
   /** From here on it gets what is news here, whatever session it is of. */
   addRelay(peer: HubPeer & { readonly relay: string }): void {
     const connections = this.#relays.get(peer.relay);
@@ -81,6 +95,21 @@ export class RelayHub {
   passOn(key: SessionKey, frame: Uint8Array, from: HubPeer): void {
     for (const peer of this.#watchers.get(key) ?? []) if (peer !== from) peer.send(frame);
     for (const relay of this.#otherRelays(from)) relay.send(frame);
+  }
+
+  /** Takes registers in; what is news goes to everybody else. Rejects when they could not be stored. */
+  async revoke(revocations: readonly RevokeEntry[], from: HubPeer): Promise<void> {
+    const news = await this.registers.receive(revocations);
+    if (news.length === 0) return;
+    const frame = encodeRevoke({ asks: false, isWhole: false, revocations: news });
+    for (const peer of this.#nodes) if (peer !== from) peer.send(frame);
+    for (const relay of this.#otherRelays(from)) relay.send(frame);
+  }
+
+  /** The replica failed: its store did not answer, say. */
+  failed(what: string, error: unknown): void {
+    this.counters.replicaFailures += 1;
+    this.log(`${what}: ${error instanceof Error ? error.message : "unknown failure"}`);
   }
 
   /** To each node the touches of the sessions that it watches, in one frame; to each relay those that are news. */

@@ -42,6 +42,7 @@ export class RelayLink {
           send: (frame) => this.#link.send(frame),
           sendControl: (frame) => this.#link.sendControl(frame),
           drained: () => this.#link.drained(),
+          giveUp: () => this.#link.drop("internalError"),
         });
       },
       onFrame: (frame, bytes) => void this.#companion?.receive(frame, bytes),

@@ -19,6 +19,7 @@ import { encodeFetched } from "./messages/fetched.ts";
 import type { Frame } from "./messages/index.ts";
 import type { Ping } from "./messages/ping.ts";
 import { encodePong } from "./messages/pong.ts";
+import type { Revoke } from "./messages/revoke.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { Versions } from "./protocol-version.ts";
 import type { RelayHub, WatchingPeer } from "./relay-hub.ts";
@@ -141,7 +142,19 @@ export class RelayPeer implements WatchingPeer {
       send: sendControl,
     });
     if (peer.role === "relay") {
-      this.#known = new Companion({ ...said, runtime, hub, members, told, isInitiator: false, ledger, send, sendControl, drained });
+      this.#known = new Companion({
+        ...said,
+        runtime,
+        hub,
+        members,
+        told,
+        isInitiator: false,
+        ledger,
+        send,
+        sendControl,
+        drained,
+        giveUp: () => this.end("internalError"),
+      });
     } else {
       this.#exchange = new Exchange({
         runtime,
@@ -158,9 +171,13 @@ export class RelayPeer implements WatchingPeer {
         wants: () => true,
         passOn: (key, bytes) => hub.passOn(key, bytes, this),
         passOnTouches: (touches) => hub.passOnTouches(touches, this),
+        revocations: () => hub.registers.sum(),
+        onRevocationsDiffer: () => this.#sendRegisters(true),
       });
       this.#known = { ...said, send };
+      hub.addNode(this);
       members.joined(this.#known, told);
+      void hub.registers.read.then(() => this.#sendRegisters(false));
     }
   }
 
@@ -184,6 +201,8 @@ export class RelayPeer implements WatchingPeer {
         return undefined;
       case "fetch":
         return this.#fetch(frame);
+      case "revoke":
+        return this.#revoke(frame);
       case "claim":
         return this.#claim(frame);
       case "drain":
@@ -219,6 +238,25 @@ export class RelayPeer implements WatchingPeer {
     if (!wasWatching) this.#unwatch(key);
   }
 
+  /** Acknowledged as a session's frame is; one that cannot be stored ends the connection, and comes again on the next one. */
+  #revoke({ revocations, asks }: Revoke): Promise<void> | undefined {
+    const { hub } = this.#options;
+    return this.#exchange?.numbered("revoke", revocations[0]?.[0] ?? "", true, async () => {
+      try {
+        await hub.revoke(revocations, this);
+        if (asks) this.#sendRegisters(false);
+        return true;
+      } catch (error) {
+        this.end("internalError");
+        throw error;
+      }
+    });
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const frame of this.#options.hub.registers.frames({ asks })) this.send(frame);
+  }
+
   async #claim(claim: Claim): Promise<void> {
     const answer = await this.#options.grants.answer(claim);
     this.send(encodeClaimed({ requestId: claim.requestId, answer }));
@@ -246,6 +284,7 @@ export class RelayPeer implements WatchingPeer {
   #closed(): void {
     this.#closeExchange();
     for (const key of this.watched.keys()) this.#options.hub.unwatch(key, this);
+    this.#options.hub.removeNode(this);
     if (this.#known instanceof Companion) this.#known.close();
     else if (this.#known !== undefined) this.#options.members.left(this.#known);
     this.#options.onClosed(this);

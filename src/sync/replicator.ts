@@ -10,6 +10,7 @@ import type {
   SessionEvent,
   SessionKey,
   SessionRecord,
+  SubjectKey,
 } from "../engine/index.ts";
 import { UnreplicatedWrites } from "./backlog.ts";
 import type { Credentials } from "./credentials.ts";
@@ -25,11 +26,13 @@ import { encodeChangeMessage } from "./messages/change.ts";
 import { encodeEnd } from "./messages/end.ts";
 import type { Fetched } from "./messages/fetched.ts";
 import type { Dialer } from "./messages/hello.ts";
+import { encodeRevoke } from "./messages/revoke.ts";
 import { encodeState } from "./messages/state.ts";
 import { encodeTouch } from "./messages/touch.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
 import { PendingFetches } from "./pending-fetches.ts";
+import { RevocationRegisters } from "./revocation-registers.ts";
 import { TouchBatch } from "./touch-batch.ts";
 import type { Dial } from "./transport.ts";
 
@@ -92,8 +95,11 @@ export class Replicator implements Replication {
   /** Held since this tick: told at its end, or by the state that is sent before. */
   readonly #newlyWatched = new Set<SessionKey>();
   #watched: WatchedSessions | undefined;
+  #registers: RevocationRegisters | undefined;
   #becomeReady: () => void = () => undefined;
   #closing: Promise<void> | undefined;
+  /** This node goes, not the relays. */
+  #isLeaving = false;
 
   constructor(options: ReplicatorOptions) {
     this.#options = options;
@@ -123,7 +129,9 @@ export class Replicator implements Replication {
     };
     const fingerprints = new Fingerprints(replica, runtime);
     const watched = new WatchedSessions(fingerprints);
+    const registers = new RevocationRegisters(replica, runtime, this.counters, log);
     this.#watched = watched;
+    this.#registers = registers;
     fingerprints.listen((key, before, after) => {
       if (watched.has(key)) watched.changed(key, before, after);
     });
@@ -140,6 +148,7 @@ export class Replicator implements Replication {
           log,
           fingerprints,
           watched,
+          registers,
           nowMs: nowMs ?? (() => runtime.nowMs()),
           onPong: (holder, theirMs, rttMs) => clock?.heard(holder.address, theirMs, rttMs),
           wants: (key) => watched.has(key) || this.#fetches.has(key),
@@ -215,8 +224,12 @@ export class Replicator implements Replication {
     return this.#delivered(key, this.#connected());
   }
 
-  async sendRevocation(): Promise<Delivery> {
-    return { acks: 0, wanted: 0, durable: false };
+  sendRevocation(subject: SubjectKey, notBeforeMs: number): Promise<Delivery> {
+    const id = `revoke:${subject}`;
+    const frame = encodeRevoke({ asks: false, isWhole: false, revocations: [[subject, notBeforeMs]] });
+    this.#registers?.raised(subject, notBeforeMs);
+    for (const holder of this.#holders) holder.tellUntilAcked(id, frame);
+    return this.#delivered(id, this.#connected());
   }
 
   delivered(key: SessionKey, acks: number): Promise<Delivery> {
@@ -241,6 +254,7 @@ export class Replicator implements Replication {
   }
 
   async #close(): Promise<void> {
+    this.#isLeaving = true;
     this.#touches.flush();
     const closed = this.#holders.map((holder) => holder.close());
     this.#deliveries.close();
@@ -320,7 +334,7 @@ export class Replicator implements Replication {
     this.#deliveries.lost(holder);
     this.#options.clock?.lost(holder.address);
     this.#claims.lost(holder);
-    if (this.#closing !== undefined) return;
+    if (this.#isLeaving) return;
     this.#options.log(`relay ${holder.address} left${isDrained ? " (it stopped)" : ""}`);
     this.#options.emit({ type: "member-left", member: holder.address, isDrained });
   }

@@ -42,7 +42,7 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 24 | ack | relay | the numbered frames: state, change, end, revoke |
  * | 25 | ask-state | both | a change that cannot be applied, a watch or digest of what is not held |
  * | 26 | digest | both | every second while all is quiet, and after frames were dropped |
- * | 27 | revoke | both | `revokeAll`, a join |
+ * | 27 | revoke | both | `revokeAll`, a join, a digest that differs |
  * | 28, 29 | claim, claimed | node, relay | `claim` and `once`, claim |
  * | 30 | status | relay | what its answers are worth has changed |
  * | 31 | drain | both | it stops |

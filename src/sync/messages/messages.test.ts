@@ -127,7 +127,11 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
     fc.tuple(fc.boolean(), level).map(([isRepair, fields]) => ({ isRepair, ...fields })),
     encodeDigest,
   ),
-  revoke: coded("revoke", fc.record({ revocations: fc.array(fc.tuple(key, number), { maxLength: 8 }) }), encodeRevoke),
+  revoke: coded(
+    "revoke",
+    fc.record({ asks: fc.boolean(), isWhole: fc.boolean(), revocations: fc.array(fc.tuple(key, number), { maxLength: 8 }) }),
+    encodeRevoke,
+  ),
   claim: coded(
     "claim",
     fc.record({
