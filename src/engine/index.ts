@@ -14,6 +14,7 @@ export type { End, EndReason, Envelope, Successor } from "./envelope.ts";
 export { SESSION_ERROR_CODES, SessionError } from "./errors.ts";
 export type { SessionErrorCode } from "./errors.ts";
 export type { SessionEvent } from "./events.ts";
+export type { PeerClock } from "./hybrid-clock.ts";
 export { checkDocument } from "./intake.ts";
 export { DEFAULT_LIMITS } from "./limits.ts";
 export type { Limits } from "./limits.ts";
@@ -42,6 +43,7 @@ export type {
   SessionHandle,
   SessionSummary,
 } from "./session-engine.ts";
+export { ageOf } from "./session-id.ts";
 export type { EngineStats } from "./stats.ts";
 export type { SessionStore } from "./session-store.ts";
 export { Tombstones } from "./tombstones.ts";
