@@ -55,10 +55,12 @@ const CASES: readonly (readonly [title: string, answers: readonly HolderAnswer[]
       false,
       { bornAtMs: undefined },
     ],
-  ];
+  ]
+ as const satisfies readonly (readonly [string, readonly HolderAnswer[], boolean, Partial<AbsenceQuestion>?])[]
+).map(([title, answers, counts, question = {}]) => ({ title, answers, counts, question }));
 
 describe("whether an absence counts", () => {
-  it.each(CASES)("[SY23] %s", (_title, answers, counts, question = {}) => {
+  it.each(CASES)("[SY23] $title", ({ answers, counts, question }) => {
     expect(absenceCounts(answers, { ...QUESTION, ...question })).toBe(counts);
   });
 });
