@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { SessionKey, SessionRecord } from "../../src/engine/record.ts";
+import { decodeUpdate } from "../../src/engine/update-reader.ts";
 import { exchange, TestNode } from "../support/engine-network.ts";
 import { fewerRuns } from "../support/fewer-runs.ts";
 import { collectGarbage } from "../support/garbage.ts";
@@ -38,6 +39,8 @@ class LosingProcess {
   #written = 0;
   /** Of each writer id the stamp that was used last, by anybody. */
   readonly #latest = new Map<number, number>();
+  /** What Yjs knows a row by, and the commit that wrote it. */
+  readonly #named = new Map<string, number>();
   #looked = 0;
 
   constructor() {
@@ -61,10 +64,7 @@ class LosingProcess {
       case "exchange":
         return exchange(this.node, this.peer, this.key);
       case "rest":
-        this.node.create({ filler: choice });
-        await settle();
-        // Who still had the live object would have got that back.
-        return collectGarbage();
+        return this.#rest();
       case "forget":
         for (let second = 0; second < 2 + (3 * IDLE_MS) / 1_000; second++) {
           this.node.runtime.advance(1_000);
@@ -82,8 +82,9 @@ class LosingProcess {
       }
       case "old-disk": {
         const old = this.#old(choice);
-        if (old !== undefined) this.#store.load = async (key) => (key === this.key ? this.#inUse(old) : undefined);
-        return;
+        if (old === undefined) return;
+        this.#store.load = async (key) => (key === this.key ? this.#inUse(old) : undefined);
+        return this.#rest();
       }
       case "restart":
         // As by kill -9: nothing is stored on the way down.
@@ -95,6 +96,13 @@ class LosingProcess {
         if (old !== undefined) await this.node.replica.receiveState(this.key, this.#inUse(old));
       }
     }
+  }
+
+  async #rest(): Promise<void> {
+    this.node.create({ filler: true });
+    await settle();
+    // Who still had the live object would have got that back.
+    await collectGarbage();
   }
 
   #old(choice: number): SessionRecord | undefined {
@@ -112,10 +120,15 @@ class LosingProcess {
     for (; this.#looked < outbox.length; this.#looked++) {
       const message = outbox[this.#looked];
       if (message?.kind !== "change" || message.key !== this.key) continue;
-      const { writer, previousStamp, stamp } = message.change;
+      const { epoch, writer, previousStamp, stamp, update } = message.change;
       expect(previousStamp).toBe(this.#latest.get(writer) ?? 0);
       expect(stamp).toBeGreaterThan(previousStamp);
       this.#latest.set(writer, stamp);
+      for (const { id } of decodeUpdate(update).structs) {
+        const name = `${epoch.counter} ${epoch.hash} ${id.client} ${id.clock}`;
+        expect(this.#named.get(name) ?? stamp).toBe(stamp);
+        this.#named.set(name, stamp);
+      }
     }
   }
 
