@@ -23,7 +23,7 @@ export type { MergeContext } from "./merge-records.ts";
 export type { Change, DocumentRecord, Dot, Epoch, SessionKey, SessionRecord, Stamp, SubjectKey, WriterId } from "./record.ts";
 export { ByteReader } from "./byte-reader.ts";
 export { KEY_BYTES, keyToBytes } from "./key-bytes.ts";
-export { KEY_PARTS, KeyTable } from "./key-table.ts";
+export { KEY_PARTS, KeyTable, partOf } from "./key-table.ts";
 export { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelope, encodeRecord } from "./record-codec.ts";
 export { replicaOf } from "./replica.ts";
 export type { ReplicaHost } from "./replica.ts";
@@ -43,6 +43,7 @@ export type {
   SessionHandle,
   SessionSummary,
 } from "./session-engine.ts";
+export { ageOf } from "./session-id.ts";
 export type { EngineStats } from "./stats.ts";
 export type { SessionStore } from "./session-store.ts";
 export { Tombstones } from "./tombstones.ts";

@@ -10,7 +10,7 @@ import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { RegistryOptions } from "./registry-options.ts";
-import type { Fingerprint } from "./replication.ts";
+import type { FetchAnswer, Fingerprint } from "./replication.ts";
 import { RegistrySweep } from "./registry-sweep.ts";
 import { Room } from "./room.ts";
 import { SessionSaver } from "./session-saver.ts";
@@ -30,6 +30,8 @@ const CLOSE_TIMEOUT_MS = 5_000;
 export class Registry {
   /** What may be taken of a record that a peer sent; undefined when it is broken. Set by whoever lets peers in. */
   check: (record: SessionRecord) => SessionRecord | undefined = (record) => record;
+  /** Takes in what a peer has of a session, as `Replica.receiveState`. Set with `check`. */
+  receive: (key: SessionKey, record: SessionRecord) => Promise<unknown> = () => Promise.resolve();
   readonly #options: RegistryOptions;
   readonly #hot: HotSessions;
   /** Sessions that rest in the store but still belong to this process. */
@@ -98,8 +100,9 @@ export class Registry {
     }
   }
 
-  /** Keys of one of the `KEY_PARTS` parts, after `keepFingerprints`. */
+  /** Those of one of the `KEY_PARTS` parts. */
   *heldKeysIn(part: number): Iterable<SessionKey> {
+    this.#hot.keepParts();
     yield* this.#hot.keysIn(part);
     yield* this.#cold.keysIn(part);
     yield* this.#ended.keysIn(part);
@@ -109,13 +112,14 @@ export class Registry {
   keepFingerprints(listener: FingerprintListener): void {
     this.#onFingerprint = listener;
     this.#cold.keepFingerprints();
-    this.#hot.keepParts();
     for (const session of this.#hot.values()) this.#tellFingerprint(session, 0);
   }
 
-  /** 0 for what is not held. */
+  /** 0 for what is not held, and for what rests without `keepFingerprints`. */
   fingerprint(key: SessionKey): Fingerprint {
-    return this.#hot.get(key)?.fingerprint ?? this.#restingFingerprint(key);
+    const session = this.#hot.get(key);
+    if (session === undefined) return this.#restingFingerprint(key);
+    return this.#onFingerprint === undefined ? fingerprintOf(session) : session.fingerprint;
   }
 
   isHot(key: SessionKey): boolean {
@@ -129,13 +133,13 @@ export class Registry {
 
   /**
    * Loads a session that is not hot: from the store and, when this process did not hold it, from the holders. One load a key at
-   * a time.
+   * a time. `bornAtMs`: when it was born, where that is known; a holder must remember from then on for its "there is none" to count.
    * @throws SessionError SESSION_UNAVAILABLE
    */
-  load(key: SessionKey): Promise<LiveSession | undefined> {
+  load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     const loading = this.#loading.get(key);
     if (loading !== undefined) return loading;
-    const started = this.#load(key).finally(() => this.#loading.delete(key));
+    const started = this.#load(key, bornAtMs).finally(() => this.#loading.delete(key));
     this.#loading.set(key, started);
     return started;
   }
@@ -154,7 +158,7 @@ export class Registry {
    * @throws SessionError TOO_MANY_SESSIONS
    */
   add(envelope: Envelope, document: SessionDocument | undefined): LiveSession {
-    if (document !== undefined) this.#room.check(this.sessionCount, this.unsavedBytes);
+    if (document !== undefined) this.#room.check(this.sessionCount, this.unsavedBytes, this.#options.unreplicatedBytes?.() ?? 0);
     const session = new LiveSession(envelope, document);
     this.#insert(session);
     return session;
@@ -244,7 +248,7 @@ export class Registry {
     this.#ended.clear();
   }
 
-  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+  async #load(key: SessionKey, bornAtMs: number | undefined): Promise<LiveSession | undefined> {
     const { store, context } = this.#options;
     const resting = this.#current(key) ?? this.#cold.session(key);
     if (resting !== undefined) {
@@ -258,7 +262,7 @@ export class Registry {
         (record) => ({ record, error: undefined }),
         (error: unknown) => ({ record: undefined, error }),
       ),
-      before === undefined ? this.#options.fetch(key) : undefined,
+      before === undefined ? this.#options.fetch(key, bornAtMs) : undefined,
     ]);
     const fromPeers = fetched?.kind === "found" ? this.check(fetched.record) : undefined;
     const record =
@@ -273,7 +277,7 @@ export class Registry {
       return session;
     }
     const cold = this.#cold.get(key);
-    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key);
+    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key, bornAtMs);
     if (record === undefined) {
       if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
       if (fetched?.kind === "unavailable" || fetched?.kind === "found") throw unavailable("no relay that could know it answered");
@@ -281,6 +285,8 @@ export class Registry {
       return undefined;
     }
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
+    const isUnconfirmed = fetched !== undefined && stored.record !== undefined && record.envelope.ended === undefined;
+    if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();
     const document = record.document === undefined ? undefined : SessionDocument.load(context, record.document, cold?.own);
     const session = new LiveSession(record.envelope, document);
     session.storeVersion = storeVersion;
@@ -295,6 +301,7 @@ export class Registry {
       }
       void this.#bury(session);
     } else if (stored.record !== undefined) this.#options.onEvent({ type: "activated", key });
+    if (isUnconfirmed && fetched.kind !== "found") this.#options.onUnknownElsewhere?.(session);
     return session;
   }
 
@@ -447,6 +454,18 @@ export class Registry {
     this.#hot.weigh(session);
     this.#room.unsaved(this.#hot.unsavedBytes);
   }
+}
+
+function isComplete(answer: FetchAnswer): boolean {
+  return answer.kind !== "unavailable" && answer.isComplete;
+}
+
+/** Join barrier: a copy on the own disk may be of a session that ended meanwhile, or went on. */
+function unconfirmed(): SessionError {
+  return new SessionError(
+    "SESSION_UNAVAILABLE",
+    'This process has a session in its store, and not all relays could be asked whether it still is: start those that are missing, or set alone: "serve" and take the risk that an ended one comes back.',
+  );
 }
 
 function unavailable(why: string, cause?: unknown): SessionError {
