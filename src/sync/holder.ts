@@ -227,8 +227,7 @@ export class Holder {
     else if (frame.kind === "drain") this.#isDrained = true;
     else if (frame.kind === "status") {
       if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };
-    }
-    else this.#options.onFrame(this, frame);
+    } else this.#options.onFrame(this, frame);
   }
 
   async #revoke({ revocations, asks }: Revoke): Promise<void> {

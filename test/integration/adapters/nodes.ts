@@ -61,7 +61,9 @@ export async function startNodes(
       const link = await HeldLink.to(relay.address);
       const events: SessionEvent[] = [];
       // Other than what the engine waits for, so that it can be told apart.
-      const sync = relays([link.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs: isPatient ? 20_000 : 200 });
+      const missTimeoutMs = isPatient ? 20_000 : 200;
+      // The relay began a moment ago, and is believed all the same when it says that there is no such session.
+      const sync = relays([link.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs, forgetLossAfterMs: 0 });
       const engine = engineInSlot(slot, { onEvent: (event) => events.push(event), sync }, { isPatient });
       await engine.ready;
       const running = await framework.start({ ...options, engine }, routes);
