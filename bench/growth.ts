@@ -95,6 +95,10 @@ class Node {
             sent(this, (node, key) => void replicaOf(node.engine.host).receiveState(key, record));
           },
           sendChange: (_, change) => sent(this, (node, key) => void replicaOf(node.engine.host).receiveChange(key, change)),
+          sendCompaction: (key, epoch) => {
+            this.compactions++;
+            sent(this, (node) => void replicaOf(node.engine.host).receiveCompaction(key, epoch));
+          },
           sendTouch: () => undefined,
           sendEnd: () => Promise.resolve({ acks: 0, wanted: 0, durable: false }),
           close: () => Promise.resolve(),

@@ -261,6 +261,16 @@ export class SessionDocument {
     return true;
   }
 
+  /** Goes on in the epoch that somebody else compacted this document to, where he compacted the very same. True when it did. */
+  compactTo(epoch: Epoch): boolean {
+    if (epoch.counter !== this.#epoch.counter + 1) return false;
+    const genesis = this.genesis();
+    if (genesis.epoch.hash !== epoch.hash) return false;
+    this.#compactSize = genesis.bytes.length;
+    this.adopt(genesis);
+    return true;
+  }
+
   genesis(): Genesis {
     return genesisOf(this.#table, this.#epoch.counter + 1, this.#context.sha256);
   }

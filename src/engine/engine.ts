@@ -119,7 +119,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       onRelease: (key) => this.#sync?.unwatch(key),
     });
     this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
-    this.#compactor = new Compactor(runtime, this.#events, (live) => this.#rewritten(live));
+    this.#compactor = new Compactor(runtime, this.#events, (live) => {
+      this.compacted(live);
+      if (live.document !== undefined) this.#sync?.sendCompaction(live.key, live.document.epoch);
+    });
     this.#succession = new Succession({
       registry: this.#registry,
       observers: this.#observers,
@@ -529,6 +532,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       // One that was rotated is the same session as its successor.
       if (envelope.successor === undefined && this.verdictOf(envelope) === "alive") yield envelope;
     }
+  }
+
+  /** A session says what it said, in fewer bytes. */
+  compacted(live: LiveSession): void {
+    void this.#registry.changed(live);
   }
 
   /** A session changed in a way that no change can say: others are told it whole. */

@@ -13,6 +13,7 @@ import {
   type Change,
   compareEpochs,
   type DocumentRecord,
+  type Epoch,
   type SessionKey,
   type SessionRecord,
   type Stamp,
@@ -42,6 +43,8 @@ export interface ReplicaHost {
   readonly sessionStore: SessionStore;
   readonly revoking: Pick<Revoking, "known" | "receive">;
   readonly revocations: Revocations;
+  /** Must be called after a session was compacted as somebody else compacted it. */
+  compacted(live: LiveSession): void;
   /** Must be called after every change that came from elsewhere. Resolves as `Registry.changed` does. */
   cameIn(live: LiveSession): Promise<void> | undefined;
 }
@@ -156,6 +159,19 @@ class EngineReplica implements Replica {
       });
     } catch {
       // It could not be loaded: the touch is lost, as one on the way may be. Another follows.
+    }
+  }
+
+  async receiveCompaction(key: SessionKey, epoch: Epoch): Promise<boolean> {
+    try {
+      return await this.#registry.use(key, (live) => {
+        if (live?.document?.compactTo(epoch) !== true) return false;
+        this.#host.compacted(live);
+        return true;
+      });
+    } catch {
+      // It could not be loaded: the next change, or a comparison, tells it again.
+      return false;
     }
   }
 

@@ -5,6 +5,7 @@ import { type Comparison, DigestExchange } from "./digest-exchange.ts";
 import { IN_FLIGHT_MS, type Fingerprints, type Interest } from "./fingerprints.ts";
 import { ASK_STATE_COUNT_MAX, encodeAskState, type AskState } from "./messages/ask-state.ts";
 import type { ChangeMessage } from "./messages/change.ts";
+import { encodeCompaction, type Compaction } from "./messages/compaction.ts";
 import type { Digest } from "./messages/digest.ts";
 import { encodeEnd, type EndMessage } from "./messages/end.ts";
 import type { KeyState } from "./messages/fingerprints.ts";
@@ -16,13 +17,13 @@ import { StateQueue } from "./state-queue.ts";
 import { StateRequests } from "./state-requests.ts";
 
 /** The frames that mean the same to a node and to a relay. */
-export type ExchangeFrame = State | ChangeMessage | Touch | EndMessage | AskState | Watch | Digest;
+export type ExchangeFrame = State | ChangeMessage | Touch | EndMessage | AskState | Watch | Digest | Compaction;
 
 export function isExchangeFrame(frame: Frame): frame is ExchangeFrame {
   return EXCHANGE_KINDS.has(frame.kind);
 }
 
-const EXCHANGE_KINDS = new Set<Frame["kind"]>(["state", "change", "touch", "end", "ask-state", "watch", "digest"]);
+const EXCHANGE_KINDS = new Set<Frame["kind"]>(["state", "change", "touch", "end", "ask-state", "watch", "digest", "compaction"]);
 
 /** So many states are sent at once; more go through the queue. */
 const ANSWERED_AT_ONCE_MAX = 8;
@@ -148,6 +149,8 @@ export class Exchange {
       case "watch":
         this.#receiveWatch(frame);
         return undefined;
+      case "compaction":
+        return this.#receiveCompaction(frame);
       case "digest":
         this.#digests.receive(frame);
         return undefined;
@@ -250,6 +253,14 @@ export class Exchange {
     const { ledger, onUnwanted } = this.#options;
     ledger?.done(ledger.begin());
     onUnwanted?.(key);
+  }
+
+  #receiveCompaction({ key, epoch }: Compaction): Promise<void> | undefined {
+    const { replica, wants, passOn } = this.#options;
+    if (!wants(key)) return undefined;
+    return replica.receiveCompaction(key, epoch).then((isNews) => {
+      if (isNews && !this.#isClosed) passOn(key, encodeCompaction({ key, epoch }));
+    });
   }
 
   #receiveTouches({ touches }: Touch): Promise<void> {

@@ -102,6 +102,7 @@ export class QuietReplication implements Replication {
   unwatch(): void {}
   sendState(): void {}
   sendChange(): void {}
+  sendCompaction(): void {}
   sendTouch(): void {}
 
   async fetch(): ReturnType<Replication["fetch"]> {
