@@ -1,5 +1,5 @@
 import { ColdTable } from "./cold-table.ts";
-import { SessionDocument } from "./document.ts";
+import { contextFor, SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { endedFingerprint, type FingerprintListener, fingerprintOf } from "./fingerprint.ts";
@@ -153,6 +153,20 @@ export class Registry {
     return run(this.#current(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
   }
 
+  /** The session whole, as it is now. One that rests in the store stays at rest: whoever reads many of them would drive out those in use. */
+  async record(key: SessionKey): Promise<SessionRecord | undefined> {
+    const cold = this.#current(key) === undefined && this.#cold.session(key) === undefined ? this.#cold.get(key) : undefined;
+    if (cold !== undefined) {
+      const record = await this.#options.store.load(key);
+      const isAtRest = this.#current(key) === undefined && this.#cold.session(key) === undefined && this.#cold.has(key);
+      if (record !== undefined && isAtRest) {
+        const touchedAtMs = Math.max(record.envelope.touchedAtMs, cold.touchedAtMs);
+        return { ...record, envelope: { ...record.envelope, touchedAtMs } };
+      }
+    }
+    return this.use(key, (live) => live?.record());
+  }
+
   /**
    * Takes in a session that is new here. An ended one always finds room: forgetting an end would revive the session.
    * @throws SessionError TOO_MANY_SESSIONS
@@ -287,7 +301,8 @@ export class Registry {
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
     const isUnconfirmed = fetched !== undefined && stored.record !== undefined && record.envelope.ended === undefined;
     if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();
-    const document = record.document === undefined ? undefined : SessionDocument.load(context, record.document, cold?.own);
+    const document =
+      record.document === undefined ? undefined : SessionDocument.load(contextFor(context, record.envelope), record.document, cold?.own);
     const session = new LiveSession(record.envelope, document);
     session.storeVersion = storeVersion;
     session.storedTouchMs = stored.record?.envelope.touchedAtMs ?? 0;
@@ -397,7 +412,7 @@ export class Registry {
       fate: fateOf(envelope, epsilonMs),
       fingerprint: session.fingerprint,
     });
-    session.rest(this.#options.context);
+    session.rest(contextFor(this.#options.context, envelope));
     this.#options.onEvent({ type: "passivated", key });
     return true;
   }

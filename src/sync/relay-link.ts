@@ -42,13 +42,17 @@ export class RelayLink {
           send: (frame) => this.#link.send(frame),
           sendControl: (frame) => this.#link.sendControl(frame),
           drained: () => this.#link.drained(),
-          giveUp: () => this.#link.drop("overloaded"),
+          giveUp: () => this.#link.drop("internalError"),
         });
       },
       onFrame: (frame, bytes) => void this.#companion?.receive(frame, bytes),
       onCaughtUp: () => this.#companion?.repair(),
-      nowMs: () => runtime.nowMs(),
+      nowMs: () => hub.clock?.ownMs() ?? runtime.nowMs(),
+      onPong: (theirMs, rttMs) => {
+        if (this.#companion !== undefined) hub.clock?.heard(this.#companion.id, theirMs, rttMs);
+      },
       onDown: () => {
+        if (this.#companion !== undefined) hub.clock?.lost(this.#companion.id);
         this.#companion?.close();
         this.#companion = undefined;
       },
@@ -60,7 +64,6 @@ export class RelayLink {
 
   /** Says that it stops. Resolves when the socket is gone. */
   close(): Promise<void> {
-    this.#companion?.stop();
     this.#link.send(encodeDrain());
     return this.#link.close();
   }
