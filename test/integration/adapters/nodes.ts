@@ -8,6 +8,7 @@ import { MemoryStore } from "../../../src/storage/index.ts";
 import { relays } from "../../../src/sync/index.ts";
 import { HeldLink } from "../../support/held-link.ts";
 import { TEST_SECRET } from "../../support/relay-holder.ts";
+import type { ManualClock } from "./manual-engine.ts";
 import type { Framework, Routes, Running, TestOptions } from "./frameworks.ts";
 
 /** How many bytes the engine draws for the id of its process, the last of which says its slot. */
@@ -20,13 +21,13 @@ const PATIENCE = 80;
 export function engineInSlot(
   slot: number,
   options: EngineOptions,
-  { nowMs = () => nodeRuntime.nowMs(), isPatient = false }: { readonly nowMs?: () => number; readonly isPatient?: boolean } = {},
+  { clock, isPatient = false }: { readonly clock?: ManualClock; readonly isPatient?: boolean } = {},
 ): SessionEngine {
   const patience = isPatient ? PATIENCE : 1;
   const runtime: Runtime = {
     ...nodeRuntime,
-    nowMs,
-    monotonicMs: () => nodeRuntime.monotonicMs() / patience,
+    nowMs: () => clock?.nowMs ?? nodeRuntime.nowMs(),
+    monotonicMs: () => clock?.nowMs ?? nodeRuntime.monotonicMs() / patience,
     setTimer: (delayMs, run) => nodeRuntime.setTimer(delayMs === SEEN_TIMEOUT_MS ? delayMs * patience : delayMs, run),
     randomBytes: (byteCount: number) => {
       const bytes = nodeRuntime.randomBytes(byteCount);

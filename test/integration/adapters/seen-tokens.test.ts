@@ -60,11 +60,7 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
     others: Partial<Omit<TestOptions, "engine">> = {},
     isShared = true,
   ): Promise<Running & { readonly engine: SessionEngine; readonly asked: (Seen | undefined)[] }> {
-    const engine = engineInSlot(
-      3,
-      { ...(isShared ? { sync: () => new QuietReplication() } : {}), ...options },
-      { nowMs: () => clock.nowMs },
-    );
+    const engine = engineInSlot(3, { ...(isShared ? { sync: () => new QuietReplication() } : {}), ...options }, { clock });
     const asked: (Seen | undefined)[] = [];
     const watched = new Proxy(engine, {
       get(target, name) {
