@@ -166,6 +166,24 @@ describe("a reconnect", () => {
   });
 });
 
+describe("a relay that joins", () => {
+  it("[SY15] is asked for a session that it knows a node to hold: that one comes before the rest", async () => {
+    const replica = new SetReplica();
+    fillWith(replica, 3_000);
+    await node({}, replica);
+    const asking = await node({ missTimeoutMs: 1_000 });
+    // The node told what it holds, and of the states themselves the first few are here.
+    await wire.pass(20);
+    const key = keyNamed("k2999");
+    expect(wire.replica.read(key)).toBeUndefined();
+    const before = [...wire.replica.heldKeys()].length;
+    const answer = asking.replication.fetch(key);
+    await wire.pass(1);
+    expect(await answer).toMatchObject({ kind: "found", record: recordOf(key, [1]) });
+    expect([...wire.replica.heldKeys()].length - before).toBeLessThan(500);
+  });
+});
+
 describe("what was lost on the way", () => {
   const lost: readonly (readonly [string, "up" | "down", Frame["kind"]])[] = [
     ["from a node to its relay", "up", "change"],
