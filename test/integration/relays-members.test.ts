@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
-import type { KeptIncarnation } from "../../src/sync/index.ts";
+import { type KeptIncarnation, PROTOCOL_VERSION } from "../../src/sync/index.ts";
 import type { Replicator } from "../../src/sync/replicator.ts";
 import { eventually } from "../support/eventually.ts";
 import { replicatorFor, TEST_SECRET } from "../support/relay-holder.ts";
@@ -208,7 +208,19 @@ describe("a node on several relays", () => {
     await eventually(async () => expect(await replication.fetch(A, bornAtMs)).toEqual({ kind: "absent", isComplete: true }));
   });
 
-  it("[SY29] [C5] claims with a majority of its relays, and not without", async () => {
+  it("[SY34] speaks with a relay of the next release, which still speaks its version", async () => {
+    const [address = ""] = await freeAddresses(1);
+    const replica = new SetReplica();
+    const versions = { newest: PROTOCOL_VERSION + 1, oldest: PROTOCOL_VERSION };
+    const relay = await TestRelay.start({ address, peers: [], replica, versions });
+    cleanUps.push(() => relay.close());
+    const node = await startNode([{ address }]);
+    node.replication.sendState(A, node.replica.hold(A, 1));
+    await eventually(() => expect(replica.read(A)).toEqual([1]));
+    expect(await node.replication.fetch(B)).toMatchObject({ kind: "absent" });
+  });
+
+  it("[SY29] [C3] claims with a majority of its relays, and not without", async () => {
     const two = await startRelays(2);
     const [left, right] = [await startNode(two), await startNode(two)];
     const nowMs = Date.now();
