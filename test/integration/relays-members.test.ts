@@ -117,6 +117,24 @@ describe("relays that dial each other", () => {
     expect([joining.replica.read(A), joining.replica.revoked.get(A)]).toEqual([[1], NOW_MS + 10]);
   });
 
+  it("[SY24] pass their barrier under writes that never end", async () => {
+    const addresses = await freeAddresses(2);
+    const [one = "", other = ""] = addresses;
+    const staying = await startRelay(one, [one]);
+    for (let n = 0; n < 500; n += 1) staying.replica.hold(keyNamed(`old${n}`), 1);
+    const node = await startNode([staying]);
+    let count = 0;
+    const writing = setInterval(() => {
+      const key = keyNamed(`new${(count += 1)}`);
+      node.replication.sendState(key, node.replica.hold(key, 1));
+    }, 2);
+    cleanUps.push(async () => clearInterval(writing));
+    const joining = await startRelay(other, addresses);
+    await eventually(() => expect(joining.relay.core.status).toMatchObject({ isComplete: true, memberCount: 2 }), 20_000);
+    for (let n = 0; n < 500; n += 1) expect(joining.replica.read(keyNamed(`old${n}`))).toEqual([1]);
+    expect(count).toBeGreaterThan(10);
+  });
+
   it("[SY20] tell each other what is news, once", async () => {
     const members = await startRelays(3);
     const [writer, reader] = [await startNode([members[0]!]), await startNode([members[2]!])];
@@ -227,7 +245,7 @@ describe("a node on several relays", () => {
     const bornAtMs = nowMs + 60_000;
     const untilMs = nowMs + 86_400_000;
     const answers = await Promise.all([left, right].map(({ replication }) => replication.claim(A, "claim 1", nowMs, untilMs, bornAtMs)));
-    expect(answers.toSorted()).toEqual([false, true]);
+    expect(answers.filter(Boolean)).toHaveLength(1);
     await two[1]!.relay.close();
     await eventually(() =>
       expect(left.replication.claim(A, "claim 2", nowMs, untilMs, bornAtMs)).rejects.toMatchObject({ code: "CLAIM_UNAVAILABLE" }),
