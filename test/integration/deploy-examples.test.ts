@@ -104,7 +104,7 @@ describe("the compose file", () => {
     relay.process.signal("SIGTERM");
     await relay.process.ended();
     expect(() => probeAt(relay.port)).toThrow();
-  });
+  }, 90_000);
 });
 
 describe("the config file", () => {

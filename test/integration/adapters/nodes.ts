@@ -44,7 +44,11 @@ export interface Node extends Running {
   readonly link: HeldLink;
 }
 
-export type NodeOptions = Omit<TestOptions, "engine"> & { readonly isPatient?: boolean };
+export type NodeOptions = Omit<TestOptions, "engine"> & {
+  readonly isPatient?: boolean;
+  /** A relay that began a moment ago is not believed when it says that there is no such session. */
+  readonly isRelayYoung?: boolean;
+};
 
 /** Servers of one framework whose engines meet on one relay, in slots 0, 1, …; each over a wire of its own. `closing` ends all of it. */
 export async function startNodes(
@@ -52,7 +56,7 @@ export async function startNodes(
   framework: Framework,
   routes: Routes,
   closing: (() => Promise<unknown>)[],
-  { isPatient = false, ...options }: NodeOptions = {},
+  { isPatient = false, isRelayYoung = false, ...options }: NodeOptions = {},
 ): Promise<Node[]> {
   const relay = await startRelay({ secret: TEST_SECRET });
   closing.unshift(() => relay.close());
@@ -61,7 +65,9 @@ export async function startNodes(
       const link = await HeldLink.to(relay.address);
       const events: SessionEvent[] = [];
       // Other than what the engine waits for, so that it can be told apart.
-      const sync = relays([link.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs: isPatient ? 20_000 : 200 });
+      const missTimeoutMs = isPatient ? 20_000 : 200;
+      const forgetLossAfterMs = isRelayYoung ? undefined : 0;
+      const sync = relays([link.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs, forgetLossAfterMs });
       const engine = engineInSlot(slot, { onEvent: (event) => events.push(event), sync }, { isPatient });
       await engine.ready;
       const running = await framework.start({ ...options, engine }, routes);
