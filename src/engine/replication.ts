@@ -4,7 +4,7 @@ import type { Change, Epoch, SessionKey, SessionRecord, SubjectKey } from "./rec
 /**
  * How the sessions of this process meet those of others. Every implementation passes test/contract/replication.contract.ts:
  * - RP1 what is sent leaves in the same tick, in the order of the calls, to every holder that is connected.
- * - RP2 after a reconnect every held session and every unacknowledged end is exchanged whole, both ways.
+ * - RP2 after a reconnect all that the two sides hold differently, and every unacknowledged end, is exchanged, both ways.
  * - RP3 `fetch` always settles within its deadline; "absent" only when a holder said so.
  * - RP4 `sendEnd` resolves when every connected holder has acknowledged it, at the latest at its deadline, and says which; it is sent on until acknowledged.
  * - RP5 nothing reaches the replica after `close` has resolved, and no timer or socket is left.

@@ -7,7 +7,7 @@ import { nextTurn } from "./state-queue.ts";
 /** How often a link compares what its two sides hold. */
 export const DIGEST_INTERVAL_MS = 1_000;
 /** The same while comparing leads to nothing: a busy link is never equal for long. */
-export const DIGEST_INTERVAL_MAX_MS = 10_000;
+const DIGEST_INTERVAL_MAX_MS = 10_000;
 /** Buckets that one comparison looks into: on a busy link nearly all differ for a moment. */
 const LIST_COUNT_MAX = 8;
 const GROUP_COUNT_MAX = LIST_COUNT_MAX;

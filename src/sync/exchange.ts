@@ -1,6 +1,7 @@
 import type { ChangeReceipt, Replica, Runtime, SessionKey, SessionRecord, StateReceipt } from "../engine/index.ts";
 import type { AckLedger } from "./ack-ledger.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
+import type { ExpectedStates } from "./expected-states.ts";
 import { type Comparison, DigestExchange } from "./digest-exchange.ts";
 import { IN_FLIGHT_MS, type Fingerprints, type Interest } from "./fingerprints.ts";
 import { ASK_STATE_COUNT_MAX, encodeAskState, type AskState } from "./messages/ask-state.ts";
@@ -48,6 +49,8 @@ export interface ExchangeOptions {
   readonly onTold?: ((key: SessionKey, isSent: boolean) => void) | undefined;
   /** It was to be sent, and is not held any more. */
   readonly onGone?: ((key: SessionKey) => void) | undefined;
+  /** What is asked of the peer in bulk; on relays. */
+  readonly expected?: ExpectedStates | undefined;
   /** Numbered frames of the peer, where it waits for acks. */
   readonly ledger?: AckLedger | undefined;
   /** Whether a live session concerns this process: a relay keeps all, a node those that it watches. */
@@ -118,6 +121,11 @@ export class Exchange {
     this.#states.close();
     this.#digests.close();
     this.#options.ledger?.close();
+    this.#options.expected?.lost(this);
+  }
+
+  askNow(key: SessionKey): void {
+    this.#ask([key]);
   }
 
   /** A numbered frame that tells this session. */
@@ -198,6 +206,7 @@ export class Exchange {
 
   async #stateReceived(key: SessionKey, round: number, receipt: StateReceipt, bytes: Uint8Array): Promise<boolean> {
     const { counters, passOn, runtime } = this.#options;
+    this.#options.expected?.arrived(key);
     if (receipt.kind === "refused") counters.refusedStates += 1;
     else if (receipt.ahead) await this.#tellState(key, round + 1, receipt.kind === "merged");
     // It says all that there is here, too: the very bytes will do.
@@ -309,7 +318,10 @@ export class Exchange {
         if (!isRepair) continue;
       } else repairs += 1;
       if (ours !== 0) this.#states.add(key);
-      else if (asked.push(key) === ASK_STATE_COUNT_MAX) {
+      else {
+        asked.push(key);
+        this.#options.expected?.add(key, this);
+        if (asked.length < ASK_STATE_COUNT_MAX) continue;
         this.#ask(asked);
         asked = [];
       }

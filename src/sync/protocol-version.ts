@@ -7,7 +7,7 @@
 export const PROTOCOL_VERSION = 2;
 
 /** The oldest version that is still served, so that relays and nodes can be upgraded one after the other: the one before, once there is one. */
-export const OLDEST_PROTOCOL_VERSION = 2;
+const OLDEST_PROTOCOL_VERSION = 2;
 
 /** The versions that one side of a connection speaks. */
 export interface Versions {

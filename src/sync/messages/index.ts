@@ -76,13 +76,6 @@ export type Frame =
   | Compaction
   | Drain;
 
-/** Frames that both sides of a connection count since `welcome`, and whose number an ack names. */
-export function isNumbered(frame: Frame): boolean {
-  return NUMBERED.has(frame.kind);
-}
-
-const NUMBERED = new Set<Frame["kind"]>(["state", "change", "end", "revoke"]);
-
 /** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
 export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
 
