@@ -183,6 +183,7 @@ async function genesisBytes(values: Record<string, unknown>): Promise<number> {
     limits: DEFAULT_LIMITS,
     writer: () => 2 ** 33,
     newWriter: () => 2 ** 33 + 1,
+    drawWriter: () => 2 ** 33 + 1,
   };
   return SessionDocument.load(context, record.document).genesis().bytes.length;
 }

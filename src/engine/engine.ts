@@ -1,7 +1,7 @@
 import { Acknowledgement } from "./acknowledgement.ts";
 import { Schema } from "./attributes/schema.ts";
 import { envelopesOf } from "./directory.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
+import { contextFor, type DocumentContext, SessionDocument } from "./document.ts";
 import { type EndReason, endEnvelope, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
@@ -91,6 +91,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       limits: this.limits,
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
+      drawWriter: () => this.#drawWriter(),
     };
     this.sessionStore = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
     this.clock = new EngineClock(runtime, this.sessionStore.highWaterMs?.(), this.epsilonMs, (event) => this.#events.emit(event));
@@ -371,9 +372,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     };
   }
 
-  newDocument(from: SessionDocument | undefined): SessionDocument {
-    // Loading it sees commits of this process that are not its own document's: it is written under another writer id.
-    return from === undefined ? SessionDocument.create(this.#context) : SessionDocument.load(this.#context, from.encode());
+  newDocument(envelope: Envelope, from: SessionDocument | undefined): SessionDocument {
+    return from === undefined
+      ? SessionDocument.create(this.#context)
+      : SessionDocument.load(contextFor(this.#context, envelope), from.encode());
   }
 
   add(envelope: Envelope, document: SessionDocument): LiveSession {

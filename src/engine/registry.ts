@@ -1,5 +1,5 @@
 import { ColdTable } from "./cold-table.ts";
-import { SessionDocument } from "./document.ts";
+import { contextFor, SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { HeldFingerprints } from "./held-fingerprints.ts";
@@ -288,7 +288,8 @@ export class Registry {
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
     const isUnconfirmed = fetched !== undefined && stored.record !== undefined && record.envelope.ended === undefined;
     if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();
-    const document = record.document === undefined ? undefined : SessionDocument.load(context, record.document, cold?.own);
+    const document =
+      record.document === undefined ? undefined : SessionDocument.load(contextFor(context, record.envelope), record.document, cold?.own);
     const session = new LiveSession(record.envelope, document);
     session.storeVersion = storeVersion;
     session.storedTouchMs = stored.record?.envelope.touchedAtMs ?? 0;
@@ -397,7 +398,7 @@ export class Registry {
       fate: fateOf(envelope, epsilonMs),
       fingerprint: session.fingerprint,
     });
-    session.rest(this.#options.context);
+    session.rest(contextFor(this.#options.context, envelope));
     this.#options.onEvent({ type: "passivated", key });
     return true;
   }

@@ -1,7 +1,7 @@
 import type { CellTable } from "./cell-table.ts";
 import { type Cell, covers, type Row } from "./cells.ts";
 import { AuthorsSeen, conflictsOf } from "./conflicts.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
+import { contextFor, type DocumentContext, SessionDocument } from "./document.ts";
 import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
 import { type Envelope, sameBirth, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
@@ -182,7 +182,9 @@ class EngineReplica implements Replica {
 
   #add({ envelope, document }: SessionRecord): Promise<void> | undefined {
     const { context } = this.#host;
-    return this.#host.cameIn(this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(context, document)));
+    return this.#host.cameIn(
+      this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(contextFor(context, envelope), document)),
+    );
   }
 
   #merge(live: LiveSession, record: SessionRecord, theirs: CellTable | undefined): StateReceipt {

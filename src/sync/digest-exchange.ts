@@ -151,11 +151,12 @@ export class DigestExchange {
   }
 
   /** Not always the first ones, so that each has its turn. */
-  #some<Item>(items: readonly Item[], countMax: number): readonly Item[] {
+  /** In the order in which they come: a frame names its groups in order. */
+  #some(items: readonly number[], countMax: number): readonly number[] {
     if (items.length <= countMax) return items;
     const [random = 0] = this.#options.runtime.randomBytes(1);
     const from = Math.floor((random / 256) * items.length);
-    return [...items.slice(from), ...items.slice(0, from)].slice(0, countMax);
+    return [...items.slice(from), ...items.slice(0, from)].slice(0, countMax).sort((left, right) => left - right);
   }
 
   #tick(): void {
