@@ -62,6 +62,7 @@ class EngineReplica implements Replica {
   constructor(host: ReplicaHost) {
     this.#host = host;
     this.#registry = host.registry;
+    this.#registry.fingerprints.keep();
     this.#registry.receive = (key, record) => this.receiveState(key, record);
     this.#registry.check = (record) => {
       try {
@@ -88,11 +89,11 @@ class EngineReplica implements Replica {
   }
 
   fingerprint(key: SessionKey): Fingerprint {
-    return this.#registry.fingerprint(key);
+    return this.#registry.fingerprints.of(key);
   }
 
   onFingerprint(listener: FingerprintListener): void {
-    this.#registry.keepFingerprints(listener);
+    this.#registry.fingerprints.listener = listener;
   }
 
   stored(key: SessionKey): Promise<void> | undefined {
