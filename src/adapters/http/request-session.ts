@@ -6,7 +6,16 @@ import type { Carrier, ResponseMark } from "./carrier.ts";
 import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
-import { behindToRotate, noCookieToRotate, notBegun, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
+import {
+  behindToRotate,
+  noCookieToRotate,
+  notBegun,
+  notCurrent,
+  notStored,
+  rotatedElsewhere,
+  tooLateToRotate,
+  unavailable,
+} from "./refusals.ts";
 import { isRotated, newDraft, newIdOf, prolonging, rotationOf, takesOver } from "./rotation.ts";
 import type { Rotation } from "./rotation.ts";
 import type { SeenExchange } from "./seen-exchange.ts";
