@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { EngineClock } from "../engine/hybrid-clock.ts";
 import { RelayNet } from "../../test/support/relay-net.ts";
 import { changeOf, endedRecord, keyNamed } from "../../test/support/set-replica.ts";
 
@@ -33,6 +34,49 @@ describe("relays, by hand", () => {
     const told = handed.flatMap((each, index) => (each.kind === kind && index < ackIndex ? [each.to] : []));
     expect(ackIndex).toBeGreaterThan(0);
     expect(told.toSorted()).toEqual(["other", "three", "two", "watcher"]);
+  });
+
+  it.each([3_600_000, -3_600_000])(
+    "[SY23] a relay whose wall clock was off by %i ms when it began knows what was born since, by the time that all go by",
+    async (aheadMs) => {
+      net = new RelayNet();
+      const startedAtMs = net.runtime.nowMs();
+      net.runtime.stepTo(startedAtMs + aheadMs);
+      const clock = new EngineClock(net.runtime);
+      clock.expectPeers();
+      const relay = net.relay("one", [], clock);
+      await net.pass(500);
+      for (const source of ["a", "b"]) clock.heard(source, startedAtMs + 500, 0, false);
+      await net.pass(10);
+      expect(relay.status.completeSinceMs).toBe(startedAtMs);
+      expect(clock.nowMs()).toBe(startedAtMs + 510);
+    },
+  );
+
+  it("[K2] a node's wall clock is one vote to a relay, a relay's to another is one as well, and nobody is followed for being the only one", async () => {
+    net = new RelayNet();
+    const clocks = [0, 3_600_000, 0].map((aheadMs) => {
+      const { runtime } = net;
+      const clock = new EngineClock({
+        nowMs: () => runtime.nowMs() + aheadMs,
+        monotonicMs: () => runtime.monotonicMs(),
+        setTimer: (delayMs, run) => runtime.setTimer(delayMs, run),
+        randomBytes: (byteCount) => runtime.randomBytes(byteCount),
+        sha256: (bytes) => runtime.sha256(bytes),
+      });
+      clock.expectPeers();
+      return clock;
+    });
+    net.relay("one", ["two"], clocks[0]);
+    net.node("wrong", ["one"], {}, clocks[1]);
+    await net.pass(9_000, 50);
+    const states = (): (boolean | undefined)[] => clocks.map((clock) => clock.isSettled);
+    // Which of the two is right cannot be known.
+    expect(states()).toEqual([false, false, false]);
+    net.relay("two", ["one"], clocks[2]);
+    await net.pass(8_000, 50);
+    expect(states()).toEqual([true, true, true]);
+    for (const clock of clocks) expect(clock.nowMs()).toBe(net.runtime.nowMs());
   });
 
   it("[SY35] a relay that another one is cut off from says there is none only of what is older than the cut", async () => {

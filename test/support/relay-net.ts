@@ -1,3 +1,4 @@
+import type { PeerClock } from "../../src/engine/index.ts";
 import { newCounters } from "../../src/sync/counters.ts";
 import { credentialsOf } from "../../src/sync/credentials.ts";
 import { decodeFrame, type Frame } from "../../src/sync/messages/index.ts";
@@ -87,10 +88,11 @@ export class RelayNet {
   readonly #ends: End[] = [];
   readonly #held = new Set<string>();
 
-  relay(name: string, peers: readonly string[] = []): RelayCore {
+  relay(name: string, peers: readonly string[] = [], clock?: PeerClock): RelayCore {
     const { runtime } = this;
     const core = new RelayCore({
       runtime,
+      clock,
       replica: this.#replica(name),
       counters: newCounters(),
       credentials: credentialsOf({ secret: TEST_SECRET }),
@@ -102,10 +104,11 @@ export class RelayNet {
     return core;
   }
 
-  node(name: string, relays: readonly string[], options: Partial<RelaysOptions> = {}): Replicator {
+  node(name: string, relays: readonly string[], options: Partial<RelaysOptions> = {}, clock?: PeerClock): Replicator {
     const node = new Replicator({
       ...replicatorOptions(relays.map(addressOf), { secret: TEST_SECRET, alone: "serve", ...options }),
       runtime: this.runtime,
+      clock,
       clockErrorMs: 2_000,
       emit: () => undefined,
       dial: this.#dial(name),
