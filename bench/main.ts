@@ -1,3 +1,4 @@
+import { benchCluster } from "./cluster.ts";
 import { benchEngine } from "./engine.ts";
 import { benchExpress } from "./express.ts";
 import { benchGrowth } from "./growth.ts";
@@ -8,6 +9,7 @@ import { benchMemory } from "./memory.ts";
 import { benchMillion } from "./million.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
+  cluster: benchCluster,
   engine: benchEngine,
   express: benchExpress,
   growth: benchGrowth,

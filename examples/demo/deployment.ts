@@ -45,7 +45,10 @@ export async function startDeployment(print: (line: string) => void, options: De
   };
   const relayArguments = (name: string, port: string, peers: readonly string[]): string[] => [
     "relay",
-    ...["--listen", `127.0.0.1:${port}`, "--data", join(folder, name)],
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--data",
+    join(folder, name),
     ...peers.flatMap((peer) => ["--peer", peer]),
   ];
   const startRelays = async (): Promise<Program[]> => {

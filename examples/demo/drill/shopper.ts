@@ -28,7 +28,7 @@ export class Shopper {
   #writer = "";
   #acked = new Set<string>();
   #lineCount = 0;
-  #name: string;
+  readonly #name: string;
   /** Carts that it left: looked at again at the end. */
   readonly #left: { readonly jar: CookieJar; readonly acked: ReadonlySet<string> }[] = [];
 

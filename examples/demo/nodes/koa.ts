@@ -42,7 +42,8 @@ app.use(async (context) => {
   context.set(answer.headers);
   context.body = answer.body;
 });
-const server = createServer(app.callback());
+const listener = app.callback();
+const server = createServer((request, response) => void listener(request, response));
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 onStop(async () => {
   server.closeAllConnections();

@@ -206,7 +206,7 @@ class Cluster {
   async refresh() {
     try {
       const response = await ask("/cluster", {});
-      if (response.ok) this.show(await response.json());
+      if (response.ok) this.show(/** @type {Program[]} */ (await response.json()));
     } catch {
       // The next refresh tries again.
     }
