@@ -1,14 +1,15 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ClusterLoad, ClusterLoadResult } from "./cluster-load.ts";
 import { rounded, spreadOf } from "./measure.ts";
+import { processCpuUs } from "./process-cpu.ts";
+import { endProcess, startRelayProcess } from "./relay-process.ts";
 
 const SIDES = ["bare", "ours", "peer"] as const;
 type Side = (typeof SIDES)[number];
@@ -23,9 +24,6 @@ const REQUESTS = 9_000;
 const WARM_UP_REQUESTS = 18_000;
 const VISITOR_COUNT = 90;
 const ANSWER_MS = 120_000;
-const SECRET = "a secret of benchmarks, with its thirty-two bytes and more";
-/** `sysconf(_SC_CLK_TCK)` of Linux: the unit of /proc/<pid>/stat. */
-const TICK_US = 10_000;
 
 interface Cluster {
   readonly ports: readonly number[];
@@ -60,15 +58,15 @@ export async function benchCluster(): Promise<object> {
     }
     return report(added);
   } finally {
-    for (const child of children) child.kill();
+    for (const child of children) await endProcess(child);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 async function startCluster(side: Side, children: ChildProcess[], folder: string): Promise<Cluster> {
-  const between = side === "bare" ? undefined : await (side === "ours" ? startRelay() : startRedis(folder));
+  const between = side === "bare" ? undefined : await (side === "ours" ? startRelayProcess() : startRedis(folder));
   if (between !== undefined) children.push(between.child);
-  const nodes = Array.from({ length: NODES }, () => forked("./cluster-server.ts", [side, between?.where ?? ""]));
+  const nodes = Array.from({ length: NODES }, () => forked("./cluster-server.ts", [side, between?.address ?? ""]));
   const load = forked("./cluster-load.ts", []);
   children.push(...nodes, load);
   const ports = await Promise.all(nodes.map(async (node) => (await answerOf<{ port: number }>(node)).port));
@@ -80,31 +78,14 @@ async function startCluster(side: Side, children: ChildProcess[], folder: string
   return cluster;
 }
 
-/** What people run is the build. */
-async function startRelay(): Promise<{ child: ChildProcess; where: string }> {
-  const main = fileURLToPath(new URL("../dist/relay/main.js", import.meta.url));
-  const child = spawn(process.execPath, [main, "relay", "--listen", "127.0.0.1:0"], {
-    env: { ...process.env, CONVERGE_SESSION_SECRET: SECRET },
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const address = /listening on (\S+)/.exec(line)?.[1];
-    if (address !== undefined) {
-      child.stdout.resume();
-      return { child, where: address };
-    }
-  }
-  throw new Error("The relay did not start.");
-}
-
-async function startRedis(folder: string): Promise<{ child: ChildProcess; where: string }> {
+async function startRedis(folder: string): Promise<{ child: ChildProcess; address: string }> {
   const port = await freePort();
   const child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], { stdio: "ignore" });
   const failed = once(child, "error").then(([error]) => {
     throw new Error(`redis-server did not start (apt-get install redis-server): ${String(error)}`);
   });
   await Promise.race([failed, until(() => isListening(port))]);
-  return { child, where: String(port) };
+  return { child, address: String(port) };
 }
 
 function forked(script: string, args: readonly string[]): ChildProcess {
@@ -119,12 +100,8 @@ async function cpuPerRequest(cluster: Cluster | undefined, mix: Mix): Promise<nu
   return (cpuUs(cluster) - before) / REQUESTS;
 }
 
-/** From /proc/<pid>/stat: fields 14 and 15, after the name in parentheses. */
 function cpuUs({ pids }: Cluster): number {
-  return pids.reduce((sum, pid) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    return sum + (Number(fields[11]) + Number(fields[12])) * TICK_US;
-  }, 0);
+  return pids.reduce((sum, pid) => sum + processCpuUs(pid), 0);
 }
 
 async function generate(cluster: Cluster, wanted: Pick<ClusterLoad, "paths" | "isNew" | "count">): Promise<ClusterLoadResult> {

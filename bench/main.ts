@@ -7,6 +7,7 @@ import { benchLmdb } from "./lmdb.ts";
 import { benchLarge } from "./large.ts";
 import { benchMemory } from "./memory.ts";
 import { benchMillion } from "./million.ts";
+import { benchSync } from "./sync.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   cluster: benchCluster,
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   large: benchLarge,
   memory: benchMemory,
   million: benchMillion,
+  sync: benchSync,
 };
 
 const name = process.argv[2] ?? "";
