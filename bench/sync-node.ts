@@ -7,7 +7,7 @@ import { smallFixture } from "./fixture.ts";
 export type SyncTask =
   /** So many sessions of 0.4 KB; `padBytes` more in each. Answers with their keys. */
   | { readonly kind: "create"; readonly count: number; readonly padBytes: number }
-  /** Fetches these, and holds them from then on. Answers when all are here. */
+  /** Fetches these, and holds them from then on; listens to the first. Answers when all are here. */
   | { readonly kind: "hold"; readonly keys: readonly string[] }
   /** One attribute of 8 bytes each time, one after the other, `pauseMs` apart. Answers with the times of the commits. */
   | { readonly kind: "write"; readonly key: string; readonly count: number; readonly pauseMs: number }
@@ -29,7 +29,6 @@ const engine = createEngine({
   sync: relays([address], { secret: SECRET, alone: "serve" }),
 });
 let heard: number[] = [];
-let unlisten: (() => void) | undefined;
 
 async function run(task: SyncTask): Promise<unknown> {
   switch (task.kind) {
@@ -37,7 +36,7 @@ async function run(task: SyncTask): Promise<unknown> {
       return create(task.count, task.padBytes);
     case "hold":
       for (const key of task.keys) await opened(key);
-      unlisten ??= engine.on("attribute", () => heard.push(nowMs()));
+      await listen(task.keys[0] ?? "");
       return true;
     case "write":
       return write(task.key, task.count, task.pauseMs);
@@ -56,6 +55,16 @@ async function run(task: SyncTask): Promise<unknown> {
         await pause(2);
       }
   }
+}
+
+/** Notes when each value of the writer could be read here. */
+async function listen(key: string): Promise<void> {
+  const handle = await engine.open(key);
+  handle?.observe(() => {
+    const index = Number(handle.get("value"));
+    const atMs = nowMs();
+    while (heard.length <= index) heard.push(atMs);
+  });
 }
 
 async function create(count: number, padBytes: number): Promise<string[]> {
@@ -82,6 +91,7 @@ async function write(key: string, count: number, pauseMs: number): Promise<numbe
     session.commit();
     await pause(pauseMs);
   }
+  await pause(100);
   return times;
 }
 

@@ -53,6 +53,7 @@ async function takePart(): Promise<void> {
       if (task.kind === "write") await new Promise((resolve) => setTimeout(resolve, task.pauseMs));
       else if (index % BURST === BURST - 1) await new Promise((resolve) => setImmediate(resolve));
     }
+    await new Promise((resolve) => setTimeout(resolve, 100));
     return times;
   };
   process.on("message", (task: RawTask) => {
