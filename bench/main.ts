@@ -8,6 +8,7 @@ import { benchLarge } from "./large.ts";
 import { benchMemory } from "./memory.ts";
 import { benchMillion } from "./million.ts";
 import { benchSync } from "./sync.ts";
+import { benchRelay } from "./relay.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   cluster: benchCluster,
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   memory: benchMemory,
   million: benchMillion,
   sync: benchSync,
+  relay: benchRelay,
 };
 
 const name = process.argv[2] ?? "";

@@ -1,6 +1,7 @@
+import { Acknowledgement } from "./acknowledgement.ts";
 import { Schema } from "./attributes/schema.ts";
 import { envelopesOf } from "./directory.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
+import { contextFor, type DocumentContext, SessionDocument } from "./document.ts";
 import { type EndReason, endEnvelope, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
@@ -16,11 +17,13 @@ import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
-import type { Delivery, Replication } from "./replication.ts";
+import type { Backlog, Delivery, Replication } from "./replication.ts";
 import { Revoking } from "./revoking.ts";
 import type { Runtime } from "./runtime.ts";
 import type {
   CheckOut,
+  CheckOutOptions,
+  Seen,
   DraftOptions,
   OnceOptions,
   OpenSession,
@@ -32,6 +35,7 @@ import type {
 } from "./session-engine.ts";
 import { type HandleHost, LiveHandle } from "./session-handle.ts";
 import { type EngineStats, statsOf } from "./stats.ts";
+import { SeenWrites } from "./seen.ts";
 import { ageOf, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
 import { Subjects } from "./subjects.ts";
@@ -40,14 +44,16 @@ import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 import { endReason, type Revocations, verdict, type Verdict } from "./verdict.ts";
 import type { ContainerNode } from "./view.ts";
 
+const NOTHING_WAITS: Backlog = { sessions: 0, bytes: 0, ageMs: 0 };
+const NOTHING_DELIVERED: Delivery = { acks: 0, wanted: 0, durable: false };
+
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
 export class Engine<Data extends object = SessionData> implements SessionEngine<Data>, SessionHost, HandleHost, ReplicaHost {
   readonly ready: Promise<void>;
-  readonly persist: "before" | "after";
   readonly runtime: Runtime;
   readonly schema: Schema;
   readonly limits: Limits;
-  readonly #clock: EngineClock;
+  readonly clock: EngineClock;
   readonly #context: DocumentContext;
   readonly #registry: Registry;
   readonly sessionStore: SessionStore;
@@ -60,6 +66,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly #observers: Observers;
   readonly #subjects: Subjects;
   readonly #claims: Claims;
+  readonly #acknowledgement: Acknowledgement;
+  readonly #seen: SeenWrites;
   readonly #compactor: Compactor;
   readonly #succession: Succession;
   readonly #counts = { commits: 0, remoteCommits: 0, loads: 0 };
@@ -69,14 +77,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   /** @throws SessionError OPTION_INVALID */
   constructor(options: EngineOptions, runtime: Runtime, makeStore: (context: DocumentContext) => SessionStore) {
     this.runtime = runtime;
-    this.#clock = new EngineClock(runtime);
     this.schema = new Schema(options.attributes, options.units);
     const settings = resolveSettings(options);
     this.limits = settings.limits;
     this.epsilonMs = settings.epsilonMs;
     this.#idleTimeoutMs = settings.idleTimeoutMs;
     this.#absoluteTimeoutMs = settings.absoluteTimeoutMs;
-    this.persist = options.persist ?? "after";
     if (options.onEvent !== undefined) this.#events.on("*", options.onEvent);
     this.#subjects = new Subjects(options.subjectSecret ?? "", (bytes) => runtime.sha256(bytes));
     this.#writer = this.#drawWriter();
@@ -85,11 +91,14 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       limits: this.limits,
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
+      drawWriter: () => this.#drawWriter(),
     };
     this.sessionStore = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
+    this.clock = new EngineClock(runtime, this.sessionStore.highWaterMs?.(), this.epsilonMs, (event) => this.#events.emit(event));
+    if (options.sync !== undefined) this.clock.expectPeers();
     this.#registry = new Registry({
       runtime,
-      clock: this.#clock,
+      clock: this.clock,
       context: this.#context,
       store: this.sessionStore,
       limits: this.limits,
@@ -102,27 +111,34 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       },
       onChange: (live, origin) => this.#tell(live, origin),
       onTouchDue: (key, touchedAtMs) => this.#sync?.sendTouch(key, touchedAtMs),
-      fetch: (key) => this.#sync?.fetch(key),
+      fetch: (key, bornAtMs) => this.#sync?.fetch(key, bornAtMs),
+      alone: () => this.#sync?.alone ?? "serve",
+      onUnknownElsewhere: (live) => this.#sync?.sendState(live.key, live.record()),
+      unreplicatedBytes: () => this.#sync?.backlog().bytes ?? 0,
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),
     });
     this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
-    this.#compactor = new Compactor(runtime, this.#clock, this.#events, (live) => this.#rewritten(live));
+    this.#compactor = new Compactor(runtime, this.#events, (live) => {
+      this.compacted(live);
+      if (live.document !== undefined) this.#sync?.sendCompaction(live.key, live.document.epoch);
+    });
     this.#succession = new Succession({
       registry: this.#registry,
       observers: this.#observers,
       events: this.#events,
       context: this.#context,
-      nowMs: () => this.#clock.nowMs(),
+      nowMs: () => this.clock.nowMs(),
       verdictOf: (envelope) => this.verdictOf(envelope),
-      load: (key) => this.#load(key),
+      load: (key, bornAtMs) => this.#load(key, bornAtMs),
       onMerged: (live) => {
         this.#rewritten(live);
         this.#compactor.changed(live);
       },
     });
     this.revoking = new Revoking({
-      clock: this.#clock,
+      runtime,
+      clock: this.clock,
       subjects: this.#subjects,
       registry: this.#registry,
       store: this.sessionStore,
@@ -134,7 +150,23 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       committed: (live) => this.committed(live, undefined),
       send: (subject, notBeforeMs) => this.#sync?.sendRevocation(subject, notBeforeMs),
     });
-    this.#claims = new Claims(runtime, this.#clock, this.sessionStore, options.sync === undefined);
+    this.#acknowledgement = new Acknowledgement({
+      persist: options.persist ?? "after",
+      isDurable: this.sessionStore.durable,
+      events: this.#events,
+      store: (live) => this.#registry.store(live),
+      sync: () => this.#sync,
+    });
+    this.#seen = new SeenWrites({
+      runtime,
+      registry: this.#registry,
+      events: this.#events,
+      epsilonMs: this.epsilonMs,
+      nowMs: () => this.clock.nowMs(),
+      current: (key, bornAtMs) => this.#current(key, bornAtMs),
+      sync: () => this.#sync,
+    });
+    this.#claims = new Claims(runtime, this.clock, () => this.#sync ?? this.sessionStore);
     this.#sync = options.sync?.(this);
     const revocations = this.revoking.known();
     // Whoever asks for a session asks again, and is told.
@@ -148,7 +180,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   issueId(options: { readonly absoluteTimeoutMs?: number } = {}): string {
-    return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.runtime);
+    return issueSessionId(this.clock.nowMs(), this.#lifeMs(options), this.runtime);
+  }
+
+  get persist(): "before" | "after" {
+    return this.#acknowledgement.persist;
   }
 
   get isShared(): boolean {
@@ -160,7 +196,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   isPastLife(id: string): boolean {
-    return this.#clock.nowMs() >= (ageOf(id)?.overAtMs ?? Infinity);
+    return this.clock.nowMs() >= (ageOf(id)?.overAtMs ?? Infinity);
   }
 
   draft(options: DraftOptions = {}): OpenSession {
@@ -173,7 +209,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       0,
       Infinity,
     );
-    if (firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS <= this.#clock.nowMs())
+    if (firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS <= this.clock.nowMs())
       throw new SessionError("OPTION_INVALID", "No session goes on for more than 30 days after its first birth; begin one that is new.");
     return new RequestSession(this, undefined, {
       absoluteTimeoutMs: this.#lifeMs(options),
@@ -182,23 +218,33 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     });
   }
 
-  checkOutHot(key: SessionKey): OpenSession | undefined {
+  checkOutHot(key: SessionKey, seen?: Seen): OpenSession | undefined {
     const live = this.#registry.hot(key);
     if (live === undefined || this.#registry.isStale(live)) return undefined;
     if (live.envelope.subject !== undefined && this.revoking.known() !== undefined) return undefined;
-    if (live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
+    if (live.envelope.successor !== undefined) return undefined;
+    if (seen !== undefined) {
+      if (!this.#seen.isMet(live, seen)) return undefined;
+      this.#seen.takeTouch(live, seen);
+    }
+    if (this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
 
-  async checkOut(key: SessionKey): Promise<CheckOut> {
+  async checkOut(key: SessionKey, options: CheckOutOptions = {}): Promise<CheckOut> {
     this.#checkOpen();
-    const live = await this.#current(key);
+    let { live, isBehind } = await this.#seen.reach(key, options);
+    if (live !== undefined && this.#isDoubtful(live.envelope)) {
+      // Whoever is told that it is over is told for good: not by a clock that may be wrong.
+      await this.clock.settled;
+      ({ live, isBehind } = await this.#seen.reach(key, options));
+    }
     if (live === undefined) return { kind: "absent" };
     if (this.verdictOf(live.envelope) === "alive")
-      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind: false };
+      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
-      this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
+      this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.clock.nowMs())).catch(() => undefined);
     }
     const { ended } = live.envelope;
     return { kind: "ended", reason: ended?.reason ?? "expired", atMs: ended?.atMs ?? live.envelope.deadlineMs };
@@ -216,16 +262,20 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#registry.use(key, end).catch(() => end(this.#registry.hot(key)));
   }
 
-  async open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
+  open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
+    return this.#open(key);
+  }
+
+  async openById(id: string): Promise<SessionHandle<Data> | undefined> {
+    return this.isPastLife(id) ? undefined : this.#open(this.keyOf(id), ageOf(id)?.bornAtMs);
+  }
+
+  async #open(key: SessionKey, bornAtMs?: number): Promise<SessionHandle<Data> | undefined> {
     this.#checkOpen();
-    const live = await this.#current(key);
+    const live = await this.#current(key, bornAtMs);
     if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     // The type of the attributes is what the application declared; the engine itself knows them by name.
     return new LiveHandle(this, live) as SessionHandle as SessionHandle<Data>;
-  }
-
-  openById(id: string): Promise<SessionHandle<Data> | undefined> {
-    return this.isPastLife(id) ? Promise.resolve(undefined) : this.open(this.keyOf(id));
   }
 
   async rotate(key: SessionKey, nextKey: SessionKey): Promise<Delivery> {
@@ -234,13 +284,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   async claim(key: SessionKey, token: string): Promise<boolean> {
-    const { firstKey, firstCreatedAtMs } = await this.#alive(key);
-    return this.#claims.claim(firstKey, token, firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
+    const envelope = await this.#alive(key);
+    return this.#claims.claim(envelope, token, envelope.firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
   }
 
   async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T> {
-    const { firstKey } = await this.#alive(key);
-    return this.#claims.once(firstKey, name, run, options);
+    return this.#claims.once(await this.#alive(key), name, run, options);
   }
 
   async *sessions(options: { readonly subject?: string } = {}): AsyncIterable<SessionSummary> {
@@ -269,7 +318,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   stats(): EngineStats {
-    return statsOf(this.#registry, this.#events, this.limits, this.#counts);
+    return statsOf(this.#registry, this.#events, this.limits, { ...this.#counts, unreplicated: this.#sync?.backlog() ?? NOTHING_WAITS });
   }
 
   on<Type extends SessionEvent["type"]>(type: Type, listener: (event: Extract<SessionEvent, { type: Type }>) => void): () => void;
@@ -298,15 +347,15 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   nowMs(): number {
-    return this.#clock.nowMs();
+    return this.clock.nowMs();
   }
 
   verdictOf(envelope: Envelope): Verdict {
-    return verdict(envelope, this.#subjects.revocations, this.#clock.nowMs());
+    return verdict(envelope, this.#subjects.revocations, this.clock.nowMs());
   }
 
   newEnvelope(key: SessionKey, birth: Birth): Envelope {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.clock.nowMs();
     const createdAtMs = Math.min(birth.bornAtMs ?? nowMs, nowMs);
     const firstCreatedAtMs = Math.min(birth.firstCreatedAtMs, createdAtMs);
     const latestMs = firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS;
@@ -326,9 +375,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     };
   }
 
-  newDocument(from: SessionDocument | undefined): SessionDocument {
-    // Loading it sees commits of this process that are not its own document's: it is written under another writer id.
-    return from === undefined ? SessionDocument.create(this.#context) : SessionDocument.load(this.#context, from.encode());
+  newDocument(envelope: Envelope, from: SessionDocument | undefined): SessionDocument {
+    return from === undefined
+      ? SessionDocument.create(this.#context)
+      : SessionDocument.load(contextFor(this.#context, envelope), from.encode());
   }
 
   add(envelope: Envelope, document: SessionDocument): LiveSession {
@@ -345,12 +395,16 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#registry.reattach(live);
   }
 
-  store(live: LiveSession): Promise<void> {
-    return this.#registry.store(live);
+  async persisted(live: LiveSession | undefined): Promise<Delivery> {
+    return live === undefined ? NOTHING_DELIVERED : this.#acknowledgement.persisted(live);
+  }
+
+  async answerable(live: LiveSession | undefined): Promise<Delivery> {
+    return live === undefined ? NOTHING_DELIVERED : this.#acknowledgement.answerable(live);
   }
 
   touch(live: LiveSession): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.clock.nowMs();
     const { envelope } = live;
     // A request that runs for longer than the idle timeout is use, too: nobody was told yet that the session is over.
     if (nowMs <= envelope.touchedAtMs || verdict(envelope, this.#subjects.revocations, nowMs) === "ended") return;
@@ -375,7 +429,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** Now, and after what is revoked already. */
   subjectAtMs(subject: SubjectKey | undefined): number {
-    return this.#subjects.givenAtMs(subject, this.#clock.nowMs());
+    return this.#subjects.givenAtMs(subject, this.clock.nowMs());
   }
 
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void {
@@ -404,7 +458,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   viewOf(live: LiveSession): ContainerNode | undefined {
-    return live.view(() => this.#clock.nowMs());
+    return live.view(() => this.clock.nowMs());
   }
 
   observe(live: LiveSession, listener: (change: SessionChange) => void): () => void {
@@ -442,13 +496,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   /** The live session, from wherever it is; a session that this process held comes back as it is. */
-  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+  async #load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     const hot = this.#registry.hot(key);
     if (hot !== undefined && !this.#registry.isStale(hot)) return hot;
     const endSpan = this.runtime.span?.("session.load", key);
     this.#counts.loads++;
     try {
-      const loaded = await this.#registry.load(key);
+      const loaded = await this.#registry.load(key, bornAtMs);
       endSpan?.();
       return loaded === undefined ? undefined : this.#registry.reattach(loaded);
     } catch (error) {
@@ -457,9 +511,9 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
   }
 
-  async #current(key: SessionKey): Promise<LiveSession | undefined> {
+  async #current(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     await this.revoking.known();
-    return this.#succession.current(key);
+    return this.#succession.current(key, bornAtMs);
   }
 
   /** @throws SessionError SESSION_ENDED */
@@ -480,6 +534,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
   }
 
+  /** A session says what it said, in fewer bytes. */
+  compacted(live: LiveSession): void {
+    void this.#registry.changed(live);
+  }
+
   /** A session changed in a way that no change can say: others are told it whole. */
   #rewritten(live: LiveSession): void {
     void this.#registry.changed(live);
@@ -489,15 +548,21 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   /** Called by the registry after every change, whoever made it. */
   #tell(live: LiveSession, origin: "local" | "remote"): void {
     const { key, envelope } = live;
+    this.#seen.changed(key);
     if (envelope.ended === undefined) return this.#observers.changed(live, () => this.viewOf(live), origin);
     if (live.isEndTold) return;
     live.isEndTold = true;
     this.#observers.ended(key, envelope.ended.reason);
   }
 
+  /** Whether only the clock says that it is over, and it may be wrong. */
+  #isDoubtful(envelope: Envelope): boolean {
+    return !this.clock.isSettled && envelope.ended === undefined && verdict(envelope, new Map(), this.clock.nowMs()) !== "alive";
+  }
+
   #endOf({ envelope }: LiveSession): EndReason | undefined {
-    if (this.verdictOf(envelope) !== "ended") return undefined;
-    return endReason(envelope, this.#subjects.revocations, this.#clock.nowMs());
+    if (this.verdictOf(envelope) !== "ended" || this.#isDoubtful(envelope)) return undefined;
+    return endReason(envelope, this.#subjects.revocations, this.clock.nowMs());
   }
 
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
@@ -514,11 +579,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** An end of a session that is not held here is remembered as long as any session can live. */
   #unknownEnded(key: SessionKey, reason: EndReason): Envelope {
-    return endEnvelope({ key, deadlineMs: this.#clock.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS }, this.#endNow(reason));
+    return endEnvelope({ key, deadlineMs: this.clock.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS }, this.#endNow(reason));
   }
 
   #endNow(reason: EndReason): { reason: EndReason; atMs: number } {
-    return { reason, atMs: this.#clock.nowMs() };
+    return { reason, atMs: this.clock.nowMs() };
   }
 
   /** How long a session may live that begins now. @throws SessionError OPTION_INVALID */
@@ -539,6 +604,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#compactor.close();
     this.#observers.close();
     this.#claims.close();
+    this.clock.close();
     await this.#registry.close();
     await this.#sync?.close();
     await this.sessionStore.close();

@@ -14,6 +14,7 @@ export type { End, EndReason, Envelope, Successor } from "./envelope.ts";
 export { SESSION_ERROR_CODES, SessionError } from "./errors.ts";
 export type { SessionErrorCode } from "./errors.ts";
 export type { SessionEvent } from "./events.ts";
+export type { PeerClock } from "./hybrid-clock.ts";
 export { checkDocument } from "./intake.ts";
 export { DEFAULT_LIMITS } from "./limits.ts";
 export type { Limits } from "./limits.ts";
@@ -22,7 +23,7 @@ export type { MergeContext } from "./merge-records.ts";
 export type { Change, DocumentRecord, Dot, Epoch, SessionKey, SessionRecord, Stamp, SubjectKey, WriterId } from "./record.ts";
 export { ByteReader } from "./byte-reader.ts";
 export { KEY_BYTES, keyToBytes } from "./key-bytes.ts";
-export { KEY_PARTS, KeyTable } from "./key-table.ts";
+export { KEY_PARTS, KeyTable, partOf } from "./key-table.ts";
 export { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelope, encodeRecord } from "./record-codec.ts";
 export { replicaOf } from "./replica.ts";
 export type { ReplicaHost } from "./replica.ts";
@@ -42,6 +43,7 @@ export type {
   SessionHandle,
   SessionSummary,
 } from "./session-engine.ts";
+export { ageOf } from "./session-id.ts";
 export type { EngineStats } from "./stats.ts";
 export type { SessionStore } from "./session-store.ts";
 export { Tombstones } from "./tombstones.ts";

@@ -1,8 +1,8 @@
 import { ColdTable } from "./cold-table.ts";
-import { SessionDocument } from "./document.ts";
+import { contextFor, SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
-import { endedFingerprint, type FingerprintListener, fingerprintOf } from "./fingerprint.ts";
+import { HeldFingerprints } from "./held-fingerprints.ts";
 import { HotSessions } from "./hot-sessions.ts";
 import { inTime } from "./in-time.ts";
 import { KEY_PARTS } from "./key-table.ts";
@@ -10,7 +10,7 @@ import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { RegistryOptions } from "./registry-options.ts";
-import type { Fingerprint } from "./replication.ts";
+import type { FetchAnswer } from "./replication.ts";
 import { RegistrySweep } from "./registry-sweep.ts";
 import { Room } from "./room.ts";
 import { SessionSaver } from "./session-saver.ts";
@@ -30,6 +30,9 @@ const CLOSE_TIMEOUT_MS = 5_000;
 export class Registry {
   /** What may be taken of a record that a peer sent; undefined when it is broken. Set by whoever lets peers in. */
   check: (record: SessionRecord) => SessionRecord | undefined = (record) => record;
+  /** Takes in what a peer has of a session, as `Replica.receiveState`. Set with `check`. */
+  receive: (key: SessionKey, record: SessionRecord) => Promise<unknown> = () => Promise.resolve();
+  readonly fingerprints: HeldFingerprints;
   readonly #options: RegistryOptions;
   readonly #hot: HotSessions;
   /** Sessions that rest in the store but still belong to this process. */
@@ -39,16 +42,19 @@ export class Registry {
   readonly #room: Room;
   readonly #saver: SessionSaver;
   readonly #sweep: RegistrySweep;
-  #onFingerprint: FingerprintListener | undefined;
   #isClosed = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#hot = new HotSessions(options.limits, options.store.durable);
+    this.fingerprints = new HeldFingerprints(this.#hot, this.#cold, this.#ended);
     this.#room = new Room(options.limits, options.onEvent);
     this.#saver = new SessionSaver({
       ...options,
-      onStored: (session) => this.#weigh(session),
+      onStored: (session) => {
+        this.#weigh(session);
+        this.#sweep.stored();
+      },
       onMerged: (session) => this.#merged(session),
     });
     this.#sweep = new RegistrySweep(options, {
@@ -95,24 +101,12 @@ export class Registry {
     }
   }
 
-  /** Keys of one of the `KEY_PARTS` parts, after `keepFingerprints`. */
+  /** Those of one of the `KEY_PARTS` parts. */
   *heldKeysIn(part: number): Iterable<SessionKey> {
+    this.#hot.keepParts();
     yield* this.#hot.keysIn(part);
     yield* this.#cold.keysIn(part);
     yield* this.#ended.keysIn(part);
-  }
-
-  /** From now on the states of all sessions have names, and `listener` hears of every change of one. To be called before anything is held. */
-  keepFingerprints(listener: FingerprintListener): void {
-    this.#onFingerprint = listener;
-    this.#cold.keepFingerprints();
-    this.#hot.keepParts();
-    for (const session of this.#hot.values()) this.#tellFingerprint(session, 0);
-  }
-
-  /** 0 for what is not held. */
-  fingerprint(key: SessionKey): Fingerprint {
-    return this.#hot.get(key)?.fingerprint ?? this.#restingFingerprint(key);
   }
 
   isHot(key: SessionKey): boolean {
@@ -126,13 +120,13 @@ export class Registry {
 
   /**
    * Loads a session that is not hot: from the store and, when this process did not hold it, from the holders. One load a key at
-   * a time.
+   * a time. `bornAtMs`: when it was born, where that is known; a holder must remember from then on for its "there is none" to count.
    * @throws SessionError SESSION_UNAVAILABLE
    */
-  load(key: SessionKey): Promise<LiveSession | undefined> {
+  load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     const loading = this.#loading.get(key);
     if (loading !== undefined) return loading;
-    const started = this.#load(key).finally(() => this.#loading.delete(key));
+    const started = this.#load(key, bornAtMs).finally(() => this.#loading.delete(key));
     this.#loading.set(key, started);
     return started;
   }
@@ -146,12 +140,26 @@ export class Registry {
     return run(this.#current(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
   }
 
+  /** The session whole, as it is now. One that rests in the store stays at rest: whoever reads many of them would drive out those in use. */
+  async record(key: SessionKey): Promise<SessionRecord | undefined> {
+    const cold = this.#current(key) === undefined && this.#cold.session(key) === undefined ? this.#cold.get(key) : undefined;
+    if (cold !== undefined) {
+      const record = await this.#options.store.load(key);
+      const isAtRest = this.#current(key) === undefined && this.#cold.session(key) === undefined && this.#cold.has(key);
+      if (record !== undefined && isAtRest) {
+        const touchedAtMs = Math.max(record.envelope.touchedAtMs, cold.touchedAtMs);
+        return { ...record, envelope: { ...record.envelope, touchedAtMs } };
+      }
+    }
+    return this.use(key, (live) => live?.record());
+  }
+
   /**
    * Takes in a session that is new here. An ended one always finds room: forgetting an end would revive the session.
    * @throws SessionError TOO_MANY_SESSIONS
    */
   add(envelope: Envelope, document: SessionDocument | undefined): LiveSession {
-    if (document !== undefined) this.#room.check(this.sessionCount, this.unsavedBytes);
+    if (document !== undefined) this.#room.check(this.sessionCount, this.unsavedBytes, this.#options.unreplicatedBytes?.() ?? 0);
     const session = new LiveSession(envelope, document);
     this.#insert(session);
     return session;
@@ -191,7 +199,7 @@ export class Registry {
     }
     session.version++;
     this.#weigh(session);
-    if (this.#onFingerprint !== undefined) this.#tellFingerprint(session, session.fingerprint);
+    this.fingerprints.changed(session);
     this.#options.onChange?.(session, origin);
     if (session.envelope.ended !== undefined) return this.#bury(session);
     const storing = this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
@@ -241,7 +249,7 @@ export class Registry {
     this.#ended.clear();
   }
 
-  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+  async #load(key: SessionKey, bornAtMs: number | undefined): Promise<LiveSession | undefined> {
     const { store, context } = this.#options;
     const resting = this.#current(key) ?? this.#cold.session(key);
     if (resting !== undefined) {
@@ -255,7 +263,7 @@ export class Registry {
         (record) => ({ record, error: undefined }),
         (error: unknown) => ({ record: undefined, error }),
       ),
-      before === undefined ? this.#options.fetch(key) : undefined,
+      before === undefined ? this.#options.fetch(key, bornAtMs) : undefined,
     ]);
     const fromPeers = fetched?.kind === "found" ? this.check(fetched.record) : undefined;
     const record =
@@ -270,7 +278,7 @@ export class Registry {
       return session;
     }
     const cold = this.#cold.get(key);
-    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key);
+    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key, bornAtMs);
     if (record === undefined) {
       if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
       if (fetched?.kind === "unavailable" || fetched?.kind === "found") throw unavailable("no relay that could know it answered");
@@ -278,7 +286,10 @@ export class Registry {
       return undefined;
     }
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
-    const document = record.document === undefined ? undefined : SessionDocument.load(context, record.document, cold?.own);
+    const isUnconfirmed = fetched !== undefined && stored.record !== undefined && record.envelope.ended === undefined;
+    if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();
+    const document =
+      record.document === undefined ? undefined : SessionDocument.load(contextFor(context, record.envelope), record.document, cold?.own);
     const session = new LiveSession(record.envelope, document);
     session.storeVersion = storeVersion;
     session.storedTouchMs = stored.record?.envelope.touchedAtMs ?? 0;
@@ -292,6 +303,7 @@ export class Registry {
       }
       void this.#bury(session);
     } else if (stored.record !== undefined) this.#options.onEvent({ type: "activated", key });
+    if (isUnconfirmed && fetched.kind !== "found") this.#options.onUnknownElsewhere?.(session);
     return session;
   }
 
@@ -313,7 +325,7 @@ export class Registry {
   /** A session changed by what another process had stored. */
   #merged(session: LiveSession): void {
     this.#weigh(session);
-    if (this.#onFingerprint !== undefined) this.#tellFingerprint(session, session.fingerprint);
+    this.fingerprints.changed(session);
     this.#options.onChange?.(session, "remote");
     if (session.envelope.ended !== undefined) void this.#bury(session);
   }
@@ -334,12 +346,11 @@ export class Registry {
   #insert(session: LiveSession): void {
     const { key } = session;
     if (this.#hot.get(key) !== undefined) throw new SessionError("INVARIANT_BROKEN", "There is one live session a key at any time.");
-    const before = this.#onFingerprint === undefined ? 0 : this.#restingFingerprint(key);
+    const before = this.fingerprints.resting(key);
     const isNew = !this.#cold.delete(key) && !this.#ended.delete(key);
     session.isHeld = true;
     this.#hot.insert(session, this.#sweep.roundAtMs);
-    // One that comes back as it went need not be decoded for that.
-    if (this.#onFingerprint !== undefined && (before === 0 || session.fingerprint !== before)) this.#tellFingerprint(session, before);
+    this.fingerprints.inserted(session, before);
     this.#options.onInsert?.(session);
     if (isNew) this.#options.onHold(key);
     this.#cool();
@@ -387,7 +398,7 @@ export class Registry {
       fate: fateOf(envelope, epsilonMs),
       fingerprint: session.fingerprint,
     });
-    session.rest(this.#options.context);
+    session.rest(contextFor(this.#options.context, envelope));
     this.#options.onEvent({ type: "passivated", key });
     return true;
   }
@@ -419,31 +430,32 @@ export class Registry {
   #forget(key: SessionKey, own: Dot | undefined): void {
     const { context, onRelease } = this.#options;
     if (own !== undefined && own[1] > 0 && own[0] === context.writer()) context.newWriter();
-    const before = this.#onFingerprint === undefined ? 0 : this.fingerprint(key);
+    const before = this.fingerprints.of(key);
     const session = this.#hot.get(key);
     if (session !== undefined) session.isHeld = false;
     const wasHot = session !== undefined && this.#hot.delete(session);
     const wasCold = this.#cold.delete(key);
     const wasEnded = this.#ended.delete(key);
-    if (before !== 0) this.#onFingerprint?.(key, before, 0);
+    this.fingerprints.forgotten(key, before);
     if (wasHot || wasCold || wasEnded) onRelease(key);
-  }
-
-  #tellFingerprint(session: LiveSession, before: Fingerprint): void {
-    const after = fingerprintOf(session);
-    session.fingerprint = after;
-    if (after !== before) this.#onFingerprint?.(session.key, before, after);
-  }
-
-  /** Of what is at rest, or ended; 0 for neither. */
-  #restingFingerprint(key: SessionKey): Fingerprint {
-    return this.#cold.fingerprint(key) || (this.#ended.has(key) ? endedFingerprint(key) : 0);
   }
 
   #weigh(session: LiveSession): void {
     this.#hot.weigh(session);
     this.#room.unsaved(this.#hot.unsavedBytes);
   }
+}
+
+function isComplete(answer: FetchAnswer): boolean {
+  return answer.kind !== "unavailable" && answer.isComplete;
+}
+
+/** Join barrier: a copy on the own disk may be of a session that ended meanwhile, or went on. */
+function unconfirmed(): SessionError {
+  return new SessionError(
+    "SESSION_UNAVAILABLE",
+    'This process has a session in its store, and not all relays could be asked whether it still is: start those that are missing, or set alone: "serve" and take the risk that an ended one comes back.',
+  );
 }
 
 function unavailable(why: string, cause?: unknown): SessionError {

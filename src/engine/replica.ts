@@ -1,18 +1,19 @@
 import type { CellTable } from "./cell-table.ts";
 import { type Cell, covers, type Row } from "./cells.ts";
 import { AuthorsSeen, conflictsOf } from "./conflicts.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
+import { contextFor, type DocumentContext, SessionDocument } from "./document.ts";
 import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
 import { type Envelope, sameBirth, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventHub } from "./event-hub.ts";
-import { isHostileStamp, stampMs } from "./hybrid-clock.ts";
+import { isHostileStamp, type PeerClock, stampMs } from "./hybrid-clock.ts";
 import { applyChange, checkDocument, checkPlaces, mergeState } from "./intake.ts";
 import { type LiveSession, mergeTrusted } from "./live-session.ts";
 import {
   type Change,
   compareEpochs,
   type DocumentRecord,
+  type Epoch,
   type SessionKey,
   type SessionRecord,
   type Stamp,
@@ -36,10 +37,14 @@ export interface ReplicaHost {
   /** How far two clocks may be apart, milliseconds. */
   readonly epsilonMs: number;
   readonly events: EventHub;
+  /** What peers say of the time, and are told. */
+  readonly clock: PeerClock;
   nowMs(): number;
   readonly sessionStore: SessionStore;
   readonly revoking: Pick<Revoking, "known" | "receive">;
   readonly revocations: Revocations;
+  /** Must be called after a session was compacted as somebody else compacted it. */
+  compacted(live: LiveSession): void;
   /** Must be called after every change that came from elsewhere. Resolves as `Registry.changed` does. */
   cameIn(live: LiveSession): Promise<void> | undefined;
 }
@@ -53,12 +58,12 @@ class EngineReplica implements Replica {
   readonly #host: ReplicaHost;
   readonly #registry: Registry;
   readonly #authors = new WeakMap<SessionDocument, AuthorsSeen>();
-  #onFingerprint: FingerprintListener = () => undefined;
 
   constructor(host: ReplicaHost) {
     this.#host = host;
     this.#registry = host.registry;
-    this.#registry.keepFingerprints((key, before, after) => this.#onFingerprint(key, before, after));
+    this.#registry.fingerprints.keep();
+    this.#registry.receive = (key, record) => this.receiveState(key, record);
     this.#registry.check = (record) => {
       try {
         const received = this.#received(record);
@@ -84,11 +89,11 @@ class EngineReplica implements Replica {
   }
 
   fingerprint(key: SessionKey): Fingerprint {
-    return this.#registry.fingerprint(key);
+    return this.#registry.fingerprints.of(key);
   }
 
   onFingerprint(listener: FingerprintListener): void {
-    this.#onFingerprint = listener;
+    this.#registry.fingerprints.listener = listener;
   }
 
   stored(key: SessionKey): Promise<void> | undefined {
@@ -119,7 +124,7 @@ class EngineReplica implements Replica {
   }
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
-    return this.#registry.use(key, (live) => live?.record());
+    return this.#registry.record(key);
   }
 
   async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
@@ -151,13 +156,23 @@ class EngineReplica implements Replica {
   async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {
     try {
       await this.#registry.use(key, (live) => {
-        if (live === undefined || this.#isAhead(key, touchedAtMs) || touchedAtMs <= live.envelope.touchedAtMs) return;
-        live.envelope = { ...live.envelope, touchedAtMs };
-        live.sentTouchMs = Math.max(live.sentTouchMs, touchedAtMs);
-        live.version++;
+        if (live !== undefined && !this.#isAhead(key, touchedAtMs)) live.takeTouch(touchedAtMs);
       });
     } catch {
       // It could not be loaded: the touch is lost, as one on the way may be. Another follows.
+    }
+  }
+
+  async receiveCompaction(key: SessionKey, epoch: Epoch): Promise<boolean> {
+    try {
+      return await this.#registry.use(key, (live) => {
+        if (live?.document?.compactTo(epoch) !== true) return false;
+        this.#host.compacted(live);
+        return true;
+      });
+    } catch {
+      // It could not be loaded: the next change, or a comparison, tells it again.
+      return false;
     }
   }
 
@@ -183,7 +198,9 @@ class EngineReplica implements Replica {
 
   #add({ envelope, document }: SessionRecord): Promise<void> | undefined {
     const { context } = this.#host;
-    return this.#host.cameIn(this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(context, document)));
+    return this.#host.cameIn(
+      this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(contextFor(context, envelope), document)),
+    );
   }
 
   #merge(live: LiveSession, record: SessionRecord, theirs: CellTable | undefined): StateReceipt {

@@ -13,7 +13,7 @@ export interface RelayMetric {
   readonly read: (figures: RelayFigures) => number | Readonly<Record<string, number>>;
 }
 
-export const RELAY_METRICS_PREFIX = "converge_session_";
+const RELAY_METRICS_PREFIX = "converge_session_";
 
 /** A counter without a row does not compile. */
 const COUNTERS: Readonly<Record<keyof SyncCounters, Omit<RelayMetric, "type" | "read">>> = {
@@ -39,10 +39,11 @@ export const RELAY_METRICS: readonly RelayMetric[] = [
     help: "Open connections, strangers included.",
     read: ({ traffic }) => traffic.connectionCount,
   },
+  { type: "gauge", name: "relay_nodes", help: "Nodes that are connected.", read: ({ nodeCount }) => nodeCount },
   {
     type: "gauge",
     name: "relay_members",
-    help: "Relays that know of each other now, this one included.",
+    help: "Relays whose news reaches this one, itself included.",
     read: ({ memberCount }) => memberCount,
   },
   {

@@ -1,15 +1,13 @@
 import type { Runtime } from "../engine/index.ts";
+import type { AckLedger } from "./ack-ledger.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
+import { IN_FLIGHT_MS } from "./fingerprints.ts";
 import type { Frame } from "./messages/index.ts";
-import { encodeState } from "./messages/state.ts";
+import type { Revoke } from "./messages/revoke.ts";
 import type { RelayStatus } from "./messages/status.ts";
-import { encodeTold } from "./messages/told.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { HubPeer, RelayHub } from "./relay-hub.ts";
 import type { Member, RelayMembers } from "./relay-members.ts";
-
-/** Sessions that are told before others have a turn. */
-const TELL_SLICE = 64;
 
 export interface CompanionOptions {
   readonly runtime: Runtime;
@@ -22,31 +20,56 @@ export interface CompanionOptions {
   /** What each side said of itself in the greeting, if it did: who is dialed says it there. */
   readonly heard?: RelayStatus | undefined;
   readonly told?: RelayStatus | undefined;
-  readonly send: (frame: Uint8Array) => void;
+  /** This side dialed: it finds out what the two hold differently. */
+  readonly isInitiator: boolean;
+  /** For the acks of who dialed. */
+  readonly ledger?: AckLedger | undefined;
+  readonly send: (frame: Uint8Array) => boolean;
+  /** For what is small and must not be dropped with the rest. */
+  readonly sendControl: (frame: Uint8Array) => void;
   /** Resolves when bulk work may go on. */
   readonly drained: () => Promise<void>;
+  /** Ends the connection: what could not be done on it is begun anew on the next one. */
+  readonly giveUp: () => void;
 }
 
 /**
- * One connection to another relay, whoever dialed it. Relays tell each other everything: first all that they hold, then what is news.
+ * One connection to another relay, whoever dialed it. Relays tell each other everything: first what they hold differently, then what is news.
  */
 export class Companion implements HubPeer, Member {
   readonly role = "relay";
   readonly #options: CompanionOptions;
   readonly #exchange: Exchange;
-  readonly #working = new Set<Promise<void>>();
+  readonly #metAtMs: number;
+  /** The other's registers are here. */
+  #hasRegisters = false;
+  #wasEqual = false;
+  #stopTimer: () => void = () => undefined;
   #isClosed = false;
 
   /** The greeting is over. */
   constructor(options: CompanionOptions) {
     this.#options = options;
-    const { runtime, hub, members, heard, told } = options;
+    this.#metAtMs = options.runtime.monotonicMs();
+    const { runtime, hub, members, heard, told, isInitiator, ledger, sendControl, drained } = options;
     this.#exchange = new Exchange({
       runtime,
       replica: hub.replica,
       counters: hub.counters,
       log: hub.log,
+      fingerprints: hub.fingerprints,
+      interest: hub.all,
+      expected: hub.expected,
+      isInitiator,
+      ledger,
       send: (frame) => this.send(frame),
+      sendControl,
+      drained,
+      onCompared: (isEqual, hasInFlight) => {
+        if (isEqual) this.#compared(hasInFlight);
+      },
+      revocations: () => hub.registers.sum(),
+      onRevocationsDiffer: () => this.#sendRegisters(true),
       wants: () => true,
       passOn: (key, frame) => hub.passOn(key, frame, this),
       passOnTouches: (touches) => hub.passOnTouches(touches, this),
@@ -54,7 +77,8 @@ export class Companion implements HubPeer, Member {
     hub.addRelay(this);
     members.joined(this, told);
     if (heard !== undefined) members.heard(this, heard);
-    void this.#tellAll();
+    void hub.registers.read.then(() => this.#sendRegisters(false));
+    this.#exchange.repair();
   }
 
   get relay(): string {
@@ -73,25 +97,25 @@ export class Companion implements HubPeer, Member {
     return this.#options.address;
   }
 
-  send(frame: Uint8Array): void {
-    if (!this.#isClosed) this.#options.send(frame);
+  send(frame: Uint8Array): boolean {
+    return !this.#isClosed && this.#options.send(frame);
+  }
+
+  /** Frames to the other were dropped, and its queue has room again. */
+  repair(): void {
+    this.#exchange.repair();
   }
 
   /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
   receive(frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
     const { members } = this.#options;
-    if (isExchangeFrame(frame)) {
-      const work = this.#exchange.receive(frame, bytes);
-      this.#working.add(work);
-      void work.finally(() => this.#working.delete(work));
-      return work;
-    }
+    if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
     switch (frame.kind) {
+      case "revoke":
+        return this.#revoke(frame);
       case "status":
         members.heard(this, frame.status);
         return undefined;
-      case "told":
-        return this.#heardAll();
       case "drain":
         members.drained(this);
         return undefined;
@@ -102,9 +126,44 @@ export class Companion implements HubPeer, Member {
     }
   }
 
+  /** What the other holds is here, but for what may be on its way: after a while that is none that was on its way before they met. */
+  #compared(hasInFlight: boolean): void {
+    const { runtime, isInitiator } = this.#options;
+    this.#wasEqual ||= !hasInFlight || runtime.monotonicMs() >= this.#metAtMs + 2 * IN_FLIGHT_MS;
+    if (this.#wasEqual) return this.#equal();
+    // Who dialed compares again by itself.
+    if (!isInitiator) this.#stopTimer = runtime.setTimer(IN_FLIGHT_MS, () => this.#exchange.repair());
+  }
+
+  #equal(): void {
+    if (this.#wasEqual && this.#hasRegisters && !this.#isClosed) this.#options.members.equal(this);
+  }
+
+  /** One that cannot be stored ends the connection, and comes again on the next one. */
+  #revoke({ revocations, asks, isWhole }: Revoke): Promise<void> {
+    const { hub, giveUp } = this.#options;
+    return this.#exchange.numbered("revoke", revocations[0]?.[0] ?? "", true, async () => {
+      try {
+        await hub.revoke(revocations, this);
+      } catch (error) {
+        giveUp();
+        throw error;
+      }
+      if (asks) this.#sendRegisters(false);
+      this.#hasRegisters ||= isWhole;
+      this.#equal();
+      return true;
+    });
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const frame of this.#options.hub.registers.frames({ asks, evenIfNone: true })) this.send(frame);
+  }
+
   /** Nothing is taken in or sent from here on; the connection may take a while to go. */
   stop(): void {
     this.#isClosed = true;
+    this.#stopTimer();
     this.#exchange.close();
   }
 
@@ -113,35 +172,5 @@ export class Companion implements HubPeer, Member {
     this.stop();
     this.#options.hub.removeRelay(this);
     this.#options.members.left(this);
-  }
-
-  /** Everything that the other held when we met is on its way into the replica: once that is done, nothing of it is missing here. */
-  async #heardAll(): Promise<void> {
-    await Promise.all(this.#working);
-    if (!this.#isClosed) this.#options.members.equal(this);
-  }
-
-  /** In slices and never faster than the other reads, so that changes go between. */
-  async #tellAll(): Promise<void> {
-    const { runtime, hub, drained } = this.#options;
-    const { replica } = hub;
-    try {
-      let sent = 0;
-      // A copy: the replica's own order changes with every request.
-      for (const key of new Set(replica.heldKeys())) {
-        const record = await replica.record(key);
-        if (this.#isClosed) return;
-        if (record === undefined) continue;
-        this.send(encodeState({ round: 0, record }));
-        sent += 1;
-        if (sent % TELL_SLICE === 0) await new Promise<void>((resolve) => void runtime.setTimer(0, resolve));
-        await drained();
-        if (this.#isClosed) return;
-      }
-      this.send(encodeTold());
-    } catch (error) {
-      hub.counters.replicaFailures += 1;
-      hub.log(`a join stopped, and goes on with the next reconnect: ${error instanceof Error ? error.message : "unknown failure"}`);
-    }
   }
 }

@@ -24,8 +24,8 @@ const nonce = (value: number): Uint8Array => new Uint8Array(32).fill(value);
 class TestRelay {
   readonly #greeting: RelayGreeting;
 
-  constructor(credentials: Credentials, id: Uint8Array, nonce: Uint8Array, versions?: Versions) {
-    this.#greeting = new RelayGreeting(credentials, id, nonce, versions);
+  constructor(credentials: Credentials, id: Uint8Array, relayNonce: Uint8Array, versions?: Versions) {
+    this.#greeting = new RelayGreeting(credentials, id, relayNonce, versions);
   }
 
   get challenge(): Uint8Array {
@@ -168,7 +168,7 @@ describe("greeting", () => {
   });
 
   it("[SY1] accepts no frame out of its place", () => {
-    const [ping, challenge] = [sent(encodePing({ token: 1 })), sent(relay().challenge)];
+    const [ping, challenge] = [sent(encodePing({ token: 1, nowMs: 0, rttMs: 0 })), sent(relay().challenge)];
     expect(() => relay().receive(ping)).toThrow(refusal("malformed"));
     expect(() => node().receive(sent(encodeWelcome({ standing: STANDING, mac: nonce(0) })))).toThrow(refusal("malformed"));
     const twice = node();

@@ -9,7 +9,7 @@ import { CLOSE_CODES, type CloseReason } from "./messages/close-codes.ts";
 import type { Dialer } from "./messages/hello.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodePing } from "./messages/ping.ts";
-import { encodePong } from "./messages/pong.ts";
+import { encodePong, type Pong } from "./messages/pong.ts";
 import type { Dial } from "./transport.ts";
 
 export interface LinkOptions {
@@ -26,6 +26,12 @@ export interface LinkOptions {
   readonly onUp: (relay: KnownRelay) => void;
   /** A frame after the greeting, heartbeats excepted. */
   readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
+  /** Frames were dropped because too much was queued, and now the relay has read nearly all of it. */
+  readonly onCaughtUp: () => void;
+  /** What this process says in its pings and answers others' with: its wall clock, milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** What the relay's clock said, and how long asking took. */
+  readonly onPong?: ((theirMs: number, rttMs: number) => void) | undefined;
   /** It was up and is not any more. */
   readonly onDown: () => void;
   /** The address turned out to be this process's own. It is not dialed again. */
@@ -45,6 +51,9 @@ export class Link {
   #stopTimer: () => void = () => undefined;
   #failureCount = 0;
   #pingCount = 0;
+  #pingedAtMs = 0;
+  /** 0: no ping of this connection was answered. */
+  #rttMs = 0;
   #lastLogged: string | undefined;
   #isSettled = false;
   #relay: KnownRelay | undefined;
@@ -67,14 +76,24 @@ export class Link {
     this.#step({ kind: "dial" });
   }
 
-  /** Drops the frame unless the link is up: a reconnect exchanges everything anyway. */
-  send(frame: Uint8Array): void {
-    if (this.isUp) this.#socket?.send(frame);
+  /** False: the frame was dropped, for the link is not up or its queue is full. */
+  send(frame: Uint8Array): boolean {
+    return this.isUp && this.#socket?.send(frame) === true;
+  }
+
+  /** As `send`, for what is small and must not be dropped with the rest. */
+  sendControl(frame: Uint8Array): void {
+    if (this.isUp) this.#socket?.sendControl(frame);
   }
 
   /** See `FrameSocket.drained`. */
   drained(): Promise<void> {
     return this.#socket?.drained() ?? Promise.resolve();
+  }
+
+  /** Ends this connection; another one follows. */
+  drop(reason: CloseReason): void {
+    this.#socket?.end(reason);
   }
 
   /** Resolves when the socket is gone. Sends what is queued first, as far as the relay takes it within a second. */
@@ -98,6 +117,8 @@ export class Link {
       this.#lastLogged = undefined;
       this.#settle();
       if (this.#relay !== undefined) this.#options.onUp(this.#relay);
+      this.#rttMs = 0;
+      this.#ping();
     }
     if (event.kind !== "heard") this.#arm();
   }
@@ -134,6 +155,9 @@ export class Link {
           this.#step({ kind: "greeted" });
         }
       },
+      onCaughtUp: () => {
+        if (this.#socket === socket && this.isUp) this.#options.onCaughtUp();
+      },
       onClosed: (reason) => {
         if (reason === "itself") {
           this.#options.onItself?.();
@@ -155,13 +179,26 @@ export class Link {
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
-    if (frame.kind === "ping") this.#socket?.send(encodePong({ token: frame.token }));
-    else if (frame.kind !== "pong") this.#options.onFrame(frame, bytes);
+    if (frame.kind === "ping") this.#socket?.sendControl(encodePong({ token: frame.token, nowMs: this.#options.nowMs() }));
+    else if (frame.kind === "pong") this.#ponged(frame);
+    else this.#options.onFrame(frame, bytes);
   }
 
   #ping(): void {
     this.#pingCount += 1;
-    this.#socket?.send(encodePing({ token: this.#pingCount }));
+    this.#pingedAtMs = this.#options.runtime.monotonicMs();
+    this.#socket?.sendControl(encodePing({ token: this.#pingCount, nowMs: this.#options.nowMs(), rttMs: this.#rttMs }));
+  }
+
+  #ponged({ token, nowMs }: Pong): void {
+    // An older one says nothing of how long it took.
+    if (token !== this.#pingCount) return;
+    const isFirst = this.#rttMs === 0;
+    const rttMs = this.#options.runtime.monotonicMs() - this.#pingedAtMs;
+    this.#rttMs = Math.max(1, Math.ceil(rttMs));
+    this.#options.onPong?.(nowMs, rttMs);
+    // Now the other side can be told the time, too.
+    if (isFirst) this.#ping();
   }
 
   #drop(before: LinkState, event: LinkEvent): void {

@@ -38,12 +38,21 @@ export class RelayLink {
           incarnation: hexOf(incarnation),
           address,
           heard: status,
+          isInitiator: true,
           send: (frame) => this.#link.send(frame),
+          sendControl: (frame) => this.#link.sendControl(frame),
           drained: () => this.#link.drained(),
+          giveUp: () => this.#link.drop("internalError"),
         });
       },
       onFrame: (frame, bytes) => void this.#companion?.receive(frame, bytes),
+      onCaughtUp: () => this.#companion?.repair(),
+      nowMs: () => hub.clock?.ownMs() ?? runtime.nowMs(),
+      onPong: (theirMs, rttMs) => {
+        if (this.#companion !== undefined) hub.clock?.heard(this.#companion.id, theirMs, rttMs);
+      },
       onDown: () => {
+        if (this.#companion !== undefined) hub.clock?.lost(this.#companion.id);
         this.#companion?.close();
         this.#companion = undefined;
       },

@@ -1,8 +1,10 @@
 import type { Runtime, SessionKey } from "../engine/index.ts";
+import { AckLedger } from "./ack-ledger.ts";
 import type { Credentials } from "./credentials.ts";
 import type { ClaimGrants } from "./claim-grants.ts";
 import { Companion } from "./companion.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
+import { WatchedSessions } from "./fingerprints.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { RelayGreeting } from "./greeting.ts";
 import { hexOf } from "./hex.ts";
@@ -15,10 +17,12 @@ import { encodeDrain } from "./messages/drain.ts";
 import type { Fetch } from "./messages/fetch.ts";
 import { encodeFetched } from "./messages/fetched.ts";
 import type { Frame } from "./messages/index.ts";
+import type { Ping } from "./messages/ping.ts";
 import { encodePong } from "./messages/pong.ts";
+import type { Revoke } from "./messages/revoke.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { Versions } from "./protocol-version.ts";
-import type { HubPeer, RelayHub } from "./relay-hub.ts";
+import type { RelayHub, WatchingPeer } from "./relay-hub.ts";
 import type { Member, RelayMembers } from "./relay-members.ts";
 import type { Accept } from "./transport.ts";
 
@@ -45,15 +49,16 @@ export interface RelayPeerOptions {
 }
 
 /** A connection that somebody else dialed, as the relay sees it, to its end: a node's, or another relay's. */
-export class RelayPeer implements HubPeer {
+export class RelayPeer implements WatchingPeer {
   readonly relay = undefined;
+  readonly watched: WatchedSessions;
   readonly #options: RelayPeerOptions;
   readonly #socket: FrameSocket;
   readonly #greeting: RelayGreeting;
-  readonly #exchange: Exchange;
-  readonly #watched = new Set<SessionKey>();
   /** Undefined before the greeting; what a node is to the others, or all that another relay is. */
   #known: Member | Companion | undefined;
+  /** With a node. */
+  #exchange: Exchange | undefined;
   #isPaused = false;
   #pendingCount = 0;
   #heardAtMs: number;
@@ -67,24 +72,20 @@ export class RelayPeer implements HubPeer {
       counters: hub.counters,
       log: hub.log,
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
+      onCaughtUp: () => (this.#known instanceof Companion ? this.#known : this.#exchange)?.repair(),
       onClosed: () => this.#closed(),
     });
-    this.#exchange = new Exchange({
-      runtime,
-      replica: hub.replica,
-      counters: hub.counters,
-      log: hub.log,
-      send: (frame) => this.send(frame),
-      wants: () => true,
-      passOn: (key, frame) => hub.passOn(key, frame, this),
-      passOnTouches: (touches) => hub.passOnTouches(touches, this),
+    this.watched = new WatchedSessions(hub.fingerprints, (key) => {
+      if (this.watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
+      hub.watch(key, this);
     });
     this.#greeting = new RelayGreeting(credentials, relayId, runtime.randomBytes(NONCE_BYTES), versions);
     this.#socket.send(this.#greeting.challenge);
   }
 
-  send(frame: Uint8Array): void {
-    this.#socket.send(frame);
+  /** False: it was dropped; what it told is repaired once the node has caught up. */
+  send(frame: Uint8Array): boolean {
+    return this.#socket.send(frame);
   }
 
   end(reason: CloseReason): void {
@@ -98,10 +99,9 @@ export class RelayPeer implements HubPeer {
     this.end("goingAway");
   }
 
-  /** A node pings every two seconds. While this side does not read, its silence says less, unless it does not read either. */
+  /** A node pings every two seconds. While this side does not read, its silence says less. */
   endIfSilent(nowMs: number): void {
-    const isOwnDoing = this.#isPaused && !this.#socket.isBusy;
-    if (nowMs - this.#heardAtMs < (isOwnDoing ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
+    if (nowMs - this.#heardAtMs < (this.#isPaused ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
     this.#closeExchange();
     this.#socket.cut("silent");
   }
@@ -132,39 +132,79 @@ export class RelayPeer implements HubPeer {
     this.send(reply);
     const said = { role: peer.role, id: hexOf(peer.id), incarnation: hexOf(peer.incarnation), address: undefined };
     const told = members.statusFor(said);
-    const send = (bytes: Uint8Array): void => this.send(bytes);
+    const send = (bytes: Uint8Array): boolean => this.send(bytes);
+    const sendControl = (bytes: Uint8Array): void => this.#socket.sendControl(bytes);
+    const drained = (): Promise<void> => this.#socket.drained();
+    const ledger = new AckLedger({
+      runtime,
+      isPrompt: peer.wantsPromptAcks,
+      isDurable: () => hub.replica.durable,
+      send: sendControl,
+    });
     if (peer.role === "relay") {
-      this.#known = new Companion({ ...said, runtime, hub, members, told, send, drained: () => this.#socket.drained() });
+      this.#known = new Companion({
+        ...said,
+        runtime,
+        hub,
+        members,
+        told,
+        isInitiator: false,
+        ledger,
+        send,
+        sendControl,
+        drained,
+        giveUp: () => this.end("internalError"),
+      });
     } else {
+      this.#exchange = new Exchange({
+        runtime,
+        replica: hub.replica,
+        counters: hub.counters,
+        log: hub.log,
+        fingerprints: hub.fingerprints,
+        interest: this.watched,
+        expected: hub.expected,
+        isInitiator: false,
+        ledger,
+        send,
+        sendControl,
+        drained,
+        wants: () => true,
+        passOn: (key, bytes) => hub.passOn(key, bytes, this),
+        passOnTouches: (touches) => hub.passOnTouches(touches, this),
+        revocations: () => hub.registers.sum(),
+        onRevocationsDiffer: () => this.#sendRegisters(true),
+      });
       this.#known = { ...said, send };
+      hub.addNode(this);
       members.joined(this.#known, told);
+      void hub.registers.read.then(() => this.#sendRegisters(false));
     }
   }
 
   #relayWork(companion: Companion, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
-    if (frame.kind === "ping") this.send(encodePong({ token: frame.token }));
+    if (frame.kind === "ping") this.#pong(companion, frame);
     else if (frame.kind !== "pong") return companion.receive(frame, bytes);
     return undefined;
   }
 
   /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
   #work(node: Member, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
-    if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
+    if (isExchangeFrame(frame)) return this.#exchange?.receive(frame, bytes);
     switch (frame.kind) {
       case "ping":
-        this.send(encodePong({ token: frame.token }));
+        this.#pong(node, frame);
         return undefined;
       case "pong":
         return undefined;
-      case "watch":
-        this.#watch(frame.key);
-        return undefined;
       case "unwatch":
-        this.#watched.delete(frame.key);
-        this.#options.hub.unwatch(frame.key, this);
+        this.#options.hub.expected.arrived(frame.key);
+        this.#unwatch(frame.key);
         return undefined;
       case "fetch":
         return this.#fetch(frame);
+      case "revoke":
+        return this.#revoke(frame);
       case "claim":
         return this.#claim(frame);
       case "drain":
@@ -175,18 +215,26 @@ export class RelayPeer implements HubPeer {
     }
   }
 
-  #watch(key: SessionKey): void {
-    if (this.#watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
-    this.#watched.add(key);
-    this.#options.hub.watch(key, this);
+  #pong(from: Member, { token, nowMs, rttMs }: Ping): void {
+    const { runtime, hub } = this.#options;
+    if (rttMs > 0) hub.clock?.heard(from.id, nowMs, rttMs);
+    const answerMs = from.role === "relay" ? hub.clock?.ownMs() : hub.clock?.agreedMs();
+    this.#socket.sendControl(encodePong({ token, nowMs: answerMs ?? runtime.nowMs() }));
+  }
+
+  #unwatch(key: SessionKey): void {
+    this.watched.delete(key);
+    this.#options.hub.unwatch(key, this);
   }
 
   /** Watches before it reads: what others write from here on reaches the asker, before or after the answer. */
   async #fetch({ requestId, key }: Fetch): Promise<void> {
     const { hub } = this.#options;
-    const wasWatching = this.#watched.has(key);
-    this.#watch(key);
+    const wasWatching = this.watched.has(key);
+    this.watched.add(key);
     try {
+      // While this relay joins: what a peer holds comes before the rest, and there is no "there is none" meanwhile.
+      await hub.expected.wait(key);
       const record = await hub.replica.record(key);
       this.send(encodeFetched({ requestId, answer: record === undefined ? { kind: "absent" } : { kind: "found", record } }));
       if (record !== undefined && record.envelope.ended === undefined) return;
@@ -194,9 +242,26 @@ export class RelayPeer implements HubPeer {
       hub.counters.replicaFailures += 1;
       this.send(encodeFetched({ requestId, answer: { kind: "unknown" } }));
     }
-    if (wasWatching) return;
-    this.#watched.delete(key);
-    hub.unwatch(key, this);
+    if (!wasWatching) this.#unwatch(key);
+  }
+
+  /** Acknowledged as a session's frame is; one that cannot be stored ends the connection, and comes again on the next one. */
+  #revoke({ revocations, asks }: Revoke): Promise<void> | undefined {
+    const { hub } = this.#options;
+    return this.#exchange?.numbered("revoke", revocations[0]?.[0] ?? "", true, async () => {
+      try {
+        await hub.revoke(revocations, this);
+        if (asks) this.#sendRegisters(false);
+        return true;
+      } catch (error) {
+        this.end("internalError");
+        throw error;
+      }
+    });
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const frame of this.#options.hub.registers.frames({ asks })) this.send(frame);
   }
 
   async #claim(claim: Claim): Promise<void> {
@@ -205,14 +270,13 @@ export class RelayPeer implements HubPeer {
   }
 
   #pauseIfBusy(): void {
-    if (this.#isPaused || (this.#pendingCount < PENDING_COUNT_MAX && !this.#socket.isBusy)) return;
+    if (this.#isPaused || this.#pendingCount < PENDING_COUNT_MAX) return;
     this.#isPaused = true;
     this.#socket.pause();
-    void this.#socket.drained().then(() => this.#resumeIfIdle());
   }
 
   #resumeIfIdle(): void {
-    if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX || this.#socket.isBusy) return;
+    if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX) return;
     this.#isPaused = false;
     this.#heardAtMs = this.#options.runtime.monotonicMs();
     this.#socket.resume();
@@ -220,14 +284,15 @@ export class RelayPeer implements HubPeer {
 
   /** Nothing that came over this connection reaches the replica from here on. */
   #closeExchange(): void {
-    this.#exchange.close();
+    this.#exchange?.close();
     if (this.#known instanceof Companion) this.#known.stop();
   }
 
   #closed(): void {
     this.#closeExchange();
-    for (const key of this.#watched) this.#options.hub.unwatch(key, this);
-    this.#watched.clear();
+    for (const key of this.watched.keys()) this.#options.hub.unwatch(key, this);
+    this.#options.hub.removeNode(this);
+    if (this.#known !== undefined) this.#options.hub.clock?.lost(this.#known.id);
     if (this.#known instanceof Companion) this.#known.close();
     else if (this.#known !== undefined) this.#options.members.left(this.#known);
     this.#options.onClosed(this);

@@ -89,6 +89,7 @@ export class TestReplica {
       limits: DEFAULT_LIMITS,
       writer: () => this.#writer,
       newWriter: () => (this.#writer = world.drawWriter()),
+      drawWriter: () => world.drawWriter(),
     };
     this.#live = new LiveSession(BIRTH, SessionDocument.create(this.context));
     this.#host = {
@@ -112,7 +113,8 @@ export class TestReplica {
       committed: (_live, change) => {
         this.#written = change;
       },
-      store: async () => undefined,
+      persisted: async () => ({ acks: 0, wanted: 0, durable: false }),
+      answerable: async () => ({ acks: 0, wanted: 0, durable: false }),
     };
   }
 

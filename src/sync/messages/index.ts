@@ -4,6 +4,8 @@ import { ACK, decodeAck, type Ack } from "./ack.ts";
 import { ASK_STATE, decodeAskState, type AskState } from "./ask-state.ts";
 import { CHALLENGE, decodeChallenge, type Challenge } from "./challenge.ts";
 import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
+import { COMPACTION, decodeCompaction, type Compaction } from "./compaction.ts";
+import { decodeDigest, DIGEST, type Digest } from "./digest.ts";
 import { CLAIM, decodeClaim, type Claim } from "./claim.ts";
 import { CLAIMED, decodeClaimed, type Claimed } from "./claimed.ts";
 import { decodeDrain, DRAIN, type Drain } from "./drain.ts";
@@ -16,7 +18,6 @@ import { decodePong, PONG, type Pong } from "./pong.ts";
 import { decodeRevoke, REVOKE, type Revoke } from "./revoke.ts";
 import { decodeState, STATE, type State } from "./state.ts";
 import { decodeStatus, STATUS, type Status } from "./status.ts";
-import { decodeTold, TOLD, type Told } from "./told.ts";
 import { decodeTouch, TOUCH, type Touch } from "./touch.ts";
 import { decodeUnwatch, UNWATCH, type Unwatch } from "./unwatch.ts";
 import { decodeWatch, WATCH, type Watch } from "./watch.ts";
@@ -33,18 +34,20 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 2 | hello | node | challenge |
  * | 3 | welcome | relay | hello |
  * | 4, 5 | ping, pong | node, relay | the heartbeat's timer, ping |
- * | 16, 17 | watch, unwatch | node | |
+ * | 16, 17 | watch, unwatch | node | a session that is held, and all after a reconnect |
  * | 18, 19 | fetch, fetched | node, relay | a miss, fetch |
- * | 20 | state | both | a new session, a reconnect, ask-state, a state that holds less |
+ * | 20 | state | both | a new session, ask-state, a watch or digest that differs, a state that holds less |
  * | 21 | change | both | a commit |
  * | 22 | touch | both | |
- * | 23, 24 | end, ack | both, relay | a logout or a late change, end |
- * | 25 | ask-state | both | a change that cannot be applied |
- * | 27 | revoke | both | `revokeAll`, a join |
+ * | 23 | end | both | a logout or a late change |
+ * | 24 | ack | relay | the numbered frames: state, change, end, revoke |
+ * | 25 | ask-state | both | a change that cannot be applied, a watch or digest of what is not held |
+ * | 26 | digest | both | every second while all is quiet, and after frames were dropped |
+ * | 27 | revoke | both | `revokeAll`, a join, a digest that differs |
  * | 28, 29 | claim, claimed | node, relay | `claim` and `once`, claim |
  * | 30 | status | relay | what its answers are worth has changed |
  * | 31 | drain | both | it stops |
- * | 32 | told | relay | a join |
+ * | 32 | compaction | both | a session was compacted |
  *
  * Before `welcome` only the first three are valid, in that order.
  */
@@ -65,12 +68,13 @@ export type Frame =
   | EndMessage
   | Ack
   | AskState
+  | Digest
   | Revoke
   | Claim
   | Claimed
   | Status
-  | Drain
-  | Told;
+  | Compaction
+  | Drain;
 
 /** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
 export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
@@ -104,6 +108,7 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [PONG, decodePong],
   [WATCH, decodeWatch],
   [UNWATCH, decodeUnwatch],
+  [COMPACTION, decodeCompaction],
   [FETCH, decodeFetch],
   [FETCHED, decodeFetched],
   [STATE, decodeState],
@@ -112,10 +117,10 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [END, decodeEnd],
   [ACK, decodeAck],
   [ASK_STATE, decodeAskState],
+  [DIGEST, decodeDigest],
   [REVOKE, decodeRevoke],
   [CLAIM, decodeClaim],
   [CLAIMED, decodeClaimed],
   [STATUS, decodeStatus],
   [DRAIN, decodeDrain],
-  [TOLD, decodeTold],
 ]);
