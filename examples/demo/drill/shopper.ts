@@ -108,7 +108,10 @@ export class Shopper {
           agent: this.#agent,
           method,
           timeout: ANSWER_MS,
-          headers: { cookie: jar.header(), ...(method === "GET" ? { [PANEL_HEADER]: "1" } : {}) },
+          headers: {
+            cookie: jar.header(),
+            ...(method === "GET" ? { [PANEL_HEADER]: "1" } : { "content-type": "application/x-www-form-urlencoded" }),
+          },
         },
         (response) => {
           let text = "";
