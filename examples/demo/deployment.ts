@@ -49,6 +49,8 @@ export async function startDeployment(print: (line: string) => void, options: De
     `127.0.0.1:${port}`,
     "--data",
     join(folder, name),
+    "--log-level",
+    "warn",
     ...peers.flatMap((peer) => ["--peer", peer]),
   ];
   const startRelays = async (): Promise<Program[]> => {
