@@ -30,20 +30,26 @@ export interface RelaysOptions {
   readonly missTimeoutMs?: number | undefined;
   /** How long a response waits for acks. Milliseconds; default 500. */
   readonly ackTimeoutMs?: number | undefined;
+  /** Certificates in PEM that `wss://` relays are checked against, instead of those that Node trusts: for a CA of one's own. */
+  readonly ca?: string | undefined;
   /** Where lines for the operator go. Default: nowhere. */
   readonly log?: SyncLog | undefined;
 }
 
 /**
  * Replication over relays, for `createEngine({ sync: relays(["ws://127.0.0.1:7411"], { secret }) })`. Every engine that it is given to
- * gets connections of its own. Use `wss://` (a TLS proxy in front of the relay) wherever others could reach the network in between: the
+ * gets connections of its own. Use `wss://` (docs/deploying.md, "TLS") wherever others could reach the network in between: the
  * secret authenticates both sides of a connection, it does not encrypt it.
  * @throws SessionError OPTION_INVALID
  */
 export function relays(addresses: readonly string[], options: RelaysOptions): (host: ReplicaHost) => Replication {
   const checked = replicatorOptions(addresses, options);
   return (host) => {
-    const replicator = new Replicator({ ...checked, runtime: host.runtime, dial: dialWebSocket });
+    const replicator = new Replicator({
+      ...checked,
+      runtime: host.runtime,
+      dial: (address, listener) => dialWebSocket(address, listener, options.ca),
+    });
     replicator.start(replicaOf(host));
     return replicator;
   };
