@@ -43,6 +43,7 @@ export type {
   SessionSummary,
 } from "./session-engine.ts";
 export type { EngineStats } from "./stats.ts";
+export { ageOf } from "./session-id.ts";
 export type { SessionStore } from "./session-store.ts";
 export { Tombstones } from "./tombstones.ts";
 export type { Revocations, Verdict } from "./verdict.ts";

@@ -1,5 +1,5 @@
 export { stringifySetCookie } from "cookie";
-export { beginRequest, presentedBy } from "./begin-request.ts";
+export { beginRequest, openPresented } from "./begin-request.ts";
 export { UrlCarrier } from "./carrier.ts";
 export { isWithinPath } from "./connection.ts";
 export type { CookieOptions } from "./cookie-options.ts";
