@@ -34,6 +34,7 @@ const nodes = new Nodes(settings.nodes, random);
 const recorder = new Recorder(settings.historyFile);
 const visitors = Array.from({ length: settings.visitorCount }, (_, index) => new Visitor(`v${index}`, nodes, recorder, random));
 const state = { isPaused: true };
+const isOver = (): boolean => state.isPaused;
 let running: Promise<unknown> = Promise.resolve();
 
 print("ready");
@@ -48,7 +49,7 @@ async function obey(command: LoadCommand): Promise<unknown> {
   switch (command.do) {
     case "run":
       state.isPaused = false;
-      running = Promise.all([...visitors.map((visitor) => live(visitor)), probe(nodes, recorder, () => state.isPaused)]);
+      running = Promise.all([...visitors.map((visitor) => live(visitor)), probe(nodes, recorder, isOver), nodes.watchHealth(isOver)]);
       return undefined;
     case "pause":
       state.isPaused = true;

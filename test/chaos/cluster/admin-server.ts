@@ -35,7 +35,9 @@ export async function startAdmin(engine: SessionEngine, host: string, port: numb
       case "/peek":
         return (await engine.open(searchParams.get("key") ?? ""))?.get(searchParams.get("name") ?? "") ?? null;
       case "/burst":
-        return burst(engine, numberOf("sessions"), numberOf("perSecond"), numberOf("seconds"));
+        return burst(engine, JSON.parse(await bodyOf(request)) as string[], numberOf("perSecond"), numberOf("seconds"));
+      case "/create":
+        return create(engine, numberOf("count"));
       case "/stats":
         return stats();
       default:
@@ -66,20 +68,19 @@ async function digestOf(engine: SessionEngine, key: string): Promise<string> {
 
 const TICK_MS = 10;
 
-/** Writes without requests, at a steady rate, round and round over `sessions` new sessions; their keys. */
-async function burst(
-  engine: SessionEngine,
-  sessions: number,
-  perSecond: number,
-  seconds: number,
-): Promise<{ keys: string[]; writes: number }> {
-  const keys = Array.from({ length: sessions }, () => {
+/** Keys of new sessions. */
+function create(engine: SessionEngine, count: number): string[] {
+  return Array.from({ length: count }, () => {
     const draft = engine.draft();
     draft.identify(engine.issueId());
     draft.set("n", 0);
     draft.commit();
     return draft.key ?? "";
   });
+}
+
+/** Writes without requests, at a steady rate, round and round; how many. */
+async function burst(engine: SessionEngine, keys: readonly string[], perSecond: number, seconds: number): Promise<number> {
   const beganAtMs = performance.now();
   let writes = 0;
   while (writes < perSecond * seconds) {
@@ -92,7 +93,7 @@ async function burst(
     }
     await pause(TICK_MS);
   }
-  return { keys, writes };
+  return writes;
 }
 
 async function aliveSession(engine: SessionEngine, key: string) {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FaultLine } from "../history/operation.ts";
@@ -7,6 +7,7 @@ import type { LoadNode } from "../load/nodes.ts";
 import { Recorder } from "../load/recorder.ts";
 import type { NodeStats } from "./admin-server.ts";
 import { FaultProxy } from "./fault-proxy.ts";
+import { jsonOf } from "./json-of.ts";
 import { ENDS_WITH_PARENT, FakeClock, freePort } from "./machine.ts";
 import { type Host, Namespaces, throughHost } from "./namespaces.ts";
 import type { Framework, NodeSettings } from "./node-app.ts";
@@ -51,8 +52,6 @@ const NODES: readonly { readonly name: string; readonly framework: Framework }[]
   { name: "fastify", framework: "fastify" },
   { name: "koa", framework: "koa" },
 ];
-// TODO remove with the merge
-const HAS_FLAGS = readFileSync("src/relay/cli-options.ts", "utf8").includes("--peer");
 const LOOPBACK = "127.0.0.1";
 const APP_READY = /^ready (\S+) (\S+)$/;
 const RELAY_READY = /^converge-session relay listening on /;
@@ -68,6 +67,9 @@ export class Cluster {
   readonly #events: Recorder;
   readonly #namespaces: Namespaces | undefined;
   readonly #proxies: FaultProxy[] = [];
+  /** Where the relays are. */
+  #places: readonly Place[] = [];
+  readonly #extraNodes: ClusterNode[] = [];
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
@@ -136,13 +138,14 @@ export class Cluster {
   /** One more node, of which the load does not know. */
   async addNode(name: string, framework: Framework): Promise<ClusterNode> {
     const node = await this.#makeNode(name, framework, undefined);
+    this.#extraNodes.push(node);
     await node.program.start();
     return node;
   }
 
   /** Whatever was started ends, and leaves nothing behind. */
   async stop(): Promise<void> {
-    await Promise.all([...this.nodes, ...this.relays].map(({ program }) => program.kill()));
+    await Promise.all([...this.nodes, ...this.#extraNodes, ...this.relays].map(({ program }) => program.kill()));
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
     this.#namespaces?.remove();
     this.#events.close();
@@ -171,13 +174,11 @@ export class Cluster {
     await Promise.all(this.nodes.map(({ program }) => program.start()));
   }
 
-  #places: readonly Place[] = [];
-
   #makeRelay(name: string, { host, address, port }: Place, peers: readonly Way[]): ClusterRelay {
     const dataFolder = join(this.folder, name);
     const args = ["relay", "--listen", `${address}:${port}`, "--secret-file", join(this.folder, "secret")];
-    if (HAS_FLAGS) for (const peer of peers) args.push("--peer", peer.url);
-    if (HAS_FLAGS && this.#options.isDurable === true) args.push("--data", dataFolder);
+    for (const peer of peers) args.push("--peer", peer.url);
+    if (this.#options.isDurable === true) args.push("--data", dataFolder);
     const program = new Program({
       name,
       file: "src/relay/main.ts",
@@ -235,13 +236,7 @@ interface Way {
   readonly proxy: FaultProxy | undefined;
 }
 
-/** Undefined where the node does not answer in time. */
-export async function askAdmin<T>({ adminUrl }: LoadNode, path: string, timeoutMs: number, body?: string): Promise<T | undefined> {
-  try {
-    const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(`${adminUrl}/${path}`, { signal, method: "POST", ...(body === undefined ? {} : { body }) });
-    return response.ok ? ((await response.json()) as T) : undefined;
-  } catch {
-    return undefined;
-  }
+/** Asks the admin port. Undefined where the node does not answer in time. */
+export function askAdmin<T>({ adminUrl }: LoadNode, path: string, timeoutMs: number, body?: string): Promise<T | undefined> {
+  return jsonOf(`${adminUrl}/${path}`, timeoutMs, body) as Promise<T | undefined>;
 }

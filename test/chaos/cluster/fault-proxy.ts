@@ -69,9 +69,14 @@ export class FaultProxy {
     for (const line of this.#lines) line.cutAfter(byteCount);
   }
 
+  /** Every connection ends, and what waited here is lost. */
+  destroyAll(): void {
+    for (const line of this.#lines) line.destroy();
+  }
+
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const line of this.#lines) line.destroy();
+    this.destroyAll();
     await closed;
   }
 

@@ -28,6 +28,7 @@ interface AppSession {
   destroy(): Promise<void>;
 }
 
+const KEEP_ALIVE_MS = 120_000;
 const SECRET = "chaos only: thirty-two bytes or more, as all nodes share it";
 /** The tests speak plain http, also to addresses other than loopback. */
 const COOKIE = { name: "sid", cookie: { secure: false }, onNotice: () => undefined } as const;
@@ -80,6 +81,8 @@ function closing(listener: (request: IncomingMessage, response: ServerResponse) 
     if (!server.listening) response.setHeader("connection", "close");
     void listener(request, response);
   });
+  // Longer than any pause of the load: a connection that breaks says something about the node then.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   return server;
 }
 

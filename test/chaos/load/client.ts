@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** As long as a patient person waits. */
-export const REQUEST_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 5_000;
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 

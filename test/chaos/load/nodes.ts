@@ -1,3 +1,5 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { jsonOf } from "../cluster/json-of.ts";
 import { pick, type Random } from "../cluster/random.ts";
 
 export interface LoadNode {
@@ -10,6 +12,9 @@ export interface LoadNode {
 
 /** A node that did not answer is left alone for so long, as balancers do. */
 const AVOID_MS = 1_000;
+const HEALTH_PERIOD_MS = 400;
+/** Longer than a busy machine keeps a healthy node from answering. */
+const HEALTH_TIMEOUT_MS = 1_000;
 
 /** Which node a request goes to: any of those in rotation that answered lately. */
 export class Nodes {
@@ -33,6 +38,17 @@ export class Nodes {
     const inRotation = this.all.filter(({ name }) => this.#inRotation.has(name));
     const answering = inRotation.filter(({ name }) => (this.#avoidUntilMs.get(name) ?? 0) <= nowMs);
     return pick(this.#random, answering.length > 0 ? answering : inRotation.length > 0 ? inRotation : this.all);
+  }
+
+  /** Looks at each node now and then, as balancers do, until `isOver`. */
+  async watchHealth(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      await Promise.all([pause(HEALTH_PERIOD_MS), ...this.all.map((node) => this.#checkHealth(node))]);
+    }
+  }
+
+  async #checkHealth(node: LoadNode): Promise<void> {
+    if ((await jsonOf(`${node.adminUrl}/stats`, HEALTH_TIMEOUT_MS)) === undefined) this.avoid(node);
   }
 
   avoid({ name }: LoadNode): void {

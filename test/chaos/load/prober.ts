@@ -1,13 +1,14 @@
-import { get } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { PATIENCE_MS } from "../history/check-probes.ts";
 import { nowMs } from "../history/operation.ts";
+import { jsonOf } from "../cluster/json-of.ts";
 import { ask, CookieJar } from "./client.ts";
 import type { Nodes } from "./nodes.ts";
 import type { Recorder } from "./recorder.ts";
 
 const BETWEEN_PROBES_MS = 100;
 const BETWEEN_LOOKS_MS = 2;
+const LOOK_TIMEOUT_MS = 500;
 
 /**
  * Measures how soon a write is readable elsewhere: writes through one node, and looks at the others, past cookies, until all show it.
@@ -41,21 +42,8 @@ async function seenWithin(url: string, value: number): Promise<boolean> {
   const untilMs = nowMs() + PATIENCE_MS;
   while (nowMs() < untilMs) {
     // Later values are of later probes, and there are none; a concurrent one cannot hide it.
-    if ((await jsonOf(url)) === value) return true;
+    if ((await jsonOf(url, LOOK_TIMEOUT_MS)) === value) return true;
     await pause(BETWEEN_LOOKS_MS);
   }
   return false;
-}
-
-function jsonOf(url: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    const asking = get(url, { timeout: 500 }, (incoming) => {
-      let text = "";
-      incoming.setEncoding("utf8").on("data", (part: string) => (text += part));
-      incoming.on("error", () => resolve(undefined));
-      incoming.on("end", () => resolve(incoming.statusCode === 200 ? (JSON.parse(text) as unknown) : undefined));
-    });
-    asking.on("timeout", () => asking.destroy());
-    asking.on("error", () => resolve(undefined));
-  });
 }

@@ -16,6 +16,8 @@ export interface Fault {
   readonly nodes?: readonly string[];
   /** How long it lasts. Milliseconds. */
   readonly lastsMs: number;
+  /** The load goes on while it is put right, and nothing is measured then. Default false. */
+  readonly isLive?: boolean;
   inject(): Promise<void> | void;
   heal(): Promise<void> | void;
 }
@@ -24,6 +26,8 @@ export interface Traffic {
   readonly cluster?: Omit<ClusterOptions, "random">;
   /** One after the other, under load; after each one there is calm. */
   readonly faults: (cluster: Cluster, load: LoadProgram, context: ScenarioContext) => readonly Fault[];
+  /** After each one that is put right under load. Default 0. */
+  readonly betweenMs?: number;
   /** What else must be so in the end; adds violations. */
   readonly after?: (cluster: Cluster) => Promise<readonly string[]>;
 }
@@ -51,6 +55,12 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
       cluster.note({ type: "fault", ...line });
       await fault.inject();
       await pause(fault.lastsMs);
+      if (fault.isLive === true) {
+        await fault.heal();
+        cluster.note({ type: "heal", ...line });
+        await pause(traffic.betweenMs ?? 0);
+        continue;
+      }
       // What is measured is the repair, not how long the last requests took.
       const paused = load.pause();
       await fault.heal();
@@ -64,6 +74,7 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
       await load.run();
       await pause(SETTLE_MS + CALM_MS);
     }
+    await pause(CALM_MS);
     await load.pause();
     violations.push(...((await traffic.after?.(cluster)) ?? []));
     await load.final();
