@@ -71,6 +71,7 @@ const EXAMPLES: Readonly<Record<keyof typeof SETTINGS, readonly [text: string, a
     "hot-bytes": ["14", ({ options }) => options.limits?.hotBytes, 14],
     "unsaved-bytes": ["15", ({ options }) => options.limits?.unsavedBytes, 15],
     "epsilon-ms": ["16", ({ options }) => options.epsilonMs, 16],
+    "forget-loss-after-ms": ["18", ({ options }) => options.forgetLossAfterMs, 18],
     "drain-ms": ["17", ({ drainMs }) => drainMs, 17],
     "log-level": ["debug", ({ logLevel }) => logLevel, "debug"],
   };

@@ -94,6 +94,7 @@ function relayCommand(flags: Readonly<Record<string, string | readonly string[]>
       mapSizeMax: settings["map-size-max"],
       limits: limitsOf(settings),
       epsilonMs: settings["epsilon-ms"],
+      forgetLossAfterMs: settings["forget-loss-after-ms"],
       admin: settings["admin-listen"],
     },
     logLevel: settings["log-level"],

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type MergeContext, SessionError, type SessionStore } from "../engine/index.ts";
-import type { RelayIdentity } from "../sync/index.ts";
+import type { KeptIncarnation } from "../sync/index.ts";
 import type { RelayLog } from "./log.ts";
 
 /** Beside LMDB's own files, so that a folder is moved away, or copied, with what it says of itself. */
@@ -17,50 +17,36 @@ export interface DataFolder {
   readonly makeStore: (context: MergeContext) => SessionStore;
   /** What that made. */
   store(): SessionStore | undefined;
-  /** To be called when the store is open: before, nobody knows whether the folder can be used. */
-  identity(): RelayIdentity;
-}
-
-/** A relay that keeps nothing: another one with each start. */
-export function newIdentity(nowMs: number): RelayIdentity {
-  return { incarnation: randomBytes(INCARNATION_BYTES), completeSinceMs: nowMs, isReturning: false, keep: () => undefined };
+  readonly incarnation: KeptIncarnation;
 }
 
 /**
  * The folder at `path`, made by the store when it is missing.
  * @throws SessionError OPTION_INVALID when the package lmdb is not installed, or an option cannot be used.
  */
-export async function openDataFolder(
-  path: string,
-  mapSizeMax: number | undefined,
-  nowMs: () => number,
-  log: RelayLog,
-): Promise<DataFolder> {
+export async function openDataFolder(path: string, mapSizeMax: number | undefined, nowMs: number, log: RelayLog): Promise<DataFolder> {
   const { lmdbStore } = await lmdb();
   const makeLmdbStore = lmdbStore({ path, ...(mapSizeMax === undefined ? {} : { mapSizeMax }) });
-  // A name without sessions says nothing: the next start is a new relay then.
+  // A name without sessions says nothing: it is a new relay then.
   const before = existsSync(join(path, DATA_FILE)) ? readIdentity(path, log) : undefined;
+  const id = before?.id ?? randomBytes(INCARNATION_BYTES);
+  const begunAtMs = before?.begunAtMs ?? nowMs;
   let store: SessionStore | undefined;
   return {
     makeStore: (context) => (store = makeLmdbStore(context)),
     store: () => store,
-    identity: () => {
-      const kept = before ?? { incarnation: randomBytes(INCARNATION_BYTES), completeSinceMs: nowMs() };
-      if (before === undefined) writeIdentity(path, kept);
-      return {
-        ...kept,
-        isReturning: before !== undefined,
-        keep: (completeSinceMs) => {
-          try {
-            writeIdentity(path, { ...kept, completeSinceMs });
-          } catch (error) {
-            log(
-              `since when the data folder is complete could not be written: ${error instanceof Error ? error.message : "unknown failure"}`,
-              "error",
-            );
-          }
-        },
-      };
+    incarnation: {
+      id,
+      begunAtMs,
+      completeSinceMs: before?.completeSinceMs,
+      keep: (completeSinceMs) => {
+        try {
+          writeIdentity(path, { id, begunAtMs, completeSinceMs });
+        } catch (error) {
+          const why = error instanceof Error ? error.message : "unknown failure";
+          log(`since when the data folder is complete could not be written, and what was there may be wrong: ${why}`, "error");
+        }
+      },
     },
   };
 }
@@ -74,33 +60,41 @@ async function lmdb(): Promise<typeof import("../storage/lmdb/index.ts")> {
   }
 }
 
-type Kept = Pick<RelayIdentity, "incarnation" | "completeSinceMs">;
+interface Identity {
+  readonly id: Uint8Array;
+  readonly begunAtMs: number;
+  readonly completeSinceMs: number;
+}
 
 /** Undefined when there is none, or none that can be read: it then counts as lost, which is the safe side. */
-function readIdentity(folder: string, log: RelayLog): Kept | undefined {
+function readIdentity(folder: string, log: RelayLog): Identity | undefined {
   const path = join(folder, IDENTITY_FILE);
   if (!existsSync(path)) return undefined;
   try {
-    const { format, incarnation, completeSinceMs } = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
-    if (
-      format === FORMAT &&
-      typeof incarnation === "string" &&
-      /^[0-9a-f]{32}$/.test(incarnation) &&
-      Number.isSafeInteger(completeSinceMs) &&
-      Number(completeSinceMs) >= 0
-    )
-      return { incarnation: Buffer.from(incarnation, "hex"), completeSinceMs: Number(completeSinceMs) };
+    const { format, incarnation, begunAtMs, completeSinceMs } = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    if (format === FORMAT && isIncarnation(incarnation) && isInstant(begunAtMs) && isInstant(completeSinceMs))
+      return { id: Buffer.from(incarnation, "hex"), begunAtMs, completeSinceMs };
   } catch {
     // As below.
   }
-  log(`${path} cannot be read: this relay counts as new, and serves what is in its folder when its peers agree`, "warn");
+  log(`${path} cannot be read: to its peers this relay is a new one with old sessions`, "warn");
   return undefined;
 }
 
+function isIncarnation(value: unknown): value is string {
+  return typeof value === "string" && value.length === 2 * INCARNATION_BYTES && /^[0-9a-f]+$/.test(value);
+}
+
+function isInstant(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 /** Whole or not at all, also when the power goes. */
-function writeIdentity(folder: string, { incarnation, completeSinceMs }: Kept): void {
+function writeIdentity(folder: string, { id, begunAtMs, completeSinceMs }: Identity): void {
   const path = join(folder, IDENTITY_FILE);
-  const content = { format: FORMAT, incarnation: Buffer.from(incarnation).toString("hex"), completeSinceMs: Math.ceil(completeSinceMs) };
+  const incarnation = Buffer.from(id).toString("hex");
+  // Later rather than earlier: it may claim less than it knows.
+  const content = { format: FORMAT, incarnation, begunAtMs: Math.ceil(begunAtMs), completeSinceMs: Math.ceil(completeSinceMs) };
   writeFileSync(`${path}.new`, `${JSON.stringify(content)}\n`, { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
   const directory = openSync(folder, "r");

@@ -59,8 +59,8 @@ function answerJson(response: ServerResponse, status: number, body: object): voi
   response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(`${JSON.stringify(body)}\n`);
 }
 
-function answerReady(response: ServerResponse, { isReady, isDraining, isComplete, memberCount, traffic }: RelayFigures): void {
-  const body = { ready: isReady, complete: isComplete, draining: isDraining, members: memberCount, connections: traffic.connectionCount };
+function answerReady(response: ServerResponse, { isReady, isDraining, isComplete, memberCount, nodeCount }: RelayFigures): void {
+  const body = { ready: isReady, complete: isComplete, draining: isDraining, members: memberCount, nodes: nodeCount };
   answerJson(response, isReady ? 200 : 503, body);
 }
 

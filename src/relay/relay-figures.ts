@@ -1,15 +1,12 @@
-import type { SyncCounters, TrafficFigures } from "../sync/index.ts";
+import type { RelayStatus, SyncCounters, TrafficFigures } from "../sync/index.ts";
 
 /** A relay at one instant. Figures only: nothing here tells one session or peer from another. */
-export interface RelayFigures {
+export interface RelayFigures extends RelayStatus {
+  /** Complete, and not about to stop. */
   readonly isReady: boolean;
   readonly isDraining: boolean;
-  /** Past its join barrier: what it does not have counts as absent. */
-  readonly isComplete: boolean;
-  readonly completeSinceMs: number;
-  /** Relays that know of each other now, this one included. */
-  readonly memberCount: number;
-  readonly unackedCount: number;
+  /** Nodes that are connected, and showed that they belong here. */
+  readonly nodeCount: number;
   readonly traffic: TrafficFigures;
   readonly counters: Readonly<SyncCounters>;
 }

@@ -39,10 +39,11 @@ export const RELAY_METRICS: readonly RelayMetric[] = [
     help: "Open connections, strangers included.",
     read: ({ traffic }) => traffic.connectionCount,
   },
+  { type: "gauge", name: "relay_nodes", help: "Nodes that are connected.", read: ({ nodeCount }) => nodeCount },
   {
     type: "gauge",
     name: "relay_members",
-    help: "Relays that know of each other now, this one included.",
+    help: "Relays whose news reaches this one, itself included.",
     read: ({ memberCount }) => memberCount,
   },
   {
@@ -68,12 +69,6 @@ export const RELAY_METRICS: readonly RelayMetric[] = [
     name: "relay_queued_bytes",
     help: "Bytes that peers have not taken yet.",
     read: ({ traffic }) => traffic.queuedBytes,
-  },
-  {
-    type: "gauge",
-    name: "relay_unacked_frames",
-    help: "Frames that were sent to peers and are not acknowledged yet.",
-    read: ({ unackedCount }) => unackedCount,
   },
   {
     type: "counter",

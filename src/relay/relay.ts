@@ -1,7 +1,7 @@
 import { type EngineOptions, type Limits, replicaOf, type SessionEngine } from "../engine/index.ts";
 import { createEngine } from "../runtime/index.ts";
 import { type Relay as RelayServer, type RelayTls, startRelayServer } from "../sync/index.ts";
-import { type DataFolder, newIdentity, openDataFolder } from "./data-folder.ts";
+import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { type Endpoints, listenForEndpoints, relayEndpoints } from "./endpoints.ts";
 import type { RelayLog } from "./log.ts";
 import type { RelayFigures } from "./relay-figures.ts";
@@ -28,6 +28,8 @@ export interface RelayOptions {
   readonly mapSizeMax?: number | undefined;
   /** As in `createEngine`. */
   readonly limits?: Partial<Limits> | undefined;
+  /** How long a lost relay counts as one that may hold what nobody else has. Milliseconds; default 30 min. */
+  readonly forgetLossAfterMs?: number | undefined;
   /** How far the clocks of nodes may be apart, as in `createEngine`. */
   readonly epsilonMs?: number | undefined;
   /** Serves `/health`, `/ready` and `/metrics` there, by plain http, instead of on the relay's own port. */
@@ -49,7 +51,7 @@ export interface Relay extends RelayServer {
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { log = () => undefined, data, mapSizeMax } = options;
-  const folder = data === undefined ? undefined : await openDataFolder(data, mapSizeMax, Date.now, log);
+  const folder = data === undefined ? undefined : await openDataFolder(data, mapSizeMax, Date.now(), log);
   const engine = createEngine(engineOptions(options, folder));
   const closers: (() => Promise<void>)[] = [() => engine.close()];
   const close = async (): Promise<void> => {
@@ -60,16 +62,16 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     const replica = replicaOf(engine.host);
     const store = folder?.store();
     if (store !== undefined) await restoreSessions(store, replica, log);
-    const identity = folder?.identity() ?? newIdentity(Date.now());
     let isDraining = false;
     let endpoints: Endpoints | undefined;
     const server = await startRelayServer({
       ...options,
       replica,
+      incarnation: folder?.incarnation,
       runtime: engine.host.runtime,
       onRequest: (request, response) => options.admin === undefined && endpoints?.(request, response) === true,
     });
-    const figures = (): RelayFigures => figuresOf(server, identity.completeSinceMs, isDraining);
+    const figures = (): RelayFigures => figuresOf(server, isDraining);
     const { close: closeServer, drain } = server;
     closers.push(closeServer);
     endpoints = await relayEndpoints(engine, figures, log);
@@ -99,14 +101,15 @@ function engineOptions({ limits, epsilonMs }: RelayOptions, folder: DataFolder |
   };
 }
 
-function figuresOf(server: RelayServer, completeSinceMs: number, isDraining: boolean): RelayFigures {
+function figuresOf(server: RelayServer, isDraining: boolean): RelayFigures {
+  const status = server.status();
+  const members = server.members();
+  const nodeCount = members.filter(({ role }) => role === "node").length;
   return {
-    isReady: !isDraining,
+    ...status,
+    isReady: status.isComplete && !isDraining,
     isDraining,
-    isComplete: true,
-    completeSinceMs,
-    memberCount: 1,
-    unackedCount: 0,
+    nodeCount,
     traffic: server.traffic(),
     counters: server.counters,
   };

@@ -27,6 +27,11 @@ export const SETTINGS = {
   "hot-bytes": setting("<bytes>", "the same, by their encoded bytes (without: 268435456)", countOf),
   "unsaved-bytes": setting("<bytes>", "bytes that wait for the disk; beyond, new sessions are refused (without: 268435456)", countOf),
   "epsilon-ms": setting("<ms>", "how far clocks may be apart; the same on all nodes (without: 2000)", countOf),
+  "forget-loss-after-ms": setting(
+    "<ms>",
+    "how long a lost relay counts as one that may hold what nobody else has (without: 1800000)",
+    countOf,
+  ),
   "drain-ms": setting("<ms>", "how long a relay that is told to stop waits for its peers to take what is queued", countOf, "5000"),
   "log-level": setting("<level>", "silent, error, warn, info or debug; JSON lines on stderr", logLevelOf, "info"),
 } as const;

@@ -120,10 +120,14 @@ export class Exchange {
   }
 
   async #receiveEnd({ ackId, envelope }: EndMessage): Promise<void> {
-    await this.#options.replica.receiveEnd(envelope.key, envelope);
+    const { replica } = this.#options;
+    // Read before it takes effect. What cannot be loaded can be ended all the same.
+    const reading = this.#record(envelope.key).catch(() => undefined);
+    const [before] = await Promise.all([reading, replica.receiveEnd(envelope.key, envelope)]);
     if (this.#isClosed) return;
-    // First to the queues of everybody it concerns, then the ack: what was acked has left this process (DESIGN section 5).
-    this.#options.passOn(envelope.key, encodeEnd({ ackId: NO_ACK, envelope }));
+    // First to the queues of everybody it concerns, then the ack: what was acked has left this process (DESIGN section 5). Only what is
+    // news goes on: relays would tell each other of it for ever.
+    if (before?.envelope.ended === undefined) this.#options.passOn(envelope.key, encodeEnd({ ackId: NO_ACK, envelope }));
     if (ackId !== NO_ACK) this.#send(encodeAck({ ackId, durable: false }));
   }
 

@@ -2,12 +2,17 @@ import type { Envelope, Replica, Runtime, SessionKey } from "../engine/index.ts"
 import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
+import { hexOf } from "./hex.ts";
 import { Link } from "./link.ts";
 import { encodeAskState } from "./messages/ask-state.ts";
+import type { Claimed } from "./messages/claimed.ts";
+import { encodeDrain } from "./messages/drain.ts";
 import { encodeEnd } from "./messages/end.ts";
 import type { Fetched } from "./messages/fetched.ts";
+import type { Dialer } from "./messages/hello.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodeState } from "./messages/state.ts";
+import type { RelayStatus } from "./messages/status.ts";
 import { encodeWatch } from "./messages/watch.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { Dial } from "./transport.ts";
@@ -22,7 +27,8 @@ export interface HolderOptions {
   readonly dial: Dial;
   readonly address: string;
   readonly credentials: Credentials;
-  readonly nodeId: Uint8Array;
+  /** This process. */
+  readonly dialer: Dialer;
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
@@ -31,8 +37,10 @@ export interface HolderOptions {
   /** A live session turned out to be held: what comes for it is wanted. */
   readonly onHeld: (key: SessionKey) => void;
   readonly onFetched: (holder: Holder, fetched: Fetched) => void;
-  readonly onUp: () => void;
-  readonly onDown: (holder: Holder) => void;
+  readonly onClaimed: (holder: Holder, claimed: Claimed) => void;
+  readonly onUp: (holder: Holder) => void;
+  /** `isDrained`: it said that it stops. */
+  readonly onDown: (holder: Holder, isDrained: boolean) => void;
   readonly onSettled: () => void;
 }
 
@@ -43,20 +51,26 @@ export class Holder {
   readonly #unacknowledgedEnds = new Map<number, UnacknowledgedEnd>();
   #exchange: Exchange | undefined;
   #ackCount = 0;
+  #relay: ConnectedRelay | undefined;
+  #isDrained = false;
 
   constructor(options: HolderOptions) {
     this.#options = options;
-    const { runtime, dial, address, credentials, nodeId, counters, log, onSettled } = options;
+    const { runtime, dial, address, credentials, dialer, counters, log, onSettled } = options;
     this.#link = new Link({
       runtime,
       dial,
       address,
       credentials,
-      nodeId,
+      dialer,
       counters,
       log,
       onSettled,
-      onUp: () => this.#up(),
+      onUp: ({ relayId, status }) => {
+        this.#relay = { id: hexOf(relayId), status };
+        this.#isDrained = false;
+        this.#up();
+      },
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
       onDown: () => this.#down(),
     });
@@ -64,6 +78,15 @@ export class Holder {
 
   get isUp(): boolean {
     return this.#link.isUp;
+  }
+
+  get address(): string {
+    return this.#options.address;
+  }
+
+  /** Who is connected; undefined while nobody is. */
+  get relay(): ConnectedRelay | undefined {
+    return this.isUp ? this.#relay : undefined;
   }
 
   get isFirstDial(): boolean {
@@ -94,6 +117,7 @@ export class Holder {
   /** Resolves when the socket is gone. Nothing reaches the replica from the moment of the call. */
   close(): Promise<void> {
     this.#exchange?.close();
+    this.send(encodeDrain());
     return this.#link.close();
   }
 
@@ -111,19 +135,24 @@ export class Holder {
     });
     this.#exchange = exchange;
     for (const [ackId, { envelope }] of this.#unacknowledgedEnds) this.send(encodeEnd({ ackId, envelope }));
-    onUp();
+    onUp(this);
     void this.#resync(exchange);
   }
 
   #down(): void {
     this.#exchange?.close();
     this.#exchange = undefined;
-    this.#options.onDown(this);
+    this.#relay = undefined;
+    this.#options.onDown(this, this.#isDrained);
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
     if (isExchangeFrame(frame)) void this.#exchange?.receive(frame, bytes);
     else if (frame.kind === "fetched") this.#options.onFetched(this, frame);
+    else if (frame.kind === "claimed") this.#options.onClaimed(this, frame);
+    else if (frame.kind === "status") {
+      if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };
+    } else if (frame.kind === "drain") this.#isDrained = true;
     else if (frame.kind === "ack") {
       const end = this.#unacknowledgedEnds.get(frame.ackId);
       this.#unacknowledgedEnds.delete(frame.ackId);
@@ -165,6 +194,14 @@ export class Holder {
 /** Lets whatever waits for the event loop go first. */
 function nextTurn(runtime: Runtime): Promise<void> {
   return new Promise((resolve) => void runtime.setTimer(0, resolve));
+}
+
+/** The relay at the other end. */
+export interface ConnectedRelay {
+  /** Of its process start, in hex: two addresses may lead to one relay. */
+  readonly id: string;
+  /** What its "there is none" is worth. */
+  readonly status: RelayStatus;
 }
 
 interface UnacknowledgedEnd {

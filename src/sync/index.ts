@@ -1,6 +1,8 @@
 export type { SyncCounters, SyncLog } from "./counters.ts";
+export type { RelayStatus } from "./messages/status.ts";
 export { PROTOCOL_VERSION } from "./protocol-version.ts";
-export type { RelayIdentity } from "./relay-identity.ts";
+export type { KeptIncarnation } from "./relay-core.ts";
+export type { MemberInfo } from "./relay-members.ts";
 export { startRelayServer } from "./relay-server.ts";
 export type { Relay, RelayServerOptions, RelayTls } from "./relay-server.ts";
 export { relays } from "./relays.ts";

@@ -7,10 +7,13 @@ import { SessionError, type Replica, type Runtime } from "../engine/index.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
 import { credentialsOf } from "./credentials.ts";
 import { FRAME_BYTES_MAX } from "./messages/index.ts";
-import { RelayCore } from "./relay-core.ts";
+import type { RelayStatus } from "./messages/status.ts";
+import { addressOf } from "./relay-address.ts";
+import { type KeptIncarnation, RelayCore } from "./relay-core.ts";
+import type { MemberInfo } from "./relay-members.ts";
 import { guardStranger, type StrangerGuard, UNAUTHENTICATED_MS } from "./stranger-guard.ts";
 import { Traffic, type TrafficFigures } from "./traffic.ts";
-import { WebSocketConnection } from "./websocket-transport.ts";
+import { dialWebSocket, WebSocketConnection } from "./websocket-transport.ts";
 
 /** Connections at once, strangers included. A node needs one. */
 const CONNECTION_COUNT_MAX = 4_096;
@@ -37,6 +40,17 @@ export interface RelayServerOptions {
   readonly secret: string;
   /** Default `default`. */
   readonly domain?: string | undefined;
+  /**
+   * Addresses of the other relays, `ws://` or `wss://`. Best name all of them to each; a relay's own may be among them. What one of them
+   * knows the others know, and a relay that was away or is new is of no consequence to a request until it has what they have.
+   */
+  readonly peers?: readonly string[] | undefined;
+  /** Certificates in PEM that `wss://` peers are checked against, instead of those that Node trusts. */
+  readonly ca?: string | undefined;
+  /** Where the replica lasts: what must be kept along with it. */
+  readonly incarnation?: KeptIncarnation | undefined;
+  /** How long a lost relay counts as one that may hold what nobody else has. Milliseconds; default 30 min. */
+  readonly forgetLossAfterMs?: number | undefined;
   /** With it nodes connect by `wss://`, without by `ws://`. Default: without. */
   readonly tls?: RelayTls | undefined;
   /**
@@ -57,6 +71,10 @@ export interface Relay {
   readonly counters: Readonly<SyncCounters>;
   /** Nodes that are connected, and strangers that have yet to show who they are. */
   connectionCount(): number;
+  /** Nodes and relays that are connected; a relay twice where both dialed. */
+  members(): MemberInfo[];
+  /** What its answers are worth: whether it has what its peers have, and since when it knows all. */
+  status(): RelayStatus;
   traffic(): TrafficFigures;
   /**
    * Shows another certificate from now on, to whoever connects next; connections that are there go on.
@@ -82,9 +100,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
   if (tls !== undefined) checkTls(tls);
+  const { ca, incarnation, forgetLossAfterMs } = options;
+  const peers = [...new Set((options.peers ?? []).map(addressOf))];
   const counters = newCounters();
   const traffic = new Traffic();
-  const core = new RelayCore({ replica, runtime, credentials, counters, log });
   const guards = new WeakMap<Socket, StrangerGuard>();
   let isDraining = false;
 
@@ -117,6 +136,9 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     );
   });
   await listening(http, host, port);
+  const dial = traffic.dial((address, listener) => dialWebSocket(address, listener, ca));
+  // Only now: a peer that is dialed dials back.
+  const core = new RelayCore({ replica, runtime, credentials, counters, log, dial, peers, incarnation, forgetLossAfterMs });
   let closing: Promise<void> | undefined;
   const bound = (http.address() as AddressInfo).port;
   return {
@@ -125,6 +147,8 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     domain: credentials.domain,
     counters,
     connectionCount: () => core.connectionCount,
+    members: () => core.members(),
+    status: () => core.status,
     traffic: () => traffic.figures(),
     setTls: (next) => {
       if (tls === undefined)
@@ -144,10 +168,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     close: () => {
       closing ??= new Promise<void>((resolve) => {
         isDraining = true;
-        core.close();
+        const linksClosed = core.close();
         webSockets.close();
         // Resolves when the last connection is gone; a node that does not answer is cut off after a second.
-        http.close(() => resolve());
+        http.close(() => void linksClosed.then(resolve));
         http.closeAllConnections();
       });
       return closing;

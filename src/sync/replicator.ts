@@ -7,15 +7,19 @@ import type {
   Replica,
   Replication,
   Runtime,
+  SessionEvent,
   SessionKey,
   SessionRecord,
 } from "../engine/index.ts";
 import type { Credentials } from "./credentials.ts";
+import { absenceCounts } from "./completeness.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
+import { ClaimQuorum } from "./claim-quorum.ts";
 import { Holder } from "./holder.ts";
-import { PEER_ID_BYTES } from "./messages/challenge.ts";
+import { INCARNATION_BYTES, PEER_ID_BYTES } from "./messages/challenge.ts";
 import { encodeChangeMessage } from "./messages/change.ts";
 import type { Fetched } from "./messages/fetched.ts";
+import type { Dialer } from "./messages/hello.ts";
 import { encodeState } from "./messages/state.ts";
 import { encodeTouch } from "./messages/touch.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
@@ -38,6 +42,12 @@ export interface ReplicatorOptions {
   readonly acks: number;
   readonly degraded: "serve" | "fail";
   readonly alone: "serve" | "refuse";
+  /** See `RelaysOptions`. */
+  readonly forgetLossAfterMs: number;
+  /** How far clocks may be apart, milliseconds. */
+  readonly clockErrorMs: number;
+  /** Hears who comes and goes. */
+  readonly emit: (event: SessionEvent) => void;
   readonly log: SyncLog;
 }
 
@@ -57,6 +67,7 @@ export class Replicator implements Replication {
   readonly #watched = new Set<SessionKey>();
   readonly #fetches: PendingFetches;
   readonly #touches: TouchBatch;
+  readonly #claims: ClaimQuorum<Holder>;
   /** Deliveries under way: each settles at once when called. */
   readonly #deliveries = new Set<() => void>();
   /** Fetches that wait for the first relay to come up. */
@@ -72,6 +83,12 @@ export class Replicator implements Replication {
     this.degraded = options.degraded;
     this.alone = options.alone;
     this.#fetches = new PendingFetches(options.runtime, options.missTimeoutMs);
+    this.#claims = new ClaimQuorum({
+      runtime: options.runtime,
+      relayCount: options.addresses.length,
+      answerTimeoutMs: options.missTimeoutMs,
+      holders: () => this.#holders,
+    });
     this.#touches = new TouchBatch(options.runtime, (touches) => this.#broadcast(encodeTouch({ touches })));
     this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
   }
@@ -79,7 +96,12 @@ export class Replicator implements Replication {
   start(replica: Replica): void {
     this.#replica = replica;
     const { runtime, dial, addresses, credentials, log } = this.#options;
-    const nodeId = runtime.randomBytes(PEER_ID_BYTES);
+    const dialer: Dialer = {
+      role: "node",
+      id: runtime.randomBytes(PEER_ID_BYTES),
+      incarnation: runtime.randomBytes(INCARNATION_BYTES),
+      wantsPromptAcks: this.acks > 0,
+    };
     this.#holders = addresses.map(
       (address) =>
         new Holder({
@@ -87,7 +109,7 @@ export class Replicator implements Replication {
           dial,
           address,
           credentials,
-          nodeId,
+          dialer,
           replica,
           counters: this.counters,
           log,
@@ -95,8 +117,9 @@ export class Replicator implements Replication {
           watchedKeys: () => this.#watched,
           onHeld: (key) => this.#watched.add(key),
           onFetched: (holder, fetched) => this.#fetched(holder, fetched),
-          onUp: () => this.#wakeFetches(),
-          onDown: (holder) => this.#fetches.lost(holder),
+          onClaimed: (holder, claimed) => this.#claims.receive(holder, claimed),
+          onUp: (holder) => this.#joined(holder),
+          onDown: (holder, isDrained) => this.#left(holder, isDrained),
           onSettled: () => this.#settled(),
         }),
     );
@@ -114,13 +137,14 @@ export class Replicator implements Replication {
   }
 
   /** Settles within `missTimeoutMs`, twice that while the first dial of every relay is still under way. */
-  async fetch(key: SessionKey): Promise<FetchAnswer> {
+  async fetch(key: SessionKey, bornAtMs?: number): Promise<FetchAnswer> {
     if (this.#connected().length === 0 && this.#holders.some((holder) => holder.isFirstDial)) await this.#firstHolder();
     const holders = this.#connected();
     if (holders.length === 0 || this.#closing !== undefined) return UNAVAILABLE;
     const { found, absent } = await this.#fetches.ask(key, holders);
     const [first] = found;
-    if (first === undefined) return absent.length > 0 ? { kind: "absent", isComplete: false } : UNAVAILABLE;
+    const isComplete = found.length + absent.length === this.#holders.length;
+    if (first === undefined) return this.#isAbsent(absent, bornAtMs) ? { kind: "absent", isComplete } : UNAVAILABLE;
     // An end beats any state.
     const record = found.find(({ envelope }) => envelope.ended !== undefined) ?? first;
     // Who has it counts us as watching already. Who does not gets it now.
@@ -130,7 +154,7 @@ export class Replicator implements Replication {
       holder.send(encodeState({ round: 0, record }));
     }
     if (found.length > 1) await this.#mergeAll(key, found);
-    return { kind: "found", record, isComplete: false };
+    return { kind: "found", record, isComplete };
   }
 
   sendState(_key: SessionKey, record: SessionRecord): void {
@@ -182,11 +206,13 @@ export class Replicator implements Replication {
     return { sessions: 0, bytes: 0, ageMs: 0 };
   }
 
-  async claim(): Promise<boolean> {
-    return false;
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number, bornAtMs: number): Promise<boolean> {
+    return this.#claims.claim({ key, name, nowMs, untilMs, bornAtMs });
   }
 
-  async release(): Promise<void> {}
+  release(key: SessionKey, name: string, untilMs: number): Promise<void> {
+    return this.#claims.release(key, name, untilMs);
+  }
 
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -198,6 +224,7 @@ export class Replicator implements Replication {
     const closed = this.#holders.map((holder) => holder.close());
     for (const settle of this.#deliveries) settle();
     this.#fetches.close();
+    this.#claims.close();
     this.#wakeFetches();
     this.#becomeReady();
     await Promise.all(closed);
@@ -215,6 +242,30 @@ export class Replicator implements Replication {
     if (this.#holders.some((holder) => holder.isFirstDial)) return;
     this.#becomeReady();
     this.#wakeFetches();
+  }
+
+  /** Nobody has it: whether that is known. */
+  #isAbsent(absent: readonly Holder[], bornAtMs: number | undefined): boolean {
+    const { runtime, clockErrorMs, forgetLossAfterMs } = this.#options;
+    const answers = this.#holders.map((holder) => ({
+      answer: absent.includes(holder) ? ("absent" as const) : ("none" as const),
+      status: holder.relay?.status,
+    }));
+    return absenceCounts(answers, { bornAtMs, nowMs: runtime.nowMs(), clockErrorMs, forgetLossAfterMs });
+  }
+
+  #joined({ address }: Holder): void {
+    this.#wakeFetches();
+    this.#options.log(`relay ${address} joined`);
+    this.#options.emit({ type: "member-joined", member: address });
+  }
+
+  #left(holder: Holder, isDrained: boolean): void {
+    this.#fetches.lost(holder);
+    this.#claims.lost(holder);
+    if (this.#closing !== undefined) return;
+    this.#options.log(`relay ${holder.address} left${isDrained ? " (it stopped)" : ""}`);
+    this.#options.emit({ type: "member-left", member: holder.address, isDrained });
   }
 
   /** Resolves when a relay is up, when all first dials failed, or after `missTimeoutMs`. */

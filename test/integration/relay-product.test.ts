@@ -158,7 +158,7 @@ describe("a relay's pages", () => {
       return [response.status, await response.text()];
     };
     expect(await get("/health")).toEqual([200, '{"status":"up"}\n']);
-    expect(await get("/ready")).toEqual([200, '{"ready":true,"complete":true,"draining":false,"members":1,"connections":0}\n']);
+    expect(await get("/ready")).toEqual([200, '{"ready":true,"complete":true,"draining":false,"members":1,"nodes":0}\n']);
     expect(await get("/health", "POST")).toEqual([405, ""]);
     expect((await get("/"))[0]).toBe(426);
     const node = await bench.node([relay.address]);
@@ -167,6 +167,7 @@ describe("a relay's pages", () => {
       const figures = await scrape(relay.adminUrl);
       expect(figures).toMatchObject({
         converge_session_relay_connections: 1,
+        converge_session_relay_nodes: 1,
         converge_session_relay_ready: 1,
         converge_session_remote_commits_total: 1,
         // Whoever asks for a page is no stranger that failed to greet; who asked for / was one.

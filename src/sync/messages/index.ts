@@ -4,13 +4,19 @@ import { ACK, decodeAck, type Ack } from "./ack.ts";
 import { ASK_STATE, decodeAskState, type AskState } from "./ask-state.ts";
 import { CHALLENGE, decodeChallenge, type Challenge } from "./challenge.ts";
 import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
+import { CLAIM, decodeClaim, type Claim } from "./claim.ts";
+import { CLAIMED, decodeClaimed, type Claimed } from "./claimed.ts";
+import { decodeDrain, DRAIN, type Drain } from "./drain.ts";
 import { decodeEnd, END, type EndMessage } from "./end.ts";
 import { decodeFetch, FETCH, type Fetch } from "./fetch.ts";
 import { decodeFetched, FETCHED, type Fetched } from "./fetched.ts";
 import { decodeHello, HELLO, type Hello } from "./hello.ts";
 import { decodePing, PING, type Ping } from "./ping.ts";
 import { decodePong, PONG, type Pong } from "./pong.ts";
+import { decodeRevoke, REVOKE, type Revoke } from "./revoke.ts";
 import { decodeState, STATE, type State } from "./state.ts";
+import { decodeStatus, STATUS, type Status } from "./status.ts";
+import { decodeTold, TOLD, type Told } from "./told.ts";
 import { decodeTouch, TOUCH, type Touch } from "./touch.ts";
 import { decodeUnwatch, UNWATCH, type Unwatch } from "./unwatch.ts";
 import { decodeWatch, WATCH, type Watch } from "./watch.ts";
@@ -18,6 +24,8 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
 
 /*
  * The protocol's table of contents. A frame is one binary WebSocket message: `[u8 type][fields]`.
+ *
+ * "Node" is who dialed: a node, or a relay, which says so in its hello and then is a peer in all that follows.
  *
  * | type | message | from | in answer to |
  * | --- | --- | --- | --- |
@@ -32,6 +40,11 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 22 | touch | both | |
  * | 23, 24 | end, ack | both, relay | a logout or a late change, end |
  * | 25 | ask-state | both | a change that cannot be applied |
+ * | 27 | revoke | both | `revokeAll`, a join |
+ * | 28, 29 | claim, claimed | node, relay | `claim` and `once`, claim |
+ * | 30 | status | relay | what its answers are worth has changed |
+ * | 31 | drain | both | it stops |
+ * | 32 | told | relay | a join |
  *
  * Before `welcome` only the first three are valid, in that order.
  */
@@ -51,7 +64,13 @@ export type Frame =
   | Touch
   | EndMessage
   | Ack
-  | AskState;
+  | AskState
+  | Revoke
+  | Claim
+  | Claimed
+  | Status
+  | Drain
+  | Told;
 
 /** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
 export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
@@ -93,4 +112,10 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [END, decodeEnd],
   [ACK, decodeAck],
   [ASK_STATE, decodeAskState],
+  [REVOKE, decodeRevoke],
+  [CLAIM, decodeClaim],
+  [CLAIMED, decodeClaimed],
+  [STATUS, decodeStatus],
+  [DRAIN, decodeDrain],
+  [TOLD, decodeTold],
 ]);
