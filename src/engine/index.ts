@@ -42,8 +42,8 @@ export type {
   SessionHandle,
   SessionSummary,
 } from "./session-engine.ts";
-export type { EngineStats } from "./stats.ts";
 export { ageOf } from "./session-id.ts";
+export type { EngineStats } from "./stats.ts";
 export type { SessionStore } from "./session-store.ts";
 export { Tombstones } from "./tombstones.ts";
 export type { Revocations, Verdict } from "./verdict.ts";

@@ -72,6 +72,6 @@ function setHeader(response: ServerResponse, name: string, value: unknown): void
 /** What describes the body that was to be sent; an error page has another one. */
 const ABOUT_THE_BODY = ["Content-Length", "Content-Range", "Content-Disposition", "ETag", "Last-Modified", "Location", "Transfer-Encoding"];
 
-export function forgetBody(response: ServerResponse): void {
+export function forgetBody(response: { removeHeader(name: string): unknown }): void {
   for (const name of ABOUT_THE_BODY) response.removeHeader(name);
 }
