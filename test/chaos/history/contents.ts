@@ -36,7 +36,8 @@ function wrongVisits(view: View, writes: readonly Operation[], isDue: (write: Op
 function oldRegisters(view: View, writes: readonly Operation[], isDue: (write: Operation) => boolean): string[] {
   const sets = writes.filter(({ kind, outcome }) => kind === "set" && outcome !== "fail");
   const byId = new Map(sets.map((write) => [write.id, write]));
-  return [...new Set(sets.map(({ name }) => name ?? ""))].flatMap((name) => {
+  const shownNames = Object.keys(view).filter((name) => /^r\d+$/.test(name));
+  return [...new Set([...shownNames, ...sets.map(({ name }) => name ?? "")])].flatMap((name) => {
     const due = sets.filter((write) => write.name === name && isDue(write));
     const shown = view[name];
     if (shown === undefined) return due.length === 0 ? [] : [`${name} is missing`];
