@@ -97,8 +97,9 @@ export class Registry {
     }
   }
 
-  /** Keys of one of the `KEY_PARTS` parts, after `keepFingerprints`. */
+  /** Those of one of the `KEY_PARTS` parts. */
   *heldKeysIn(part: number): Iterable<SessionKey> {
+    this.#hot.keepParts();
     yield* this.#hot.keysIn(part);
     yield* this.#cold.keysIn(part);
     yield* this.#ended.keysIn(part);
@@ -108,13 +109,14 @@ export class Registry {
   keepFingerprints(listener: FingerprintListener): void {
     this.#onFingerprint = listener;
     this.#cold.keepFingerprints();
-    this.#hot.keepParts();
     for (const session of this.#hot.values()) this.#tellFingerprint(session, 0);
   }
 
-  /** 0 for what is not held. */
+  /** 0 for what is not held, and for what rests without `keepFingerprints`. */
   fingerprint(key: SessionKey): Fingerprint {
-    return this.#hot.get(key)?.fingerprint ?? this.#restingFingerprint(key);
+    const session = this.#hot.get(key);
+    if (session === undefined) return this.#restingFingerprint(key);
+    return this.#onFingerprint === undefined ? fingerprintOf(session) : session.fingerprint;
   }
 
   isHot(key: SessionKey): boolean {

@@ -53,12 +53,10 @@ class EngineReplica implements Replica {
   readonly #host: ReplicaHost;
   readonly #registry: Registry;
   readonly #authors = new WeakMap<SessionDocument, AuthorsSeen>();
-  #onFingerprint: FingerprintListener = () => undefined;
 
   constructor(host: ReplicaHost) {
     this.#host = host;
     this.#registry = host.registry;
-    this.#registry.keepFingerprints((key, before, after) => this.#onFingerprint(key, before, after));
     this.#registry.receive = (key, record) => this.receiveState(key, record);
     this.#registry.check = (record) => {
       try {
@@ -89,7 +87,7 @@ class EngineReplica implements Replica {
   }
 
   onFingerprint(listener: FingerprintListener): void {
-    this.#onFingerprint = listener;
+    this.#registry.keepFingerprints(listener);
   }
 
   stored(key: SessionKey): Promise<void> | undefined {

@@ -9,7 +9,7 @@ import { CLOSE_CODES, type CloseReason } from "./messages/close-codes.ts";
 import type { Dialer } from "./messages/hello.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodePing } from "./messages/ping.ts";
-import { encodePong } from "./messages/pong.ts";
+import { encodePong, type Pong } from "./messages/pong.ts";
 import type { Dial } from "./transport.ts";
 
 export interface LinkOptions {
@@ -26,6 +26,12 @@ export interface LinkOptions {
   readonly onUp: (relay: KnownRelay) => void;
   /** A frame after the greeting, heartbeats excepted. */
   readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
+  /** Frames were dropped because too much was queued, and now the relay has read nearly all of it. */
+  readonly onCaughtUp: () => void;
+  /** What this process answers a ping with; milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** What the relay's clock said, and how long asking took. */
+  readonly onPong?: ((theirMs: number, rttMs: number) => void) | undefined;
   /** It was up and is not any more. */
   readonly onDown: () => void;
   /** The address turned out to be this process's own. It is not dialed again. */
@@ -45,6 +51,7 @@ export class Link {
   #stopTimer: () => void = () => undefined;
   #failureCount = 0;
   #pingCount = 0;
+  #pingedAtMs = 0;
   #lastLogged: string | undefined;
   #isSettled = false;
   #relay: KnownRelay | undefined;
@@ -67,14 +74,24 @@ export class Link {
     this.#step({ kind: "dial" });
   }
 
-  /** Drops the frame unless the link is up: a reconnect exchanges everything anyway. */
-  send(frame: Uint8Array): void {
-    if (this.isUp) this.#socket?.send(frame);
+  /** False: the frame was dropped, for the link is not up or its queue is full. */
+  send(frame: Uint8Array): boolean {
+    return this.isUp && this.#socket?.send(frame) === true;
+  }
+
+  /** As `send`, for what is small and must not be dropped with the rest. */
+  sendControl(frame: Uint8Array): void {
+    if (this.isUp) this.#socket?.sendControl(frame);
   }
 
   /** See `FrameSocket.drained`. */
   drained(): Promise<void> {
     return this.#socket?.drained() ?? Promise.resolve();
+  }
+
+  /** Ends this connection; another one follows. */
+  drop(reason: CloseReason): void {
+    this.#socket?.cut(reason);
   }
 
   /** Resolves when the socket is gone. Sends what is queued first, as far as the relay takes it within a second. */
@@ -134,6 +151,9 @@ export class Link {
           this.#step({ kind: "greeted" });
         }
       },
+      onCaughtUp: () => {
+        if (this.#socket === socket && this.isUp) this.#options.onCaughtUp();
+      },
       onClosed: (reason) => {
         if (reason === "itself") {
           this.#options.onItself?.();
@@ -155,13 +175,20 @@ export class Link {
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
-    if (frame.kind === "ping") this.#socket?.send(encodePong({ token: frame.token }));
-    else if (frame.kind !== "pong") this.#options.onFrame(frame, bytes);
+    if (frame.kind === "ping") this.#socket?.sendControl(encodePong({ token: frame.token, nowMs: this.#options.nowMs() }));
+    else if (frame.kind === "pong") this.#ponged(frame);
+    else this.#options.onFrame(frame, bytes);
   }
 
   #ping(): void {
     this.#pingCount += 1;
-    this.#socket?.send(encodePing({ token: this.#pingCount }));
+    this.#pingedAtMs = this.#options.runtime.monotonicMs();
+    this.#socket?.sendControl(encodePing({ token: this.#pingCount }));
+  }
+
+  #ponged({ token, nowMs }: Pong): void {
+    // An older one says nothing of how long it took.
+    if (token === this.#pingCount) this.#options.onPong?.(nowMs, this.#options.runtime.monotonicMs() - this.#pingedAtMs);
   }
 
   #drop(before: LinkState, event: LinkEvent): void {

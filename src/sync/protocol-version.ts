@@ -2,7 +2,7 @@
  * The sync protocol's number. Each change of any byte in src/sync/messages or of an order that they rely on takes the next one.
  * - 1 (never released): challenge/hello/welcome, watch, unwatch, fetch, fetched, state, change, touch, end, ack, ask-state, ping, pong.
  * - 2 (0.1.0): relays dial relays (role, incarnation and status in the greeting; status, drain), claims, revocations; watches in batches
- *   with fingerprints, numbered frames with cumulative acks, digests, the time in pong.
+ *   with fingerprints, numbered frames with cumulative acks, digests, clocks in pongs.
  */
 export const PROTOCOL_VERSION = 2;
 

@@ -67,7 +67,7 @@ export class RelayCore {
     const { replica, runtime, credentials, counters, log, dial, peers = [], incarnation } = options;
     this.#relayId = runtime.randomBytes(PEER_ID_BYTES);
     this.#incarnation = incarnation?.id ?? runtime.randomBytes(INCARNATION_BYTES);
-    this.#hub = new RelayHub(replica, counters, log);
+    this.#hub = new RelayHub(replica, runtime, counters, log);
     const membership = new Membership({
       nowMs: runtime.nowMs(),
       keptSinceMs: incarnation?.completeSinceMs,

@@ -1,6 +1,9 @@
-import type { Replica, SessionKey } from "../engine/index.ts";
+import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
+import { AllSessions, Fingerprints, type WatchedSessions } from "./fingerprints.ts";
+import { encodeRevoke, type RevokeEntry } from "./messages/revoke.ts";
 import { encodeTouch, type TouchEntry } from "./messages/touch.ts";
+import { RevocationRegisters } from "./revocation-registers.ts";
 
 /** Sessions whose newest touch is remembered, so that relays do not tell each other of it for ever. Forgotten ones are told once more. */
 const TOUCHES_PASSED_MAX = 100_000;
@@ -9,7 +12,14 @@ const TOUCHES_PASSED_MAX = 100_000;
 export interface HubPeer {
   /** The id of the relay at the other end; undefined for a node. */
   readonly relay: string | undefined;
-  send(frame: Uint8Array): void;
+  /** False: it was dropped; what it told is repaired once the peer has caught up. */
+  send(frame: Uint8Array): boolean;
+}
+
+/** A node. */
+export interface Watcher extends HubPeer {
+  /** The sessions that it holds. */
+  readonly watched: WatchedSessions;
 }
 
 /** Which node holds which session, which relays there are, and how what one says reaches the others. */
@@ -17,15 +27,26 @@ export class RelayHub {
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
-  readonly #watchers = new Map<SessionKey, Set<HubPeer>>();
+  readonly fingerprints: Fingerprints;
+  /** What relays compare with each other. */
+  readonly all: AllSessions;
+  readonly registers: RevocationRegisters;
+  readonly #nodes = new Set<HubPeer>();
+  readonly #watchers = new Map<SessionKey, Set<Watcher>>();
   /** By id: two relays that dial each other have two connections, and use the one that was there first. */
   readonly #relays = new Map<string, Set<HubPeer>>();
   readonly #touchesPassed = new Map<SessionKey, number>();
 
-  constructor(replica: Replica, counters: SyncCounters, log: SyncLog) {
+  constructor(replica: Replica, runtime: Runtime, counters: SyncCounters, log: SyncLog) {
     this.replica = replica;
     this.counters = counters;
     this.log = log;
+    this.fingerprints = new Fingerprints(replica, runtime);
+    this.all = new AllSessions(this.fingerprints);
+    this.registers = new RevocationRegisters(replica, runtime, counters, log);
+    this.fingerprints.listen((key, before, after) => {
+      for (const peer of this.#watchers.get(key) ?? []) peer.watched.changed(key, before, after);
+    });
   }
 
   /** Sessions that somebody watches. */
@@ -33,16 +54,25 @@ export class RelayHub {
     return this.#watchers.size;
   }
 
-  watch(key: SessionKey, peer: HubPeer): void {
+  watch(key: SessionKey, peer: Watcher): void {
     const watchers = this.#watchers.get(key);
     if (watchers === undefined) this.#watchers.set(key, new Set([peer]));
     else watchers.add(peer);
   }
 
-  unwatch(key: SessionKey, peer: HubPeer): void {
+  unwatch(key: SessionKey, peer: Watcher): void {
     const watchers = this.#watchers.get(key);
     watchers?.delete(peer);
     if (watchers?.size === 0) this.#watchers.delete(key);
+  }
+
+  /** From here on it gets what is news here and concerns everybody. */
+  addNode(peer: Watcher): void {
+    this.#nodes.add(peer);
+  }
+
+  removeNode(peer: Watcher): void {
+    this.#nodes.delete(peer);
   }
 
   /** From here on it gets what is news here, whatever session it is of. */
@@ -65,6 +95,21 @@ export class RelayHub {
   passOn(key: SessionKey, frame: Uint8Array, from: HubPeer): void {
     for (const peer of this.#watchers.get(key) ?? []) if (peer !== from) peer.send(frame);
     for (const relay of this.#otherRelays(from)) relay.send(frame);
+  }
+
+  /** Takes registers in; what is news goes to everybody else. Rejects when they could not be stored. */
+  async revoke(revocations: readonly RevokeEntry[], from: HubPeer): Promise<void> {
+    const news = await this.registers.receive(revocations);
+    if (news.length === 0) return;
+    const frame = encodeRevoke({ asks: false, revocations: news });
+    for (const peer of this.#nodes) if (peer !== from) peer.send(frame);
+    for (const relay of this.#otherRelays(from)) relay.send(frame);
+  }
+
+  /** The replica failed: its store did not answer, say. */
+  failed(what: string, error: unknown): void {
+    this.counters.replicaFailures += 1;
+    this.log(`${what}: ${error instanceof Error ? error.message : "unknown failure"}`);
   }
 
   /** To each node the touches of the sessions that it watches, in one frame; to each relay those that are news. */

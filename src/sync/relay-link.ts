@@ -38,11 +38,16 @@ export class RelayLink {
           incarnation: hexOf(incarnation),
           address,
           heard: status,
+          isInitiator: true,
           send: (frame) => this.#link.send(frame),
+          sendControl: (frame) => this.#link.sendControl(frame),
           drained: () => this.#link.drained(),
+          giveUp: () => this.#link.drop("overloaded"),
         });
       },
       onFrame: (frame, bytes) => void this.#companion?.receive(frame, bytes),
+      onCaughtUp: () => this.#companion?.repair(),
+      nowMs: () => runtime.nowMs(),
       onDown: () => {
         this.#companion?.close();
         this.#companion = undefined;
@@ -55,6 +60,7 @@ export class RelayLink {
 
   /** Says that it stops. Resolves when the socket is gone. */
   close(): Promise<void> {
+    this.#companion?.stop();
     this.#link.send(encodeDrain());
     return this.#link.close();
   }

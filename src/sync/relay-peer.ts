@@ -1,24 +1,27 @@
 import type { Runtime, SessionKey } from "../engine/index.ts";
-import type { Credentials } from "./credentials.ts";
+import { AckLedger } from "./ack-ledger.ts";
 import type { ClaimGrants } from "./claim-grants.ts";
 import { Companion } from "./companion.ts";
+import type { Credentials } from "./credentials.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
+import { WatchedSessions } from "./fingerprints.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { RelayGreeting } from "./greeting.ts";
 import { hexOf } from "./hex.ts";
 import { DEAD_AFTER_MS } from "./link-state.ts";
 import { NONCE_BYTES } from "./messages/challenge.ts";
-import type { CloseReason } from "./messages/close-codes.ts";
 import type { Claim } from "./messages/claim.ts";
 import { encodeClaimed } from "./messages/claimed.ts";
+import type { CloseReason } from "./messages/close-codes.ts";
 import { encodeDrain } from "./messages/drain.ts";
 import type { Fetch } from "./messages/fetch.ts";
 import { encodeFetched } from "./messages/fetched.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodePong } from "./messages/pong.ts";
+import type { Revoke } from "./messages/revoke.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { Versions } from "./protocol-version.ts";
-import type { HubPeer, RelayHub } from "./relay-hub.ts";
+import type { RelayHub, Watcher } from "./relay-hub.ts";
 import type { Member, RelayMembers } from "./relay-members.ts";
 import type { Accept } from "./transport.ts";
 
@@ -45,13 +48,14 @@ export interface RelayPeerOptions {
 }
 
 /** A connection that somebody else dialed, as the relay sees it, to its end: a node's, or another relay's. */
-export class RelayPeer implements HubPeer {
+export class RelayPeer implements Watcher {
   readonly relay = undefined;
+  /** The sessions that the node holds. */
+  readonly watched: WatchedSessions;
   readonly #options: RelayPeerOptions;
   readonly #socket: FrameSocket;
   readonly #greeting: RelayGreeting;
   readonly #exchange: Exchange;
-  readonly #watched = new Set<SessionKey>();
   /** Undefined before the greeting; what a node is to the others, or all that another relay is. */
   #known: Member | Companion | undefined;
   #isPaused = false;
@@ -67,28 +71,43 @@ export class RelayPeer implements HubPeer {
       counters: hub.counters,
       log: hub.log,
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
+      onCaughtUp: () => (this.#known instanceof Companion ? this.#known : this.#exchange).repair(),
       onClosed: () => this.#closed(),
     });
+    this.watched = new WatchedSessions(hub.fingerprints, (key) => {
+      if (this.watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
+      hub.watch(key, this);
+    });
+    const sendControl = (frame: Uint8Array): void => this.#socket.sendControl(frame);
     this.#exchange = new Exchange({
       runtime,
       replica: hub.replica,
       counters: hub.counters,
       log: hub.log,
+      fingerprints: hub.fingerprints,
+      interest: this.watched,
+      isInitiator: false,
       send: (frame) => this.send(frame),
+      sendControl,
+      drained: () => this.#socket.drained(),
+      ledger: new AckLedger({ runtime, isPrompt: true, isDurable: () => hub.replica.durable, send: sendControl }),
       wants: () => true,
       passOn: (key, frame) => hub.passOn(key, frame, this),
       passOnTouches: (touches) => hub.passOnTouches(touches, this),
+      revocations: () => hub.registers.sum(),
+      onRevocationsDiffer: () => this.#sendRegisters(true),
     });
     this.#greeting = new RelayGreeting(credentials, relayId, runtime.randomBytes(NONCE_BYTES), versions);
     this.#socket.send(this.#greeting.challenge);
   }
 
-  send(frame: Uint8Array): void {
-    this.#socket.send(frame);
+  /** False: it was dropped; what it told is repaired once the node has caught up. */
+  send(frame: Uint8Array): boolean {
+    return this.#socket.send(frame);
   }
 
   end(reason: CloseReason): void {
-    this.#closeExchange();
+    this.#stop();
     this.#socket.end(reason);
   }
 
@@ -98,11 +117,10 @@ export class RelayPeer implements HubPeer {
     this.end("goingAway");
   }
 
-  /** A node pings every two seconds. While this side does not read, its silence says less, unless it does not read either. */
+  /** A node pings every two seconds. While this side does not read, its silence says less. */
   endIfSilent(nowMs: number): void {
-    const isOwnDoing = this.#isPaused && !this.#socket.isBusy;
-    if (nowMs - this.#heardAtMs < (isOwnDoing ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
-    this.#closeExchange();
+    if (nowMs - this.#heardAtMs < (this.#isPaused ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
+    this.#stop();
     this.#socket.cut("silent");
   }
 
@@ -132,19 +150,36 @@ export class RelayPeer implements HubPeer {
     this.send(reply);
     const said = { role: peer.role, id: hexOf(peer.id), incarnation: hexOf(peer.incarnation), address: undefined };
     const told = members.statusFor(said);
-    const send = (bytes: Uint8Array): void => this.send(bytes);
+    const send = (bytes: Uint8Array): boolean => this.send(bytes);
     if (peer.role === "relay") {
-      this.#known = new Companion({ ...said, runtime, hub, members, told, send, drained: () => this.#socket.drained() });
+      this.#known = new Companion({
+        ...said,
+        runtime,
+        hub,
+        members,
+        told,
+        send,
+        isInitiator: false,
+        sendControl: (bytes) => this.#socket.sendControl(bytes),
+        drained: () => this.#socket.drained(),
+        giveUp: () => this.end("overloaded"),
+      });
     } else {
       this.#known = { ...said, send };
+      hub.addNode(this);
+      void hub.registers.read.then(() => this.#sendRegisters(false));
       members.joined(this.#known, told);
     }
   }
 
   #relayWork(companion: Companion, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
-    if (frame.kind === "ping") this.send(encodePong({ token: frame.token }));
+    if (frame.kind === "ping") this.#pong(frame.token);
     else if (frame.kind !== "pong") return companion.receive(frame, bytes);
     return undefined;
+  }
+
+  #pong(token: number): void {
+    this.#socket.sendControl(encodePong({ token, nowMs: this.#options.runtime.nowMs() }));
   }
 
   /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
@@ -152,19 +187,17 @@ export class RelayPeer implements HubPeer {
     if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
     switch (frame.kind) {
       case "ping":
-        this.send(encodePong({ token: frame.token }));
+        this.#pong(frame.token);
         return undefined;
       case "pong":
         return undefined;
-      case "watch":
-        this.#watch(frame.key);
-        return undefined;
       case "unwatch":
-        this.#watched.delete(frame.key);
-        this.#options.hub.unwatch(frame.key, this);
+        this.#unwatch(frame.key);
         return undefined;
       case "fetch":
         return this.#fetch(frame);
+      case "revoke":
+        return this.#revoke(frame);
       case "claim":
         return this.#claim(frame);
       case "drain":
@@ -175,17 +208,16 @@ export class RelayPeer implements HubPeer {
     }
   }
 
-  #watch(key: SessionKey): void {
-    if (this.#watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
-    this.#watched.add(key);
-    this.#options.hub.watch(key, this);
+  #unwatch(key: SessionKey): void {
+    this.watched.delete(key);
+    this.#options.hub.unwatch(key, this);
   }
 
   /** Watches before it reads: what others write from here on reaches the asker, before or after the answer. */
   async #fetch({ requestId, key }: Fetch): Promise<void> {
     const { hub } = this.#options;
-    const wasWatching = this.#watched.has(key);
-    this.#watch(key);
+    const wasWatching = this.watched.has(key);
+    this.watched.add(key);
     try {
       const record = await hub.replica.record(key);
       this.send(encodeFetched({ requestId, answer: record === undefined ? { kind: "absent" } : { kind: "found", record } }));
@@ -194,9 +226,27 @@ export class RelayPeer implements HubPeer {
       hub.counters.replicaFailures += 1;
       this.send(encodeFetched({ requestId, answer: { kind: "unknown" } }));
     }
-    if (wasWatching) return;
-    this.#watched.delete(key);
-    hub.unwatch(key, this);
+    if (!wasWatching) this.#unwatch(key);
+  }
+
+  /** Acknowledged as a session's frame is; one that cannot be stored ends the connection, and comes again on the next one. */
+  #revoke({ revocations, asks }: Revoke): Promise<void> {
+    const { hub } = this.#options;
+    const [first = [""]] = revocations;
+    return this.#exchange.numbered("revoke", first[0], true, async () => {
+      try {
+        await hub.revoke(revocations, this);
+        if (asks) this.#sendRegisters(false);
+        return true;
+      } catch (error) {
+        this.end("internalError");
+        throw error;
+      }
+    });
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const frame of this.#options.hub.registers.frames(asks)) this.send(frame);
   }
 
   async #claim(claim: Claim): Promise<void> {
@@ -205,29 +255,28 @@ export class RelayPeer implements HubPeer {
   }
 
   #pauseIfBusy(): void {
-    if (this.#isPaused || (this.#pendingCount < PENDING_COUNT_MAX && !this.#socket.isBusy)) return;
+    if (this.#isPaused || this.#pendingCount < PENDING_COUNT_MAX) return;
     this.#isPaused = true;
     this.#socket.pause();
-    void this.#socket.drained().then(() => this.#resumeIfIdle());
   }
 
   #resumeIfIdle(): void {
-    if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX || this.#socket.isBusy) return;
+    if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX) return;
     this.#isPaused = false;
     this.#heardAtMs = this.#options.runtime.monotonicMs();
     this.#socket.resume();
   }
 
   /** Nothing that came over this connection reaches the replica from here on. */
-  #closeExchange(): void {
+  #stop(): void {
     this.#exchange.close();
     if (this.#known instanceof Companion) this.#known.stop();
   }
 
   #closed(): void {
-    this.#closeExchange();
-    for (const key of this.#watched) this.#options.hub.unwatch(key, this);
-    this.#watched.clear();
+    this.#stop();
+    for (const key of this.watched.keys()) this.#options.hub.unwatch(key, this);
+    this.#options.hub.removeNode(this);
     if (this.#known instanceof Companion) this.#known.close();
     else if (this.#known !== undefined) this.#options.members.left(this.#known);
     this.#options.onClosed(this);

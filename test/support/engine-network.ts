@@ -19,7 +19,7 @@ type Message =
 const NO_DELIVERY: Delivery = { acks: 0, wanted: 0, durable: false };
 
 /** Replication that sends nothing by itself: what the engine gave it waits in `outbox`, and the test delivers. */
-class HandReplication implements Replication {
+export class HandReplication implements Replication {
   acks = 0;
   degraded: "serve" | "fail" = "serve";
   alone: "serve" | "refuse" = "serve";

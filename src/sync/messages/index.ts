@@ -7,6 +7,7 @@ import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
 import { CLAIM, decodeClaim, type Claim } from "./claim.ts";
 import { CLAIMED, decodeClaimed, type Claimed } from "./claimed.ts";
 import { decodeDrain, DRAIN, type Drain } from "./drain.ts";
+import { decodeDigest, DIGEST, type Digest } from "./digest.ts";
 import { decodeEnd, END, type EndMessage } from "./end.ts";
 import { decodeFetch, FETCH, type Fetch } from "./fetch.ts";
 import { decodeFetched, FETCHED, type Fetched } from "./fetched.ts";
@@ -33,18 +34,20 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 2 | hello | node | challenge |
  * | 3 | welcome | relay | hello |
  * | 4, 5 | ping, pong | node, relay | the heartbeat's timer, ping |
- * | 16, 17 | watch, unwatch | node | |
+ * | 16, 17 | watch, unwatch | node | a session that is held, and all after a reconnect |
  * | 18, 19 | fetch, fetched | node, relay | a miss, fetch |
- * | 20 | state | both | a new session, a reconnect, ask-state, a state that holds less |
+ * | 20 | state | both | a new session, ask-state, a watch or digest that differs, a state that holds less |
  * | 21 | change | both | a commit |
  * | 22 | touch | both | |
- * | 23, 24 | end, ack | both, relay | a logout or a late change, end |
- * | 25 | ask-state | both | a change that cannot be applied |
- * | 27 | revoke | both | `revokeAll`, a join |
+ * | 23 | end | both | a logout or a late change |
+ * | 24 | ack | relay | the numbered frames: state, change, end, revoke |
+ * | 25 | ask-state | both | a change that cannot be applied, a watch or digest of what is not held |
+ * | 26 | digest | both | every second while all is quiet, and after frames were dropped |
+ * | 27 | revoke | both | `revokeAll`, a join, a digest that differs |
  * | 28, 29 | claim, claimed | node, relay | `claim` and `once`, claim |
  * | 30 | status | relay | what its answers are worth has changed |
  * | 31 | drain | both | it stops |
- * | 32 | told | relay | a join |
+ * | 32 | told | relays | a join |
  *
  * Before `welcome` only the first three are valid, in that order.
  */
@@ -70,7 +73,15 @@ export type Frame =
   | Claimed
   | Status
   | Drain
-  | Told;
+  | Told
+  | Digest;
+
+/** Frames that both sides of a connection count since `welcome`, and whose number an ack names. */
+export function isNumbered(frame: Frame): boolean {
+  return NUMBERED.has(frame.kind);
+}
+
+const NUMBERED = new Set<Frame["kind"]>(["state", "change", "end", "revoke"]);
 
 /** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
 export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
@@ -118,4 +129,5 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [STATUS, decodeStatus],
   [DRAIN, decodeDrain],
   [TOLD, decodeTold],
+  [DIGEST, decodeDigest],
 ]);
