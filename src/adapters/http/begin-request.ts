@@ -112,8 +112,9 @@ async function openCold(settings: AdapterSettings, key: string, id: string, exch
   try {
     const asking = engine.checkOut(key, { bornAtMs: ageOf(id)?.bornAtMs, seen: exchange?.seen });
     const result = await withDeadline(asking, waitMs, setTimer, () => new Error(`No answer within ${waitMs} ms.`));
+    // What is over needs no waiting for, and after a login its slots may be those of the new session by now.
+    if (exchange?.seen !== undefined) exchange.isBehind = result.kind === "alive" ? result.isBehind : result.kind === "absent";
     if (result.kind === "alive") {
-      if (exchange !== undefined) exchange.isBehind = result.isBehind;
       return { kind: "alive", open: result.session, id, follows: result.follows };
     }
     // The engine's clock, not this machine's: a new session is born now.

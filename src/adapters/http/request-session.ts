@@ -91,7 +91,7 @@ export class RequestSession {
   /** Whether the response needs this request's session even if the application never asks for it. */
   get concernsResponse(): boolean {
     const { saveUninitialized } = this.#settings;
-    return saveUninitialized || this.#isRefreshDue || (this.#held !== undefined && this.#seen?.isDue(this.#held, this.#isUse) === true);
+    return saveUninitialized || this.#isRefreshDue || this.#seen?.isDue(this.#held, this.#isUse) === true;
   }
 
   /** By which the id comes and goes: as it came, else as the client asks for it, else by the cookie. */

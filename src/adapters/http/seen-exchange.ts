@@ -43,8 +43,8 @@ export class SeenExchange {
   }
 
   /** Whether the client must be told something even if the request writes nothing. */
-  isDue(held: HeldSession, isUse: boolean): boolean {
-    return this.isBehind || (isUse && this.#isTouchDue(held));
+  isDue(held: HeldSession | undefined, isUse: boolean): boolean {
+    return this.isBehind || (held !== undefined && isUse && this.#isTouchDue(held));
   }
 
   /** Decided when the headers are written: the newest that this process wrote until then. */

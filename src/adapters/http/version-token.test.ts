@@ -62,8 +62,16 @@ describe("version tokens", () => {
 
   test("[RW5] of one slot two values are looked at, whatever stands in the others", () => {
     const value = signVersion(ring(SECRET), "sid-3", KEY, TOKEN);
-    const late: [Slot, string][] = [...new Array<[Slot, string]>(2).fill(["3", "tossed"]), ["3", value]];
-    const early: [Slot, string][] = [["3", "tossed"], ["3", value], ...new Array<[Slot, string]>(1_000).fill(["1", "tossed"])];
+    const late: [Slot, string][] = [
+      ["3", "tossed"],
+      ["3", "tossed"],
+      ["3", value],
+    ];
+    const early: [Slot, string][] = [
+      ["3", "tossed"],
+      ["3", value],
+      ...Array.from({ length: 1_000 }, (): [Slot, string] => ["1", "tossed"]),
+    ];
     const scopeOf = (slot: Slot): string => `sid-${slot}`;
     expect(readSlots(ring(SECRET), scopeOf, KEY, late)).toEqual({ slots: ["3"], tokens: [] });
     expect(readSlots(ring(SECRET), scopeOf, KEY, early)).toEqual({ slots: ["3", "1"], tokens: [{ slot: "3", ...TOKEN }] });

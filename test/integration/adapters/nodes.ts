@@ -1,11 +1,11 @@
-import type { Replication, SessionEngine, SessionEvent } from "../../../src/engine/index.ts";
+import type { Replication, Runtime, SessionEngine, SessionEvent } from "../../../src/engine/index.ts";
 import { Engine } from "../../../src/engine/index.ts";
 import type { EngineOptions } from "../../../src/engine/index.ts";
+import { SEEN_TIMEOUT_MS } from "../../../src/engine/seen.ts";
 import { startRelay } from "../../../src/relay/relay.ts";
 import { nodeRuntime } from "../../../src/runtime/index.ts";
 import { MemoryStore } from "../../../src/storage/index.ts";
 import { relays } from "../../../src/sync/index.ts";
-import type { RelaysOptions } from "../../../src/sync/index.ts";
 import { HeldLink } from "../../support/held-link.ts";
 import { TEST_SECRET } from "../../support/relay-holder.ts";
 import type { Framework, Routes, Running, TestOptions } from "./frameworks.ts";
@@ -13,11 +13,21 @@ import type { Framework, Routes, Running, TestOptions } from "./frameworks.ts";
 /** How many bytes the engine draws for the id of its process, the last of which says its slot. */
 const WRITER_BYTES = 5;
 
+/** How many times as long a patient engine waits for what a browser has seen, so that it comes however slow this machine is. */
+const PATIENCE = 80;
+
 /** An engine of this machine whose commits are told in `slot`. */
-export function engineInSlot(slot: number, options: EngineOptions, nowMs: () => number = () => nodeRuntime.nowMs()): SessionEngine {
-  const runtime = {
+export function engineInSlot(
+  slot: number,
+  options: EngineOptions,
+  { nowMs = () => nodeRuntime.nowMs(), isPatient = false }: { readonly nowMs?: () => number; readonly isPatient?: boolean } = {},
+): SessionEngine {
+  const patience = isPatient ? PATIENCE : 1;
+  const runtime: Runtime = {
     ...nodeRuntime,
     nowMs,
+    monotonicMs: () => nodeRuntime.monotonicMs() / patience,
+    setTimer: (delayMs, run) => nodeRuntime.setTimer(delayMs === SEEN_TIMEOUT_MS ? delayMs * patience : delayMs, run),
     randomBytes: (byteCount: number) => {
       const bytes = nodeRuntime.randomBytes(byteCount);
       if (byteCount === WRITER_BYTES) bytes[WRITER_BYTES - 1] = slot;
@@ -34,7 +44,7 @@ export interface Node extends Running {
   readonly link: HeldLink;
 }
 
-export type NodeOptions = Omit<TestOptions, "engine"> & { readonly sync?: Partial<RelaysOptions> };
+export type NodeOptions = Omit<TestOptions, "engine"> & { readonly isPatient?: boolean };
 
 /** Servers of one framework whose engines meet on one relay, in slots 0, 1, …; each over a wire of its own. `closing` ends all of it. */
 export async function startNodes(
@@ -42,7 +52,7 @@ export async function startNodes(
   framework: Framework,
   routes: Routes,
   closing: (() => Promise<unknown>)[],
-  { sync, ...options }: NodeOptions = {},
+  { isPatient = false, ...options }: NodeOptions = {},
 ): Promise<Node[]> {
   const relay = await startRelay({ secret: TEST_SECRET });
   closing.unshift(() => relay.close());
@@ -50,10 +60,9 @@ export async function startNodes(
     Array.from({ length: count }, async (_, slot) => {
       const link = await HeldLink.to(relay.address);
       const events: SessionEvent[] = [];
-      const engine = engineInSlot(slot, {
-        onEvent: (event) => events.push(event),
-        sync: relays([link.address], { alone: "serve", secret: TEST_SECRET, ...sync }),
-      });
+      // Other than what the engine waits for, so that it can be told apart.
+      const sync = relays([link.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs: isPatient ? 20_000 : 200 });
+      const engine = engineInSlot(slot, { onEvent: (event) => events.push(event), sync }, { isPatient });
       await engine.ready;
       const running = await framework.start({ ...options, engine }, routes);
       closing.unshift(async () => {

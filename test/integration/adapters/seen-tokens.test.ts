@@ -30,8 +30,8 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
       set("Set-Cookie", "own=1");
       return {};
     },
-    "/login": async ({ session }) => {
-      await session.regenerate();
+    "/rename": async ({ session }) => {
+      await session.regenerate({ keep: true, graceMs: 60_000 });
       return {};
     },
     "/login-as": async (exchange) => {
@@ -54,7 +54,11 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
     others: Partial<Omit<TestOptions, "engine">> = {},
     isShared = true,
   ): Promise<Running & { readonly engine: SessionEngine; readonly asked: (Seen | undefined)[] }> {
-    const engine = engineInSlot(3, { ...(isShared ? { sync: () => new QuietReplication() } : {}), ...options }, () => clock.nowMs);
+    const engine = engineInSlot(
+      3,
+      { ...(isShared ? { sync: () => new QuietReplication() } : {}), ...options },
+      { nowMs: () => clock.nowMs },
+    );
     const asked: (Seen | undefined)[] = [];
     const watched = new Proxy(engine, {
       get(target, name) {
@@ -112,7 +116,7 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
   });
 
   test("[RW7] beside what the application sets itself, and all of it below 8 KiB", async () => {
-    const name = `${"n".repeat(600)}`;
+    const name = "n".repeat(600);
     const node = await start({}, { name, genid: () => "i".repeat(256) });
     const response = await fetch(`${node.url}/own`);
     const cookies = cookiesOf(response);
@@ -230,6 +234,30 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
     visitor.jar.set("sid-3", before);
     await visitor.json(node, "/read");
     expect(node.asked).toEqual([{ dots: [[expect.any(Number), expect.any(Number)]], touchedAtMs: clock.nowMs }, undefined]);
+  });
+
+  test("[RW11] a request that overlapped the login takes nothing of it away", async () => {
+    const node = await start();
+    const visitor = new Traveller();
+    await visitor.send(node, "/write?a=1");
+    const parallel = visitor.fork();
+    await visitor.send(node, "/login-as");
+    expect(namesIn(await parallel.send(node, "/read"))).toEqual([]);
+    expect((await parallel.send(node, "/write?a=2")).status).toBe(409);
+  });
+
+  test("[RW11] during the grace of a rotation the session that goes on is told, by either id", async () => {
+    const node = await start();
+    const visitor = new Traveller();
+    await visitor.send(node, "/write?a=1");
+    const parallel = visitor.fork();
+    await visitor.send(node, "/rename");
+    const response = await parallel.send(node, "/write?b=2");
+    expect(namesIn(response)).toEqual(["sid-3"]);
+    visitor.keep(response);
+    node.asked.length = 0;
+    expect(await visitor.json(node, "/read")).toEqual({ a: "1", b: "2" });
+    expect(node.asked).toEqual([{ dots: [[expect.any(Number), expect.any(Number)]], touchedAtMs: clock.nowMs }]);
   });
 
   test("[RW11] a session that began without attributes is told, too", async () => {
