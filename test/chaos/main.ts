@@ -4,7 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
-import { missingTool, runScenario, summaryOf } from "./run.ts";
+import { runScenario, summaryOf, whyNot } from "./run.ts";
 import { SCENARIOS } from "./scenarios/index.ts";
 import type { ScenarioResult } from "./scenarios/scenario.ts";
 
@@ -32,11 +32,11 @@ const results: ScenarioResult[] = [];
 for (const scenario of chosen) {
   const beganAtMs = performance.now();
   say(`\n${scenario.name}: ${scenario.what}`);
-  const missing = missingTool(scenario);
+  const missing = whyNot(scenario);
   const result: ScenarioResult =
     missing === undefined
       ? await runScenario(scenario, { seed, isQuick, log: (line) => say(`  ${line}`) })
-      : { violations: [`it cannot run here: ${missing} is missing`], counts: {}, convergenceMs: [], healMs: [] };
+      : { violations: [`it cannot run here: ${missing}`], counts: {}, convergenceMs: [], healMs: [] };
   results.push(result);
   const seconds = Math.round((performance.now() - beganAtMs) / 1000);
   say(`  ${JSON.stringify(result.counts)}`);

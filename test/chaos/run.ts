@@ -1,6 +1,4 @@
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
-import { fakeTimeLibrary } from "./cluster/machine.ts";
+import { missingTool } from "../support/tools.ts";
 import { randomOf } from "./cluster/random.ts";
 import { percentile } from "./history/check-probes.ts";
 import type { Scenario, ScenarioResult } from "./scenarios/scenario.ts";
@@ -19,14 +17,11 @@ export interface Summary {
   readonly [count: string]: number | null;
 }
 
-/** What a scenario needs and this machine lacks; undefined where it can run. */
-export function missingTool({ tools }: Scenario): string | undefined {
-  for (const tool of tools) {
-    if (tool === "faketime" && fakeTimeLibrary() === undefined) return "libfaketime (apt-get install libfaketime)";
-    if (tool === "nft" && !(isOnPath("nft") && isOnPath("ip"))) return "nft and ip (apt-get install nftables iproute2)";
-    if (tool === "nft" && process.getuid?.() !== 0) return "root, for network namespaces";
-  }
-  return isOnPath("setpriv") ? undefined : "setpriv (apt-get install util-linux)";
+/** Why a scenario cannot run on this machine; undefined where it can. */
+export function whyNot({ tools }: Scenario): string | undefined {
+  const isCut = tools.includes("nft");
+  if (isCut && process.getuid?.() !== 0) return "only root can make network namespaces";
+  return (["setpriv", ...(isCut ? (["ip"] as const) : []), ...tools] as const).map(missingTool).find((why) => why !== undefined);
 }
 
 /** One scenario, to its end; what it throws is a violation. */
@@ -73,15 +68,4 @@ export function summaryOf(results: readonly ScenarioResult[]): Summary {
       ].map((name) => [name, sum(name)]),
     ),
   };
-}
-
-function isOnPath(command: string): boolean {
-  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return folder !== "";
-    } catch {
-      return false;
-    }
-  });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { FaultLine } from "../history/operation.ts";
 import type { LoadNode } from "../load/nodes.ts";
 import { Recorder } from "../load/recorder.ts";
@@ -141,6 +141,14 @@ export class Cluster {
     this.#extraNodes.push(node);
     await node.program.start();
     return node;
+  }
+
+  /** Keeps the histories, and what all programs said, where somebody can look at them later; the folder. */
+  keepEvidence(files: readonly string[]): string {
+    const folder = mkdtempSync(join(tmpdir(), "converge-chaos-failed-"));
+    for (const file of [...files, this.eventFile]) cpSync(file, join(folder, basename(file)));
+    for (const { program } of [...this.nodes, ...this.relays]) writeFileSync(join(folder, `${program.name}.log`), program.errorOutput);
+    return folder;
   }
 
   /** Whatever was started ends, and leaves nothing behind. */

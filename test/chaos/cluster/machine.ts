@@ -37,7 +37,7 @@ export class FakeClock {
 
   get environment(): Readonly<Record<string, string>> {
     return {
-      LD_PRELOAD: fakeTimeLibrary() ?? "",
+      LD_PRELOAD: fakeTimeLibrary(),
       FAKETIME_TIMESTAMP_FILE: this.#file,
       FAKETIME_NO_CACHE: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
@@ -45,11 +45,12 @@ export class FakeClock {
   }
 }
 
-/** Undefined where it is not installed (`apt-get install libfaketime`). */
-export function fakeTimeLibrary(): string | undefined {
+/** Of this machine's architecture. */
+function fakeTimeLibrary(): string {
   const root = "/usr/lib";
-  if (!existsSync(root)) return undefined;
-  return readdirSync(root)
+  const path = readdirSync(root)
     .map((folder) => join(root, folder, "faketime", "libfaketime.so.1"))
-    .find((path) => existsSync(path));
+    .find((candidate) => existsSync(candidate));
+  if (path === undefined) throw new Error("libfaketime is missing (apt-get install libfaketime)");
+  return path;
 }

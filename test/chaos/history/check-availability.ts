@@ -4,13 +4,16 @@ import type { History } from "./history.ts";
 /** Answers that a node may give while its holders are away: it says so, instead of guessing. */
 const HONEST: ReadonlySet<string> = new Set(["SESSION_UNAVAILABLE", "ACKS_MISSING"]);
 
+/** Of all answers: what a busy machine that takes longer than a node waits for its holders (250 ms) may cost, in honest refusals. */
+const HONEST_SHARE_MAX = 0.005;
+
 /**
- * Errors of the server: a 5xx that is not an honest "I cannot know" is wrong at any time; without a fault every 5xx is, and every request
- * that got no answer. None of them counts as success anywhere.
+ * Errors of the server: a 5xx that is not an honest "I cannot know" is wrong at any time, and so is a request that gets no answer, unless its
+ * node is down; without a fault honest refusals are, too, beyond a few. None of them counts as success anywhere.
  */
 export function checkAvailability({ operations, faults }: Pick<History, "operations" | "faults">): Finding {
   const violations: string[] = [];
-  const counts = { answers: 0, honestRefusals: 0, serverErrors: 0, unanswered: 0 };
+  const counts = { answers: 0, honestRefusals: 0, refusalsWithoutFault: 0, serverErrors: 0, unanswered: 0 };
   for (const { id, kind, node, status, code, outcome, beganAtMs, toldAtMs } of operations) {
     if (outcome === "ok") {
       counts.answers += 1;
@@ -26,7 +29,13 @@ export function checkAvailability({ operations, faults }: Pick<History, "operati
     // Who is killed, stopped or draining breaks connections, and its frameworks may answer for it.
     const isDown = within.some((fault) => fault.nodes.includes(node));
     if (isDown || (isHonest && within.length > 0)) continue;
+    if (isHonest) {
+      counts.refusalsWithoutFault += 1;
+      continue;
+    }
     violations.push(`${kind} ${id} on ${node}: ${status === 0 ? "no answer" : status} ${code ?? ""}`);
   }
+  if (counts.refusalsWithoutFault > counts.answers * HONEST_SHARE_MAX)
+    violations.push(`${counts.refusalsWithoutFault} requests were refused without a fault, of ${counts.answers}`);
   return { violations, counts };
 }

@@ -17,7 +17,7 @@ export const SLOW_LINES: Scenario = {
   name: "slow-lines",
   what: "all lines: 200 ± 100 ms of delay; then 1 Mbit/s",
   tools: [],
-  isQuick: true,
+  isQuick: false,
   run: (context) =>
     runTraffic(
       {

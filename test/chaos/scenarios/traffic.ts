@@ -83,7 +83,9 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
       readHistory([load.historyFile, cluster.eventFile]),
       cluster.nodes.map(({ name }) => name),
     );
-    return { ...checked, violations: [...violations, ...checked.violations], healMs };
+    violations.push(...checked.violations);
+    if (violations.length > 0) context.log(`evidence: ${cluster.keepEvidence([load.historyFile])}`);
+    return { ...checked, violations, healMs };
   } finally {
     await load.stop();
     await cluster.stop();
