@@ -15,7 +15,8 @@ describe("chaos", () => {
       const lines: string[] = [`seed ${randomInt(2 ** 31)}`];
       const seed = Number(lines[0]?.slice("seed ".length));
       const { violations, counts } = await runScenario(scenario, { seed, isQuick: true, log: (line) => lines.push(line) });
-      expect(violations, [...lines, JSON.stringify(counts)].join("\n")).toEqual([]);
+      // What happened is of use only beside what was wrong.
+      expect(violations.length === 0 ? [] : [...violations, ...lines, JSON.stringify(counts)]).toEqual([]);
       expect(counts["faults"]).toBeGreaterThan(0);
     });
   }

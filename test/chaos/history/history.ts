@@ -20,7 +20,7 @@ export interface Operation {
   readonly hasNewId: boolean;
 }
 
-export interface FaultWindow {
+interface FaultWindow {
   readonly name: string;
   readonly isolates: boolean;
   readonly nodes: readonly string[];

@@ -45,7 +45,7 @@ export const KILLED_RELAY: Scenario = {
   name: "kill-relay",
   what: "kill -9 of each relay in turn, which come back empty; the other one goes on",
   tools: [],
-  isQuick: true,
+  isQuick: false,
   run: (context) =>
     runTraffic(
       { faults: ({ relays }) => relays.slice(0, context.isQuick ? 1 : 2).map(({ program }) => killed(program, [], 3_000)) },
