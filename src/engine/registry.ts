@@ -50,7 +50,10 @@ export class Registry {
     this.#room = new Room(options.limits, options.onEvent);
     this.#saver = new SessionSaver({
       ...options,
-      onStored: (session) => this.#weigh(session),
+      onStored: (session) => {
+        this.#weigh(session);
+        this.#sweep.stored();
+      },
       onMerged: (session) => this.#merged(session),
     });
     this.#sweep = new RegistrySweep(options, {

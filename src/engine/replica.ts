@@ -6,7 +6,7 @@ import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
 import { type Envelope, sameBirth, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventHub } from "./event-hub.ts";
-import { isHostileStamp, stampMs } from "./hybrid-clock.ts";
+import { isHostileStamp, type PeerClock, stampMs } from "./hybrid-clock.ts";
 import { applyChange, checkDocument, checkPlaces, mergeState } from "./intake.ts";
 import { type LiveSession, mergeTrusted } from "./live-session.ts";
 import {
@@ -36,6 +36,8 @@ export interface ReplicaHost {
   /** How far two clocks may be apart, milliseconds. */
   readonly epsilonMs: number;
   readonly events: EventHub;
+  /** What peers say of the time, and are told. */
+  readonly clock: PeerClock;
   nowMs(): number;
   readonly sessionStore: SessionStore;
   readonly revoking: Pick<Revoking, "known" | "receive">;

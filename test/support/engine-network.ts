@@ -123,6 +123,12 @@ export class TestNode {
     this.replica = replica;
   }
 
+  /** No peer is waited for any longer: its clock is what its machine's was. */
+  settle(): this {
+    this.engine.clock.close();
+    return this;
+  }
+
   /** A new session with these attributes; its key. */
   create(data: Readonly<Record<string, unknown>>): SessionKey {
     const session = this.engine.draft();
