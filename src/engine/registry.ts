@@ -153,6 +153,20 @@ export class Registry {
     return run(this.#current(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
   }
 
+  /** The session whole, as it is now. One that rests in the store stays at rest: whoever reads many of them would drive out those in use. */
+  async record(key: SessionKey): Promise<SessionRecord | undefined> {
+    const cold = this.#current(key) === undefined && this.#cold.session(key) === undefined ? this.#cold.get(key) : undefined;
+    if (cold !== undefined) {
+      const record = await this.#options.store.load(key);
+      const isAtRest = this.#current(key) === undefined && this.#cold.session(key) === undefined && this.#cold.has(key);
+      if (record !== undefined && isAtRest) {
+        const touchedAtMs = Math.max(record.envelope.touchedAtMs, cold.touchedAtMs);
+        return { ...record, envelope: { ...record.envelope, touchedAtMs } };
+      }
+    }
+    return this.use(key, (live) => live?.record());
+  }
+
   /**
    * Takes in a session that is new here. An ended one always finds room: forgetting an end would revive the session.
    * @throws SessionError TOO_MANY_SESSIONS

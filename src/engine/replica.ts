@@ -120,7 +120,7 @@ class EngineReplica implements Replica {
   }
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
-    return this.#registry.use(key, (live) => live?.record());
+    return this.#registry.record(key);
   }
 
   async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
