@@ -114,10 +114,9 @@ export class DigestExchange {
   #receiveGroups(theirs: readonly number[], isRepair: boolean): void {
     const { tree } = this.#options.interest;
     const differing = theirs.flatMap((sum, group) => (tree.group(group) === sum ? [] : [group]));
-    const groups = (isRepair ? differing : this.#some(differing, GROUP_COUNT_MAX)).map((group) => ({
-      group,
-      buckets: tree.bucketsOf(group),
-    }));
+    const chosen = isRepair ? differing : [...this.#some(differing, GROUP_COUNT_MAX)].sort((left, right) => left - right);
+    // In order, as the other side wants them.
+    const groups = chosen.map((group) => ({ group, buckets: tree.bucketsOf(group) }));
     this.#isPartial = groups.length < differing.length;
     this.#send({ level: "buckets", groups }, isRepair);
   }
