@@ -5,7 +5,7 @@
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { print } from "../support/print.ts";
-import { randomOf } from "./cluster/random.ts";
+import { seededRandom } from "../support/manual-runtime.ts";
 import { type LoadNode, Nodes } from "./load/nodes.ts";
 import { probe } from "./load/prober.ts";
 import { Recorder } from "./load/recorder.ts";
@@ -29,7 +29,7 @@ export type LoadCommand = { readonly number: number } & LoadOrder;
 export type LoadOrder = { readonly do: "run" | "pause" | "keys" | "final" } | { readonly do: "rotate"; readonly nodes: readonly string[] };
 
 const settings = JSON.parse(process.argv[2] ?? "") as LoadSettings;
-const random = randomOf(settings.seed);
+const random = seededRandom(settings.seed);
 const nodes = new Nodes(settings.nodes, random);
 const recorder = new Recorder(settings.historyFile);
 const visitors = Array.from({ length: settings.visitorCount }, (_, index) => new Visitor(`v${index}`, nodes, recorder, random));

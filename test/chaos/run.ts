@@ -1,5 +1,5 @@
 import { missingTool } from "../support/tools.ts";
-import { randomOf } from "./cluster/random.ts";
+import { seededRandom } from "../support/manual-runtime.ts";
 import { percentile } from "./history/check-probes.ts";
 import type { Scenario, ScenarioResult } from "./scenarios/scenario.ts";
 
@@ -30,7 +30,7 @@ export async function runScenario(
   options: { readonly seed: number; readonly isQuick: boolean; readonly log: (line: string) => void },
 ): Promise<ScenarioResult> {
   try {
-    return await scenario.run({ ...options, random: randomOf(options.seed) });
+    return await scenario.run({ ...options, random: seededRandom(options.seed) });
   } catch (error) {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { violations: [`it broke: ${why}`], counts: {}, convergenceMs: [], healMs: [] };

@@ -2,7 +2,7 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 import { afterEach, describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import { FaultProxy } from "./fault-proxy.ts";
-import { randomOf } from "./random.ts";
+import { seededRandom } from "../../support/manual-runtime.ts";
 
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -31,7 +31,7 @@ async function line(): Promise<{ proxy: FaultProxy; client: End; server: End }> 
   const target: Server = createServer({ allowHalfOpen: true }, (socket) => accepted.push(socket));
   await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
   open.push(() => new Promise((resolve) => target.close(() => resolve())));
-  const proxy = await FaultProxy.start({ host: "127.0.0.1", port: (target.address() as AddressInfo).port }, randomOf(1));
+  const proxy = await FaultProxy.start({ host: "127.0.0.1", port: (target.address() as AddressInfo).port }, seededRandom(1));
   open.push(() => proxy.close());
   const client = observe(connect({ port: proxy.port, host: "127.0.0.1", allowHalfOpen: true }));
   open.push(async () => void client.socket.destroy());

@@ -77,11 +77,14 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
     await pause(CALM_MS);
     await load.pause();
     violations.push(...((await traffic.after?.(cluster)) ?? []));
+    const stats = await Promise.all(cluster.nodes.map((node) => cluster.stats(node)));
+    const toldLost = stats.reduce((sum, each) => sum + (each?.events["lost-write"] ?? 0), 0);
     await load.final();
     await load.stop();
     const checked = checkHistory(
       readHistory([load.historyFile, cluster.eventFile]),
       cluster.nodes.map(({ name }) => name),
+      toldLost,
     );
     violations.push(...checked.violations);
     if (violations.length > 0) context.log(`evidence: ${cluster.keepEvidence([load.historyFile])}`);
