@@ -1,17 +1,17 @@
-import { type Finding, SETTLE_MS } from "./finding.ts";
+import { type Finding, SETTLE_MS, TOLERATED_SHARE, type Tolerance } from "./finding.ts";
 import type { History } from "./history.ts";
 
 /** Answers that a node may give while its holders are away: it says so, instead of guessing. */
 const HONEST: ReadonlySet<string> = new Set(["SESSION_UNAVAILABLE", "ACKS_MISSING"]);
 
-/** Of all answers: what a busy machine that takes longer than a node waits for its holders (250 ms) may cost, in honest refusals. */
-const HONEST_SHARE_MAX = 0.005;
-
 /**
  * Errors of the server: a 5xx that is not an honest "I cannot know" is wrong at any time, and so is a request that gets no answer, unless its
  * node is down; without a fault honest refusals are, too, beyond a few. None of them counts as success anywhere.
  */
-export function checkAvailability({ operations, faults }: Pick<History, "operations" | "faults">): Finding {
+export function checkAvailability(
+  { operations, faults }: Pick<History, "operations" | "faults">,
+  tolerance: Tolerance = "strict",
+): Finding {
   const violations: string[] = [];
   const counts = { answers: 0, honestRefusals: 0, refusalsWithoutFault: 0, serverErrors: 0, unanswered: 0 };
   for (const { id, kind, node, status, code, outcome, beganAtMs, toldAtMs } of operations) {
@@ -35,7 +35,7 @@ export function checkAvailability({ operations, faults }: Pick<History, "operati
     }
     violations.push(`${kind} ${id} on ${node}: ${status === 0 ? "no answer" : status} ${code ?? ""}`);
   }
-  if (counts.refusalsWithoutFault > counts.answers * HONEST_SHARE_MAX)
+  if (counts.refusalsWithoutFault > counts.answers * TOLERATED_SHARE[tolerance])
     violations.push(`${counts.refusalsWithoutFault} requests were refused without a fault, of ${counts.answers}`);
   return { violations, counts };
 }

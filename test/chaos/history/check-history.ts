@@ -4,7 +4,7 @@ import { checkEnds } from "./check-ends.ts";
 import { checkIdentity } from "./check-identity.ts";
 import { calmProbes, checkProbes } from "./check-probes.ts";
 import { checkReads } from "./check-reads.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, START, type Tolerance } from "./finding.ts";
 import type { History } from "./history.ts";
 
 /** A history with less than this was no test. */
@@ -23,18 +23,19 @@ export function checkHistory(
   history: History,
   nodes: readonly string[],
   toldLost = 0,
+  tolerance: Tolerance = "strict",
 ): Finding & { readonly convergenceMs: readonly number[] } {
   const findings = {
     acked: checkAcked(history, nodes),
-    reads: checkReads(history, toldLost),
+    reads: checkReads(history, toldLost, tolerance),
     ends: checkEnds(history),
     identity: checkIdentity(history),
-    availability: checkAvailability(history),
+    availability: checkAvailability(history, tolerance),
     probes: checkProbes(history),
   };
   const counts: Record<string, number> = Object.fromEntries([
     ["operations", history.operations.length],
-    ["faults", history.faults.length],
+    ["faults", history.faults.filter(({ name }) => name !== START).length],
     ...Object.values(findings).flatMap((finding) => Object.entries(finding.counts)),
   ]);
   const violations = Object.entries(findings).flatMap(([name, finding]) => finding.violations.map((what) => `${name}: ${what}`));

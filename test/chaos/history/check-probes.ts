@@ -12,7 +12,7 @@ export function calmProbes({ probes, faults }: Pick<History, "probes" | "faults"
 }
 
 /** How long a probe waits. */
-export const PATIENCE_MS = 2_000;
+export const PATIENCE_MS = 5_000;
 
 /** Without a fault every write becomes readable everywhere. How fast is measured over all scenarios. */
 export function checkProbes(history: Pick<History, "probes" | "faults">): Finding {

@@ -1,10 +1,7 @@
 import { isWrite } from "./check-acked.ts";
 import { missingFrom } from "./contents.ts";
-import { type Finding, SETTLE_MS, SPREAD_MS } from "./finding.ts";
+import { type Finding, SETTLE_MS, SPREAD_MS, TOLERATED_SHARE, type Tolerance } from "./finding.ts";
 import { bySession, type History, type Operation } from "./history.ts";
-
-/** Of all reads: what a busy machine that takes longer than a node waits for what its browser has seen (250 ms) may cost. */
-const TOLD_SHARE_MAX = 0.005;
 
 /**
  * Read your writes: what a browser was told is written, each later read of that browser shows, on whatever node. While nodes could not
@@ -12,7 +9,11 @@ const TOLD_SHARE_MAX = 0.005;
  * `toldLost`: how often nodes said (`lost-write`) that they could not have in time what a browser had seen. So many stale reads, and no more
  * than very few, were served as promised.
  */
-export function checkReads({ operations, faults }: Pick<History, "operations" | "faults">, toldLost = 0): Finding {
+export function checkReads(
+  { operations, faults }: Pick<History, "operations" | "faults">,
+  toldLost = 0,
+  tolerance: Tolerance = "strict",
+): Finding {
   const violations: string[] = [];
   const counts = { readsChecked: 0, crossNodeReads: 0, staleReads: 0, staleExcused: 0 };
   for (const [session, all] of bySession(operations)) {
@@ -34,7 +35,7 @@ export function checkReads({ operations, faults }: Pick<History, "operations" | 
       violations.push(...missing.map((what) => `${session}: read ${read.id} on ${read.node}: ${what}`));
     }
   }
-  const isAsTold = counts.staleReads <= Math.min(toldLost, counts.readsChecked * TOLD_SHARE_MAX);
+  const isAsTold = counts.staleReads <= Math.min(toldLost, counts.readsChecked * TOLERATED_SHARE[tolerance]);
   return { violations: isAsTold ? [] : violations, counts };
 }
 

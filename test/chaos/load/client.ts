@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** As long as a patient person waits. */
-const REQUEST_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 8_000;
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 

@@ -12,6 +12,8 @@ const WARM_SECONDS = 5;
 /** Of every process but the stalled one, beyond what the same traffic takes without a stall. */
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 const CONVERGED_MS = 2_000;
+/** On a machine that runs other tests beside. */
+const BUSY_CONVERGED_MS = 10_000;
 const SAMPLE_MS = 250;
 const MEBIBYTE = 1024 * 1024;
 
@@ -42,6 +44,7 @@ async function run(context: ScenarioContext, stalled: (cluster: Cluster) => Prog
     const after = await convergence(cluster, keys, nowMs());
 
     const growth = others.map(({ name }, index) => ({ name, bytes: (during.bytes[index] ?? 0) - (warm.bytes[index] ?? 0) }));
+    const allowedMs = context.isQuick ? BUSY_CONVERGED_MS : CONVERGED_MS;
     const lateMs = Math.round(Math.max(0, ...after.ms));
     context.log(
       growth.map(({ name, bytes }) => `${name} +${Math.round(bytes / MEBIBYTE)} MiB`).join(", ") + `; converged after ${lateMs} ms`,
@@ -53,7 +56,7 @@ async function run(context: ScenarioContext, stalled: (cluster: Cluster) => Prog
       ...growth
         .filter(({ bytes }) => bytes > GROWTH_BYTES_MAX)
         .map(({ name, bytes }) => `${name} grew by ${Math.round(bytes / MEBIBYTE)} MiB while ${program.name} stood still`),
-      ...(lateMs > CONVERGED_MS ? [`converged ${lateMs} ms after ${program.name} went on, ${CONVERGED_MS} are allowed`] : []),
+      ...(lateMs > allowedMs ? [`converged ${lateMs} ms after ${program.name} went on, ${allowedMs} are allowed`] : []),
     ];
     return { violations, counts: { faults: 1, stalledWrites: during.result ?? 0 }, convergenceMs: [], healMs: after.ms };
   } finally {

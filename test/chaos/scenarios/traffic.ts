@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Cluster, type ClusterOptions } from "../cluster/cluster.ts";
 import { LoadProgram } from "../cluster/load-program.ts";
 import { checkHistory } from "../history/check-history.ts";
-import { SETTLE_MS } from "../history/finding.ts";
+import { SETTLE_MS, START } from "../history/finding.ts";
 import { readHistory } from "../history/history.ts";
 import { nowMs } from "../history/operation.ts";
 import type { ScenarioContext, ScenarioResult } from "./scenario.ts";
@@ -32,7 +32,9 @@ export interface Traffic {
   readonly after?: (cluster: Cluster) => Promise<readonly string[]>;
 }
 
-const CALM_MS = 2_000;
+/** The first requests of cold processes take long. */
+const WARM_MS = 1_000;
+const CALM_MS = 1_000;
 const VISITOR_COUNT = 24;
 const ROUND_MS = 200;
 /** Later than the reach of 2 s: what has not converged by then never will. */
@@ -45,8 +47,12 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
   const load = new LoadProgram(cluster, { visitorCount: VISITOR_COUNT, roundMs: ROUND_MS, seed: context.seed });
   try {
     await load.start();
+    const start = { name: START, isolates: false, nodes: cluster.nodes.map(({ name }) => name) };
+    cluster.note({ type: "fault", ...start });
     await load.run();
-    await pause(CALM_MS);
+    await pause(WARM_MS);
+    cluster.note({ type: "heal", ...start });
+    await pause(SETTLE_MS + CALM_MS);
     const healMs: number[] = [];
     const violations: string[] = [];
     for (const fault of traffic.faults(cluster, load, context)) {
@@ -85,6 +91,7 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
       readHistory([load.historyFile, cluster.eventFile]),
       cluster.nodes.map(({ name }) => name),
       toldLost,
+      context.isQuick ? "busy" : "strict",
     );
     violations.push(...checked.violations);
     if (violations.length > 0) context.log(`evidence: ${cluster.keepEvidence([load.historyFile])}`);

@@ -127,7 +127,7 @@ export const KILL_TRIALS: Scenario = {
   what: "acks: 1: a node is killed as soon as it has acknowledged; others show what it did",
   tools: [],
   isQuick: true,
-  run: (context) => run(context, context.isQuick ? 8 : 40, false),
+  run: (context) => run(context, context.isQuick ? 6 : 40, false),
 };
 
 export const CUT_THEN_KILL_TRIALS: Scenario = {
@@ -135,5 +135,5 @@ export const CUT_THEN_KILL_TRIALS: Scenario = {
   what: "acks: 1: a node is cut off, written to, and killed; what it could not hand on it never acknowledged",
   tools: [],
   isQuick: true,
-  run: (context) => run(context, context.isQuick ? 8 : 40, true),
+  run: (context) => run(context, context.isQuick ? 6 : 40, true),
 };
