@@ -75,7 +75,7 @@ export class Cluster {
     this.#options = options;
     this.#events = new Recorder(this.eventFile);
     this.#namespaces = options.hasHosts === true ? new Namespaces() : undefined;
-    writeFileSync(join(this.folder, "secret"), this.secret);
+    writeFileSync(join(this.folder, "secret"), this.secret, { mode: 0o600 });
   }
 
   /** Resolves when everything runs. */
