@@ -68,11 +68,10 @@ export class SeenWrites {
    * The session that a key stands for, with what its browser has seen where that can be had in time.
    * @throws SessionError SESSION_UNAVAILABLE
    */
-  async reach(key: SessionKey, { seen, bornAtMs }: CheckOutOptions): Promise<Reached> {
-    const known = await this.#options.current(key, bornAtMs);
-    if (seen === undefined) return { live: known, isBehind: false };
-    const live = known ?? (seen.dots.length === 0 ? undefined : await this.#seek(key, bornAtMs));
-    if (live === undefined) return { live, isBehind: false };
+  async reach(key: SessionKey, options: CheckOutOptions): Promise<Reached> {
+    const { seen } = options;
+    const live = await this.#find(key, options);
+    if (live === undefined || seen === undefined) return { live, isBehind: false };
     const reached = this.isMet(live, seen) ? live : await this.#waitFor(key, live, seen);
     if (reached === undefined) return { live: undefined, isBehind: false };
     this.takeTouch(reached, seen);
@@ -81,59 +80,55 @@ export class SeenWrites {
     return { live: reached, isBehind };
   }
 
-  /** Nobody knew a session that its browser has seen: it may have begun a moment ago, and its first state be on its way to the holders. */
-  async #seek(key: SessionKey, bornAtMs: number | undefined): Promise<LiveSession | undefined> {
-    const { runtime, current, events } = this.#options;
-    if (this.#options.sync() === undefined) return undefined;
+  /** Where nobody knows a session that its browser has seen it may have begun a moment ago, and its first state be on its way to the holders. */
+  async #find(key: SessionKey, { seen, bornAtMs }: CheckOutOptions): Promise<LiveSession | undefined> {
+    const { runtime, current, events, sync } = this.#options;
+    if (seen === undefined || seen.dots.length === 0 || sync() === undefined) return current(key, bornAtMs);
     const untilMs = runtime.monotonicMs() + SEEN_TIMEOUT_MS;
-    let pauseMs = SEEK_PAUSE_MS;
-    for (let leftMs = SEEN_TIMEOUT_MS; leftMs > 0; leftMs = untilMs - runtime.monotonicMs()) {
-      const delayMs = Math.min(pauseMs, leftMs);
+    for (let pauseMs = SEEK_PAUSE_MS; ; pauseMs *= 2) {
+      const isLast = runtime.monotonicMs() >= untilMs;
+      try {
+        const live = await current(key, bornAtMs);
+        if (live !== undefined) return live;
+        if (isLast) {
+          events.emit({ type: "lost-write", key });
+          return undefined;
+        }
+      } catch (error) {
+        if (isLast) throw error;
+      }
+      const delayMs = Math.min(pauseMs, Math.max(untilMs - runtime.monotonicMs(), 0));
       await new Promise<void>((resolve) => runtime.setTimer(delayMs, resolve));
-      const live = await current(key, bornAtMs);
-      if (live !== undefined) return live;
-      pauseMs *= 2;
     }
-    events.emit({ type: "lost-write", key });
-    return undefined;
   }
 
   async #waitFor(key: SessionKey, behind: LiveSession, seen: Seen): Promise<LiveSession | undefined> {
     const { runtime, registry, current } = this.#options;
     const sync = this.#options.sync();
     if (sync === undefined) return behind;
-    let live: LiveSession | undefined = behind;
-    let isOver = false;
-    let hasChanged = false;
-    let resume: () => void = () => undefined;
-    const wake = (): void => {
-      hasChanged = true;
-      resume();
-    };
-    const cancel = runtime.setTimer(SEEN_TIMEOUT_MS, () => {
-      isOver = true;
-      wake();
-    });
-    const keys = new Set([key, live.key]);
-    for (const each of keys) this.#wait(each, wake);
+    const bell = new Bell();
+    const ring = (): void => bell.ring();
+    const cancel = runtime.setTimer(SEEN_TIMEOUT_MS, () => bell.end());
+    const keys = new Set([key, behind.key]);
+    for (const each of keys) this.#wait(each, ring);
     sync
-      .fetch(live.key, live.envelope.createdAtMs)
+      .fetch(behind.key, behind.envelope.createdAtMs)
       .then((answer) => (answer.kind === "found" ? registry.receive(behind.key, answer.record) : undefined))
       .catch(() => undefined);
     try {
-      while (live !== undefined && !isOver && !this.isMet(live, seen)) {
-        if (!hasChanged) await new Promise<void>((resolve) => (resume = resolve));
-        hasChanged = false;
+      let live: LiveSession | undefined = behind;
+      while (live !== undefined && !bell.isOver && !this.isMet(live, seen)) {
+        await bell.heard();
         // It may have been rotated meanwhile.
         live = await current(key);
         if (live === undefined || keys.has(live.key)) continue;
         keys.add(live.key);
-        this.#wait(live.key, wake);
+        this.#wait(live.key, ring);
       }
       return live;
     } finally {
       cancel();
-      for (const each of keys) this.#stopWaiting(each, wake);
+      for (const each of keys) this.#stopWaiting(each, ring);
     }
   }
 
@@ -146,5 +141,27 @@ export class SeenWrites {
     const waiting = this.#waiting.get(key);
     waiting?.delete(wake);
     if (waiting?.size === 0) this.#waiting.delete(key);
+  }
+}
+
+/** Wakes one who waits; rung while nobody does, it wakes the next one at once. */
+class Bell {
+  isOver = false;
+  #isRung = false;
+  #wake: () => void = () => undefined;
+
+  ring(): void {
+    this.#isRung = true;
+    this.#wake();
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.ring();
+  }
+
+  async heard(): Promise<void> {
+    if (!this.#isRung) await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#isRung = false;
   }
 }

@@ -7,7 +7,7 @@ import { nextTurn } from "./state-queue.ts";
 /** How often a link compares what its two sides hold. */
 export const DIGEST_INTERVAL_MS = 1_000;
 /** The same while comparing leads to nothing: a busy link is never equal for long. */
-export const DIGEST_INTERVAL_MAX_MS = 10_000;
+const DIGEST_INTERVAL_MAX_MS = 10_000;
 /** Buckets that one comparison looks into: on a busy link nearly all differ for a moment. */
 const LIST_COUNT_MAX = 8;
 const GROUP_COUNT_MAX = LIST_COUNT_MAX;
@@ -114,9 +114,10 @@ export class DigestExchange {
   #receiveGroups(theirs: readonly number[], isRepair: boolean): void {
     const { tree } = this.#options.interest;
     const differing = theirs.flatMap((sum, group) => (tree.group(group) === sum ? [] : [group]));
-    const chosen = isRepair ? differing : [...this.#some(differing, GROUP_COUNT_MAX)].sort((left, right) => left - right);
-    // In order, as the other side wants them.
-    const groups = chosen.map((group) => ({ group, buckets: tree.bucketsOf(group) }));
+    const groups = (isRepair ? differing : this.#some(differing, GROUP_COUNT_MAX)).map((group) => ({
+      group,
+      buckets: tree.bucketsOf(group),
+    }));
     this.#isPartial = groups.length < differing.length;
     this.#send({ level: "buckets", groups }, isRepair);
   }
@@ -150,11 +151,12 @@ export class DigestExchange {
   }
 
   /** Not always the first ones, so that each has its turn. */
-  #some<Item>(items: readonly Item[], countMax: number): readonly Item[] {
+  /** In the order in which they come: a frame names its groups in order. */
+  #some(items: readonly number[], countMax: number): readonly number[] {
     if (items.length <= countMax) return items;
     const [random = 0] = this.#options.runtime.randomBytes(1);
     const from = Math.floor((random / 256) * items.length);
-    return [...items.slice(from), ...items.slice(0, from)].slice(0, countMax);
+    return [...items.slice(from), ...items.slice(0, from)].slice(0, countMax).sort((left, right) => left - right);
   }
 
   #tick(): void {

@@ -117,7 +117,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const http = tls === undefined ? createServer(answer) : createTlsServer({ ...tls, handshakeTimeout: UNAUTHENTICATED_MS }, answer);
   http.maxConnections = CONNECTION_COUNT_MAX;
   http.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => guards.set(socket, guardStranger(socket, counters)));
-  http.on("tlsClientError", (_error, socket) => {
+  http.on("tlsClientError", (_error: Error, socket: Socket) => {
     counters.refusedGreetings += 1;
     socket.destroy();
   });
