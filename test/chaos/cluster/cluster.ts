@@ -75,6 +75,7 @@ export class Cluster {
     this.#options = options;
     this.#events = new Recorder(this.eventFile);
     this.#namespaces = options.hasHosts === true ? new Namespaces() : undefined;
+    process.once("exit", this.#tidy);
     writeFileSync(join(this.folder, "secret"), this.secret, { mode: 0o600 });
   }
 
@@ -155,10 +156,16 @@ export class Cluster {
   async stop(): Promise<void> {
     await Promise.all([...this.nodes, ...this.#extraNodes, ...this.relays].map(({ program }) => program.kill()));
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
-    this.#namespaces?.remove();
     this.#events.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    process.off("exit", this.#tidy);
+    this.#tidy();
   }
+
+  /** Also when this process ends in the midst of a run; the programs end with it. */
+  readonly #tidy = (): void => {
+    this.#namespaces?.remove();
+    rmSync(this.folder, { recursive: true, force: true });
+  };
 
   async #start(): Promise<void> {
     const { relayCount = 2, fakeClocks = [] } = this.#options;

@@ -18,7 +18,12 @@ const SAMPLE_MS = 250;
 const MEBIBYTE = 1024 * 1024;
 
 /** 1,000 writes a second on one node, while another process stands still: what waits for it must not grow without bounds. */
-async function run(context: ScenarioContext, stalled: (cluster: Cluster) => Program): Promise<ScenarioResult> {
+async function run(
+  context: ScenarioContext,
+  stalled: (cluster: Cluster) => Program,
+  /** Leaves what stood still alone with the answers. */
+  reveal: (cluster: Cluster) => Promise<void> = () => Promise.resolve(),
+): Promise<ScenarioResult> {
   const seconds = context.isQuick ? 15 : 60;
   const cluster = await Cluster.start({ random: context.random });
   try {
@@ -43,6 +48,9 @@ async function run(context: ScenarioContext, stalled: (cluster: Cluster) => Prog
     program.signal("SIGCONT");
     const after = await convergence(cluster, keys, nowMs());
 
+    await reveal(cluster);
+    const revealed = await convergence(cluster, keys, nowMs());
+
     const growth = others.map(({ name }, index) => ({ name, bytes: (during.bytes[index] ?? 0) - (warm.bytes[index] ?? 0) }));
     const allowedMs = context.isQuick ? BUSY_CONVERGED_MS : CONVERGED_MS;
     const lateMs = Math.round(Math.max(0, ...after.ms));
@@ -52,6 +60,7 @@ async function run(context: ScenarioContext, stalled: (cluster: Cluster) => Prog
     const violations = [
       ...before.violations,
       ...after.violations,
+      ...revealed.violations,
       ...(keys.length < SESSION_COUNT || during.result !== WRITES_PER_SECOND * seconds ? ["the writes were not all made"] : []),
       ...growth
         .filter(({ bytes }) => bytes > GROWTH_BYTES_MAX)
@@ -97,5 +106,16 @@ export const STALLED_RELAY: Scenario = {
   what: "one of two relays stands still for 60 s at 1,000 writes/s",
   tools: [],
   isQuick: false,
-  run: (context) => run(context, (cluster) => cluster.relay(1).program),
+  run: (context) =>
+    run(
+      context,
+      (cluster) => cluster.relay(1).program,
+      // A node that knows nothing, and only the relay that stood still to ask.
+      async (cluster) => {
+        await pause(context.isQuick ? BUSY_CONVERGED_MS : CONVERGED_MS);
+        await cluster.relay(0).program.kill();
+        await cluster.node(2).program.kill();
+        await cluster.node(2).program.start();
+      },
+    ),
 };
