@@ -1,0 +1,132 @@
+import { copiesOf, differences, judgeCopies, judgeProcesses } from "./checkers.ts";
+import { Dice } from "./dice.ts";
+import { History, type Tally, type Violation } from "./history.ts";
+import type { Seams } from "./members.ts";
+import { ALL_TROUBLES, Nemesis, type Troubles } from "./nemesis.ts";
+import { type Mix, USUAL, Workload } from "./workload.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+/**
+ * From the moment when every way is open again until all copies are one. A link that died without a word is noticed after 6 s, a
+ * greeting that never came after 10 s, and the next dial follows within 5 s; what stands open needs 2 s (see `LIVE_BOUND_MS`).
+ */
+export const HEAL_BOUND_MS = 25_000;
+const POLL_MS = 250;
+
+export interface SimulationOptions {
+  /** Requests in all. */
+  readonly requests: number;
+  readonly rounds: number;
+  /** How long one round of troubles lasts. */
+  readonly roundMs: number;
+  readonly faultsPerRound: number;
+  readonly mix?: Partial<Mix>;
+  readonly troubles?: Partial<Troubles>;
+  readonly world?: Partial<WorldOptions>;
+  readonly seams?: Seams;
+  readonly onTrace?: (line: string) => void;
+}
+
+export const CI_RUN: SimulationOptions = { requests: 200, rounds: 2, roundMs: 12_000, faultsPerRound: 8 };
+
+export interface Report {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly tally: Tally;
+  /** Equal for two runs of one seed. */
+  readonly digest: string;
+  readonly happenings: number;
+}
+
+/** One world from its beginning to its end. What is in it, and what happens to it, follows from the seed. */
+export async function simulate(seed: number, options: SimulationOptions): Promise<Report> {
+  const dice = new Dice(seed).for("world");
+  const relays = dice.weighted({ 1: 2, 2: 5, 3: 2 });
+  const relayCount = Number(relays);
+  const world = new World(seed, {
+    nodes: dice.whole(2, 4),
+    relays: relayCount,
+    relayDisks: dice.chance(0.4),
+    nodeDisks: dice.chance(0.3),
+    sync: { alone: dice.chance(0.5) ? "refuse" : "serve" },
+    ...options.world,
+    ...(options.seams === undefined ? {} : { seams: options.seams }),
+  });
+  const { timeline } = world;
+  if (options.onTrace !== undefined) timeline.onTrace(options.onTrace);
+  const history = new History(
+    () => timeline.nowMs,
+    (line) => timeline.trace(line),
+  );
+  world.onDeath = (member) => {
+    // A relay that stores has stored what it acknowledged.
+    if (member.kind === "node" || member.disk === undefined) history.lost(member);
+  };
+  const workload = new Workload(world, history, { ...USUAL, ...options.mix }, 12);
+  const nemesis = new Nemesis(world, history, {
+    troubles: { ...ALL_TROUBLES, ...options.troubles },
+    relayLosses: dice.chance(0.8) ? 1 : 2,
+    nodeLosses: 2,
+  });
+  try {
+    await world.start();
+    for (let round = 0; round < options.rounds; round++) {
+      const requests = Math.ceil(options.requests / options.rounds);
+      timeline.trace(`round ${round + 1}`);
+      workload.isCalm = false;
+      const work = Promise.all([workload.run(requests, options.roundMs), nemesis.run(options.faultsPerRound, options.roundMs)]);
+      await timeline.runUntil(work, options.roundMs + 120_000);
+      timeline.trace("heal");
+      nemesis.heal();
+      if (!(await converge(world, history))) break;
+      workload.isCalm = true;
+      await finish(world, history, workload);
+    }
+    judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);
+  } catch (error) {
+    history.expect("RP3", false, () => `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  } finally {
+    world.end();
+  }
+  timeline.trace(JSON.stringify(history.tally));
+  return { seed, violations: history.violations, tally: history.tally, digest: timeline.digest(), happenings: timeline.count };
+}
+
+/** All copies are one within the bound, and are what they must be. */
+async function converge(world: World, history: History): Promise<boolean> {
+  const { timeline } = world;
+  const healedMs = timeline.nowMs;
+  for (;;) {
+    await timeline.runFor(POLL_MS);
+    const copies = await timeline.runUntil(copiesOf(world, history), 10_000);
+    const found = differences(world, history, copies);
+    const tookMs = timeline.nowMs - healedMs;
+    if (found.length === 0) {
+      history.tally.healMs.push(tookMs);
+      timeline.trace(`one after ${tookMs} ms`);
+      judgeCopies(world, history, copies);
+      return true;
+    }
+    if (tookMs > HEAL_BOUND_MS)
+      return history.expect("D1", false, () => `${found.length} sessions differ ${tookMs} ms after everything healed: ${found[0]}`);
+  }
+}
+
+/** Everything works: every browser is served by every node, and what it writes is everywhere. */
+async function finish(world: World, history: History, workload: Workload): Promise<void> {
+  const { timeline } = world;
+  for (const browser of workload.browsers) {
+    for (const node of world.nodes) {
+      const { note } = browser;
+      if (note !== undefined) await timeline.runUntil(workload.read(browser, node, note), 10_000);
+    }
+    const { note } = browser;
+    const [node] = world.nodes;
+    if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
+  }
+  await timeline.runFor(1_000);
+  const copies = await timeline.runUntil(copiesOf(world, history), 10_000);
+  const found = differences(world, history, copies);
+  history.expect("D1", found.length === 0, () => `${found.length} sessions differ a second after quiet writes: ${found[0]}`);
+  if (found.length === 0) judgeCopies(world, history, copies);
+}
