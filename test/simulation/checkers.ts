@@ -42,6 +42,8 @@ function saidBy(view: CopyView | undefined): string {
 function isForgotten(history: History, key: SessionKey, held: ReadonlyMap<Member, CopyView>): boolean {
   const note = history.sessions.get(key);
   if (note === undefined || [...held.values()].some(({ isOver }) => isOver)) return false;
+  // Whoever uses it during its grace uses the one that goes on in its place.
+  if (note.successor !== undefined) return true;
   return history.nowMs > note.usedAtMs + note.idleTimeoutMs;
 }
 

@@ -198,6 +198,15 @@ export class History {
     return note.marks.some((mark) => this.mustSurvive(mark, relayCount));
   }
 
+  /** Whether a relay must know it, so that nobody who asks the relays is told that there is none. */
+  mustBeOnRelays(note: SessionNote, relayCount: number): boolean {
+    return note.marks.some(({ settledAtMs, delivery, status, atMs }) =>
+      settledAtMs === undefined
+        ? status === "told" && this.relaysLostSince(atMs) < (delivery?.acks ?? 0)
+        : this.relaysLostSince(settledAtMs) < relayCount,
+    );
+  }
+
   /** Whether everybody must know that it is over, once everybody could talk to everybody. */
   mustBeOver(note: SessionNote, relayCount: number): boolean {
     if (note.overSinceMs !== undefined) return this.relaysLostSince(note.overSinceMs) < relayCount;

@@ -1,5 +1,5 @@
 import { SessionError, type SessionErrorCode } from "../../src/engine/errors.ts";
-import type { CheckOut, OpenSession } from "../../src/engine/session-engine.ts";
+import type { CheckOut, OpenSession, SessionEngine } from "../../src/engine/session-engine.ts";
 import { ageOf } from "../../src/engine/session-id.ts";
 import { Browser } from "./browser.ts";
 import type { Dice } from "./dice.ts";
@@ -216,6 +216,7 @@ export class Workload {
       if (!(await this.#write(running, session, mark))) return;
       // From here on the old one may be over once its grace is.
       old.successor = next.key;
+      this.history.trace(`${node.name} rotates ${before.key} to ${next.key}`);
       before.setSuccessor(next.key, this.#dice.pick([500, 3_000, 60_000]));
       await before.persisted();
       this.#checkAlive(running);
@@ -291,7 +292,7 @@ export class Workload {
 
   /** The session as a request finds it; judged by what its browser knows. */
   async #open(running: Running, browser: Browser, note: SessionNote): Promise<OpenSession | undefined> {
-    const { engine } = running;
+    const engine: SessionEngine = running.engine;
     const { seen, known } = browser.note === note ? browser : { seen: undefined, known: [] };
     note.maybeUsedAtMs = this.history.nowMs;
     const hot = this.#dice.chance(0.5) ? engine.checkOutHot(note.key, seen) : undefined;
@@ -322,7 +323,7 @@ export class Workload {
     const { history, world } = this;
     const relays = world.relays.length;
     const where = `${running.life.machine.name} ${note.key}`;
-    history.trace(`${where} is ${out.kind}`);
+    history.trace(`${where} is ${out.kind}${out.kind === "alive" ? ` ${[...marksOf(out.session)].join(",")}` : ""}`);
     switch (out.kind) {
       case "alive": {
         if (out.follows) return;
@@ -338,8 +339,8 @@ export class Workload {
         history.expect("E6", history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is over (${out.reason}), and nobody ended it`);
         return;
       case "absent": {
-        const isKnown = history.mustBeKnown(note, relays) && !history.mayBeOver(note, IDLE_SLACK_MS);
-        history.expect("R4", !isKnown, () => `${where} is said not to exist`);
+        const isKnown = this.isCalm ? history.mustBeKnown(note, relays) : history.mustBeOnRelays(note, relays);
+        history.expect("R4", !isKnown || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
       }
     }
   }
