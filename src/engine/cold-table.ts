@@ -1,6 +1,7 @@
 import { KeyTable } from "./key-table.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { Dot, SessionKey } from "./record.ts";
+import type { Fingerprint } from "./replication.ts";
 
 /** What is remembered of a session that rests in the store. */
 export interface Cold {
@@ -9,23 +10,28 @@ export interface Cold {
   readonly discardAtMs: number;
   readonly touchedAtMs: number;
   readonly fate: Fate;
+  /** Of the state in which it rests; 0 where nobody is told of those (`keepFingerprints`). */
+  readonly fingerprint: Fingerprint;
 }
 
 /** What it is at `discardAtMs`: not used any more, past its deadline, or replaced by its successor. The position is the byte that stands for it. */
 const FATES = ["idle", "expired", "rotated"] as const;
 export type Fate = (typeof FATES)[number];
 
-/** `[f64 writer][f64 own stamp][f64 discardAtMs][f64 touchedAtMs][u8 fate]`. */
+/** `[f64 writer][f64 own stamp][f64 discardAtMs][f64 touchedAtMs][u8 fate]`, and `[u24 u32 fingerprint]` where those are kept. */
 const VALUE_BYTES = 33;
+const FINGERPRINT_BYTES = 7;
+const WORD_END = 2 ** 32;
 /** Maps with many entries take milliseconds to grow or to look through, so there are many maps. */
 const SHELF_COUNT = 1024;
 
 /**
- * Sessions that rest in the store but still belong to this process: 50 bytes each, and a fifth more for the table. Of those that
- * went to rest lately a request may still have the live object, and then it is that object that comes back.
+ * Sessions that rest in the store but still belong to this process: 50 bytes each (57 with fingerprints), and a fifth more for the
+ * table. Of those that went to rest lately a request may still have the live object, and then it is that object that comes back.
  */
 export class ColdTable {
-  readonly #table = new KeyTable(VALUE_BYTES, discardAt);
+  #table = new KeyTable(VALUE_BYTES, discardAt);
+  #hasFingerprints = false;
   readonly #shelves = Array.from({ length: SHELF_COUNT }, () => new Map<SessionKey, WeakRef<LiveSession>>());
   #nextShelf = 0;
   /** Objects on all shelves. */
@@ -35,8 +41,20 @@ export class ColdTable {
     return this.#table.size;
   }
 
+  /** To be called while nothing rests here. */
+  keepFingerprints(): void {
+    if (this.#hasFingerprints || this.#table.size > 0) return;
+    this.#hasFingerprints = true;
+    this.#table = new KeyTable(VALUE_BYTES + FINGERPRINT_BYTES, discardAt);
+  }
+
   has(key: SessionKey): boolean {
     return this.#table.find(key);
+  }
+
+  /** 0 where it does not rest here. */
+  fingerprint(key: SessionKey): Fingerprint {
+    return this.#hasFingerprints && this.#table.find(key) ? this.#fingerprint() : 0;
   }
 
   get(key: SessionKey): Cold | undefined {
@@ -47,6 +65,7 @@ export class ColdTable {
       discardAtMs: view.getFloat64(at + 16),
       touchedAtMs: view.getFloat64(at + 24),
       fate: FATES[view.getUint8(at + 32)] ?? "idle",
+      fingerprint: this.#hasFingerprints ? this.#fingerprint() : 0,
     };
   }
 
@@ -56,7 +75,7 @@ export class ColdTable {
   }
 
   set(session: LiveSession, cold: Cold): void {
-    const { own, discardAtMs, touchedAtMs, fate } = cold;
+    const { own, discardAtMs, touchedAtMs, fate, fingerprint } = cold;
     this.#table.put(session.key);
     const { view, at } = this.#table;
     view.setFloat64(at, own[0]);
@@ -64,6 +83,12 @@ export class ColdTable {
     view.setFloat64(at + 16, discardAtMs);
     view.setFloat64(at + 24, touchedAtMs);
     view.setUint8(at + 32, FATES.indexOf(fate));
+    if (this.#hasFingerprints) {
+      const high = Math.floor(fingerprint / WORD_END);
+      view.setUint8(at + 33, high >> 16);
+      view.setUint16(at + 34, high & 0xffff);
+      view.setUint32(at + 36, fingerprint % WORD_END);
+    }
     this.#table.due(discardAtMs);
     const shelf = this.#shelfOf(session.key);
     this.#objectCount -= shelf.size;
@@ -103,6 +128,12 @@ export class ColdTable {
       if (this.#nextShelf === 0) return false;
     }
     return this.#objectCount > 0;
+  }
+
+  /** At the cursor. */
+  #fingerprint(): Fingerprint {
+    const { view, at } = this.#table;
+    return (view.getUint8(at + 33) * 0x1_0000 + view.getUint16(at + 34)) * WORD_END + view.getUint32(at + 36);
   }
 
   #shelfOf(key: SessionKey): Map<SessionKey, WeakRef<LiveSession>> {

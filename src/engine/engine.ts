@@ -17,6 +17,7 @@ import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Delivery, Replication } from "./replication.ts";
+import { Revoking } from "./revoking.ts";
 import type { Runtime } from "./runtime.ts";
 import type {
   CheckOut,
@@ -36,7 +37,7 @@ import type { SessionStore } from "./session-store.ts";
 import { Subjects } from "./subjects.ts";
 import { Succession } from "./succession.ts";
 import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
-import { endReason, verdict, type Verdict } from "./verdict.ts";
+import { endReason, type Revocations, verdict, type Verdict } from "./verdict.ts";
 import type { ContainerNode } from "./view.ts";
 
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
@@ -49,7 +50,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly #clock: EngineClock;
   readonly #context: DocumentContext;
   readonly #registry: Registry;
-  readonly #store: SessionStore;
+  readonly sessionStore: SessionStore;
+  readonly revoking: Revoking;
   readonly #sync: Replication | undefined;
   readonly #idleTimeoutMs: number;
   readonly #absoluteTimeoutMs: number;
@@ -84,12 +86,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
     };
-    this.#store = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
+    this.sessionStore = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
     this.#registry = new Registry({
       runtime,
       clock: this.#clock,
       context: this.#context,
-      store: this.#store,
+      store: this.sessionStore,
       limits: this.limits,
       epsilonMs: this.epsilonMs,
       onEvent: (event) => this.#events.emit(event),
@@ -119,9 +121,22 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
         this.#compactor.changed(live);
       },
     });
-    this.#claims = new Claims(runtime, this.#clock, this.#store, options.sync === undefined);
+    this.revoking = new Revoking({
+      clock: this.#clock,
+      subjects: this.#subjects,
+      registry: this.#registry,
+      store: this.sessionStore,
+      events: this.#events,
+      epsilonMs: this.epsilonMs,
+      current: (key) => this.#current(key),
+      end: (key) => this.end(key, "revoked"),
+      endLive: (live) => this.#end(live, "revoked"),
+      committed: (live) => this.committed(live, undefined),
+      send: (subject, notBeforeMs) => this.#sync?.sendRevocation(subject, notBeforeMs),
+    });
+    this.#claims = new Claims(runtime, this.#clock, this.sessionStore, options.sync === undefined);
     this.#sync = options.sync?.(this);
-    const revocations = this.#revocationsKnown();
+    const revocations = this.revoking.known();
     // Whoever asks for a session asks again, and is told.
     revocations?.catch(() => undefined);
     this.ready = Promise.all([this.#sync?.ready, revocations]).then(() => undefined);
@@ -170,7 +185,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   checkOutHot(key: SessionKey): OpenSession | undefined {
     const live = this.#registry.hot(key);
     if (live === undefined || this.#registry.isStale(live)) return undefined;
-    if (live.envelope.subject !== undefined && this.#revocationsKnown() !== undefined) return undefined;
+    if (live.envelope.subject !== undefined && this.revoking.known() !== undefined) return undefined;
     if (live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
@@ -250,26 +265,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async revokeAll(subject: string, options: { readonly except?: SessionKey } = {}): Promise<void> {
     this.#checkOpen();
-    await this.#revocationsKnown();
-    const subjectKey = this.#subjects.keyOf(subject);
-    const kept = options.except === undefined ? undefined : await this.#current(options.except);
-    const over = new Set<SessionKey>();
-    // The register first: whatever comes in from here on is judged by it, and what cannot be read now cannot get by it, either.
-    let notBeforeMs = Math.max(this.#clock.nowMs(), (this.#subjects.revocations.get(subjectKey) ?? -1) + 1);
-    for (const { key, envelope } of this.#registry.hotSessions) {
-      if (envelope.subject !== subjectKey || key === kept?.key) continue;
-      over.add(key);
-      // A node whose clock is fast may have given it out.
-      notBeforeMs = Math.max(notBeforeMs, envelope.subjectAtMs);
-    }
-    await this.#raise(subjectKey, notBeforeMs, kept);
-    for await (const { key, subjectAtMs, ended } of envelopesOf(this.#registry, this.#store, subjectKey, this.#events)) {
-      if (ended !== undefined || key === kept?.key) continue;
-      over.add(key);
-      if (subjectAtMs > notBeforeMs && !this.#registry.isHot(key)) notBeforeMs = subjectAtMs;
-    }
-    if (notBeforeMs > (this.#subjects.revocations.get(subjectKey) ?? -1)) await this.#raise(subjectKey, notBeforeMs, kept);
-    await Promise.all(Array.from(over, (key) => this.end(key, "revoked")));
+    await this.revoking.revokeAll(subject, options.except);
   }
 
   stats(): EngineStats {
@@ -421,6 +417,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#context;
   }
 
+  get revocations(): Revocations {
+    return this.#subjects.revocations;
+  }
+
   get registry(): Registry {
     return this.#registry;
   }
@@ -457,18 +457,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
   }
 
-  async #raise(subject: SubjectKey, notBeforeMs: number, kept: LiveSession | undefined): Promise<void> {
-    this.#subjects.raise(subject, notBeforeMs);
-    if (kept !== undefined && kept.envelope.subject === subject && kept.envelope.subjectAtMs <= notBeforeMs) {
-      const live = this.reattach(kept);
-      live.envelope = { ...live.envelope, subjectAtMs: notBeforeMs + 1 };
-      this.committed(live, undefined);
-    }
-    await this.#store.revoke(subject, notBeforeMs, notBeforeMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
-  }
-
   async #current(key: SessionKey): Promise<LiveSession | undefined> {
-    await this.#revocationsKnown();
+    await this.revoking.known();
     return this.#succession.current(key);
   }
 
@@ -482,18 +472,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async *#living(subject?: string): AsyncIterable<Envelope> {
     this.#checkOpen();
-    await this.#revocationsKnown();
+    await this.revoking.known();
     const subjectKey = subject === undefined ? undefined : this.#subjects.keyOf(subject);
-    for await (const envelope of envelopesOf(this.#registry, this.#store, subjectKey, this.#events)) {
+    for await (const envelope of envelopesOf(this.#registry, this.sessionStore, subjectKey, this.#events)) {
       // One that was rotated is the same session as its successor.
       if (envelope.successor === undefined && this.verdictOf(envelope) === "alive") yield envelope;
     }
-  }
-
-  /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
-  #revocationsKnown(): Promise<void> | undefined {
-    const nowMs = this.#clock.nowMs();
-    return this.#subjects.known(this.#store, nowMs, nowMs - ABSOLUTE_TIMEOUT_MAX_MS - 3 * this.epsilonMs);
   }
 
   /** A session changed in a way that no change can say: others are told it whole. */
@@ -521,8 +505,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     live.envelope = endEnvelope(live.envelope, live.envelope.ended ?? this.#endNow(reason));
     live.document = undefined;
     void this.#registry.changed(live);
-    const stored = this.#store.durable ? this.#registry.store(live) : Promise.resolve();
-    const sent = this.#sync?.sendEnd(live.key, live.envelope) ?? { acks: 0, wanted: 0, durable: this.#store.durable };
+    const stored = this.sessionStore.durable ? this.#registry.store(live) : Promise.resolve();
+    const sent = this.#sync?.sendEnd(live.key, live.envelope) ?? { acks: 0, wanted: 0, durable: this.sessionStore.durable };
     const [delivery] = await Promise.all([sent, stored.catch(() => undefined)]);
     endSpan?.();
     return delivery;
@@ -557,6 +541,6 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#claims.close();
     await this.#registry.close();
     await this.#sync?.close();
-    await this.#store.close();
+    await this.sessionStore.close();
   }
 }

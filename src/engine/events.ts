@@ -52,8 +52,8 @@ export type SessionEvent =
   | { readonly type: "lost-write"; readonly key: SessionKey }
   /** More than 256 processes have written one session: its version vector grows by about 13 bytes for each. */
   | { readonly type: "many-writers"; readonly key: SessionKey; readonly writerCount: number }
-  /** Something broken or hostile came from a peer; nothing changed. */
-  | { readonly type: "input-refused"; readonly key: SessionKey; readonly error: unknown }
+  /** Something broken or hostile came from a peer, of a session or (without `key`) of a subject; nothing changed. */
+  | { readonly type: "input-refused"; readonly key: SessionKey | undefined; readonly error: unknown }
   /** The store failed; what is not stored is kept and tried again. */
   | { readonly type: "store-failed"; readonly error: unknown }
   /** Alive sessions reached 80 % of `limits.sessionCount`. */

@@ -1,5 +1,6 @@
 import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
+import { KEY_PARTS, partOf } from "./key-table.ts";
 import type { SessionKey } from "./record.ts";
 
 /** What an end that is not stored yet counts for. */
@@ -8,6 +9,8 @@ const END_BYTES = 64;
 /** The sessions in memory, by last use, and what they weigh. Every step is as cheap with many as with few. */
 export class HotSessions {
   readonly #sessions = new Map<SessionKey, LiveSession>();
+  /** The same keys by their part, where somebody asks for those (`keepParts`). */
+  #parts: readonly Set<SessionKey>[] | undefined;
   readonly #limits: Limits;
   /** Whether what is not stored is at risk: the store lasts longer than this process. */
   readonly #isDurable: boolean;
@@ -72,6 +75,7 @@ export class HotSessions {
 
   insert(session: LiveSession, nowMs: number): void {
     this.#sessions.set(session.key, session);
+    this.#parts?.[partOf(session.key)]?.add(session.key);
     session.usedAtMs = nowMs;
     this.#link(session);
     this.weigh(session);
@@ -80,6 +84,7 @@ export class HotSessions {
   delete(session: LiveSession): boolean {
     if (this.#sessions.get(session.key) !== session) return false;
     this.#sessions.delete(session.key);
+    this.#parts?.[partOf(session.key)]?.delete(session.key);
     this.#unlink(session);
     this.#weigh(session, 0, 0, 0);
     return true;
@@ -102,8 +107,20 @@ export class HotSessions {
     return this.#sessions.keys();
   }
 
+  keepParts(): void {
+    if (this.#parts !== undefined) return;
+    this.#parts = Array.from({ length: KEY_PARTS }, () => new Set<SessionKey>());
+    for (const key of this.#sessions.keys()) this.#parts[partOf(key)]?.add(key);
+  }
+
+  /** Keys of one of `KEY_PARTS` parts, after `keepParts`. */
+  keysIn(part: number): Iterable<SessionKey> {
+    return this.#parts?.[part] ?? [];
+  }
+
   clear(): void {
     this.#sessions.clear();
+    for (const part of this.#parts ?? []) part.clear();
     this.#oldest = this.#latest = undefined;
     this.#bytes = this.#unsavedBytes = this.#endedCount = 0;
   }

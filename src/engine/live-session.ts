@@ -4,6 +4,7 @@ import { type DocumentContext, SessionDocument } from "./document.ts";
 import { type MergeContext, mergeDocuments } from "./merge-records.ts";
 import type { Plain } from "./values.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
+import type { Fingerprint } from "./replication.ts";
 
 /** What a session adds to the sums of `HotSessions`. */
 interface Weight {
@@ -38,6 +39,8 @@ export class LiveSession {
   isWarned = false;
   /** Whether those who listen know that it ended. */
   isEndTold = false;
+  /** What others were told that it is in, where they are told; see `fingerprintOf`. */
+  fingerprint: Fingerprint = 0;
   /** The touch that others know of. */
   sentTouchMs: number;
   /** Values of the attributes declared `local`, where there are any: they go with this object. */

@@ -2,6 +2,7 @@ import { ColdTable } from "./cold-table.ts";
 import { SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
+import { endedFingerprint, type FingerprintListener, fingerprintOf } from "./fingerprint.ts";
 import { HotSessions } from "./hot-sessions.ts";
 import { inTime } from "./in-time.ts";
 import { KEY_PARTS } from "./key-table.ts";
@@ -9,6 +10,7 @@ import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { RegistryOptions } from "./registry-options.ts";
+import type { Fingerprint } from "./replication.ts";
 import { RegistrySweep } from "./registry-sweep.ts";
 import { Room } from "./room.ts";
 import { SessionSaver } from "./session-saver.ts";
@@ -37,6 +39,7 @@ export class Registry {
   readonly #room: Room;
   readonly #saver: SessionSaver;
   readonly #sweep: RegistrySweep;
+  #onFingerprint: FingerprintListener | undefined;
   #isClosed = false;
 
   constructor(options: RegistryOptions) {
@@ -90,6 +93,26 @@ export class Registry {
       yield* this.#cold.keysIn(part);
       yield* this.#ended.keysIn(part);
     }
+  }
+
+  /** Keys of one of the `KEY_PARTS` parts, after `keepFingerprints`. */
+  *heldKeysIn(part: number): Iterable<SessionKey> {
+    yield* this.#hot.keysIn(part);
+    yield* this.#cold.keysIn(part);
+    yield* this.#ended.keysIn(part);
+  }
+
+  /** From now on the states of all sessions have names, and `listener` hears of every change of one. To be called before anything is held. */
+  keepFingerprints(listener: FingerprintListener): void {
+    this.#onFingerprint = listener;
+    this.#cold.keepFingerprints();
+    this.#hot.keepParts();
+    for (const session of this.#hot.values()) this.#tellFingerprint(session, 0);
+  }
+
+  /** 0 for what is not held. */
+  fingerprint(key: SessionKey): Fingerprint {
+    return this.#hot.get(key)?.fingerprint ?? this.#restingFingerprint(key);
   }
 
   isHot(key: SessionKey): boolean {
@@ -168,6 +191,7 @@ export class Registry {
     }
     session.version++;
     this.#weigh(session);
+    if (this.#onFingerprint !== undefined) this.#tellFingerprint(session, session.fingerprint);
     this.#options.onChange?.(session, origin);
     if (session.envelope.ended !== undefined) return this.#bury(session);
     const storing = this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
@@ -178,6 +202,12 @@ export class Registry {
   /** Resolves when all that the session holds now is stored. Appends of one session never overlap. */
   store(session: LiveSession): Promise<void> {
     return this.#saver.store(session);
+  }
+
+  /** As `store`, by key, for what is in memory; undefined where nothing is to be stored. */
+  stored(key: SessionKey): Promise<void> | undefined {
+    const session = this.#hot.get(key);
+    return session === undefined || session.isStored ? undefined : this.store(session);
   }
 
   /** Whether another process that shares the store has written to this session since: `refresh` it before it is served. */
@@ -283,6 +313,7 @@ export class Registry {
   /** A session changed by what another process had stored. */
   #merged(session: LiveSession): void {
     this.#weigh(session);
+    if (this.#onFingerprint !== undefined) this.#tellFingerprint(session, session.fingerprint);
     this.#options.onChange?.(session, "remote");
     if (session.envelope.ended !== undefined) void this.#bury(session);
   }
@@ -303,9 +334,12 @@ export class Registry {
   #insert(session: LiveSession): void {
     const { key } = session;
     if (this.#hot.get(key) !== undefined) throw new SessionError("INVARIANT_BROKEN", "There is one live session a key at any time.");
+    const before = this.#onFingerprint === undefined ? 0 : this.#restingFingerprint(key);
     const isNew = !this.#cold.delete(key) && !this.#ended.delete(key);
     session.isHeld = true;
     this.#hot.insert(session, this.#sweep.roundAtMs);
+    // One that comes back as it went need not be decoded for that.
+    if (this.#onFingerprint !== undefined && (before === 0 || session.fingerprint !== before)) this.#tellFingerprint(session, before);
     this.#options.onInsert?.(session);
     if (isNew) this.#options.onHold(key);
     this.#cool();
@@ -351,6 +385,7 @@ export class Registry {
       discardAtMs: discardAtMs(envelope, epsilonMs),
       touchedAtMs: envelope.touchedAtMs,
       fate: fateOf(envelope, epsilonMs),
+      fingerprint: session.fingerprint,
     });
     session.rest(this.#options.context);
     this.#options.onEvent({ type: "passivated", key });
@@ -384,12 +419,25 @@ export class Registry {
   #forget(key: SessionKey, own: Dot | undefined): void {
     const { context, onRelease } = this.#options;
     if (own !== undefined && own[1] > 0 && own[0] === context.writer()) context.newWriter();
+    const before = this.#onFingerprint === undefined ? 0 : this.fingerprint(key);
     const session = this.#hot.get(key);
     if (session !== undefined) session.isHeld = false;
     const wasHot = session !== undefined && this.#hot.delete(session);
     const wasCold = this.#cold.delete(key);
     const wasEnded = this.#ended.delete(key);
+    if (before !== 0) this.#onFingerprint?.(key, before, 0);
     if (wasHot || wasCold || wasEnded) onRelease(key);
+  }
+
+  #tellFingerprint(session: LiveSession, before: Fingerprint): void {
+    const after = fingerprintOf(session);
+    session.fingerprint = after;
+    if (after !== before) this.#onFingerprint?.(session.key, before, after);
+  }
+
+  /** Of what is at rest, or ended; 0 for neither. */
+  #restingFingerprint(key: SessionKey): Fingerprint {
+    return this.#cold.fingerprint(key) || (this.#ended.has(key) ? endedFingerprint(key) : 0);
   }
 
   #weigh(session: LiveSession): void {

@@ -19,10 +19,14 @@ import {
   type SubjectKey,
   type WriterId,
 } from "./record.ts";
-import { partOf } from "./key-table.ts";
+import type { FingerprintListener } from "./fingerprint.ts";
 import type { Registry } from "./registry.ts";
 import type { ChangeReceipt, Fingerprint, Replica, StateReceipt } from "./replication.ts";
+import type { Revoking } from "./revoking.ts";
 import type { Runtime } from "./runtime.ts";
+import type { SessionStore } from "./session-store.ts";
+import { discardAtMs } from "./session-times.ts";
+import type { Revocations } from "./verdict.ts";
 
 /** What taking in the sessions of others needs of an engine. */
 export interface ReplicaHost {
@@ -33,6 +37,9 @@ export interface ReplicaHost {
   readonly epsilonMs: number;
   readonly events: EventHub;
   nowMs(): number;
+  readonly sessionStore: SessionStore;
+  readonly revoking: Pick<Revoking, "known" | "receive">;
+  readonly revocations: Revocations;
   /** Must be called after every change that came from elsewhere. Resolves as `Registry.changed` does. */
   cameIn(live: LiveSession): Promise<void> | undefined;
 }
@@ -46,10 +53,12 @@ class EngineReplica implements Replica {
   readonly #host: ReplicaHost;
   readonly #registry: Registry;
   readonly #authors = new WeakMap<SessionDocument, AuthorsSeen>();
+  #onFingerprint: FingerprintListener = () => undefined;
 
   constructor(host: ReplicaHost) {
     this.#host = host;
     this.#registry = host.registry;
+    this.#registry.keepFingerprints((key, before, after) => this.#onFingerprint(key, before, after));
     this.#registry.check = (record) => {
       try {
         const received = this.#received(record);
@@ -67,36 +76,47 @@ class EngineReplica implements Replica {
   }
 
   get durable(): boolean {
-    return false;
+    return this.#host.sessionStore.durable;
   }
 
-  *heldKeysIn(part: number): Iterable<SessionKey> {
-    for (const key of this.heldKeys()) if (partOf(key) === part) yield key;
+  heldKeysIn(part: number): Iterable<SessionKey> {
+    return this.#registry.heldKeysIn(part);
   }
 
-  fingerprint(_key: SessionKey): Fingerprint {
-    return 0;
+  fingerprint(key: SessionKey): Fingerprint {
+    return this.#registry.fingerprint(key);
   }
 
-  onFingerprint(): void {}
-
-  stored(_key: SessionKey): Promise<void> | undefined {
-    return undefined;
+  onFingerprint(listener: FingerprintListener): void {
+    this.#onFingerprint = listener;
   }
 
-  async revocations(): Promise<ReadonlyMap<SubjectKey, number>> {
-    return new Map();
+  stored(key: SessionKey): Promise<void> | undefined {
+    return this.durable ? this.#registry.stored(key) : undefined;
   }
 
-  async receiveRevocation(_subject: SubjectKey, _notBeforeMs: number): Promise<boolean> {
-    return false;
+  async revocations(): Promise<Revocations> {
+    await this.#host.revoking.known();
+    return this.#host.revocations;
   }
 
-  async claim(): Promise<boolean> {
-    return false;
+  async receiveRevocation(subject: SubjectKey, notBeforeMs: number): Promise<boolean> {
+    try {
+      return await this.#host.revoking.receive(subject, notBeforeMs);
+    } catch (error) {
+      if (!(error instanceof SessionError && error.code === "RECORD_CORRUPT")) throw error;
+      this.#host.events.emit({ type: "input-refused", key: undefined, error });
+      return false;
+    }
   }
 
-  async release(): Promise<void> {}
+  async claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
+    return this.#host.sessionStore.claim(key, name, nowMs, untilMs);
+  }
+
+  async release(key: SessionKey, name: string, untilMs: number): Promise<void> {
+    return this.#host.sessionStore.release(key, name, untilMs);
+  }
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
     return this.#registry.use(key, (live) => live?.record());
@@ -109,6 +129,7 @@ class EngineReplica implements Replica {
       const theirs = this.#checked(received);
       return await this.#registry.use(key, (live) => {
         if (live !== undefined) return this.#merge(live, received, theirs);
+        if (this.#isOver(received.envelope)) return { kind: "unchanged", ahead: false };
         void this.#add(received);
         return { kind: "merged", ahead: false };
       });
@@ -144,7 +165,7 @@ class EngineReplica implements Replica {
     if (envelope.key !== key || envelope.ended === undefined) return;
     const end = this.#received({ envelope, document: undefined });
     const storing = (live: LiveSession | undefined): Promise<void> | undefined => {
-      if (live === undefined) return this.#add(end);
+      if (live === undefined) return this.#isOver(end.envelope) ? undefined : this.#add(end);
       live.takeIn(end, () => false);
       return this.#host.cameIn(live);
     };
@@ -153,6 +174,11 @@ class EngineReplica implements Replica {
       .use(key, (live) => ({ done: storing(live) }))
       .catch(() => ({ done: storing(this.#registry.hot(key)) }));
     await stored.done;
+  }
+
+  /** Everybody forgets it, or has: taking it in anew would send it round among replicas that do so at slightly different times. */
+  #isOver(envelope: Envelope): boolean {
+    return discardAtMs(envelope, this.#host.epsilonMs) <= this.#host.nowMs();
   }
 
   #add({ envelope, document }: SessionRecord): Promise<void> | undefined {
@@ -252,7 +278,9 @@ class EngineReplica implements Replica {
     const nowMs = this.#host.nowMs();
     const touchedAtMs = isAhead ? Math.min(envelope.createdAtMs, nowMs) : envelope.touchedAtMs;
     // Given out by a clock that is too fast: a revocation of today must reach it.
-    const isGivenAhead = envelope.subjectAtMs > nowMs + this.#host.epsilonMs;
+    const register = envelope.subject === undefined ? 0 : (this.#host.revocations.get(envelope.subject) ?? 0);
+    // One that is given out after a revocation that lies ahead of the clock does, too, and the next revocation reaches it.
+    const isGivenAhead = envelope.subjectAtMs > Math.max(nowMs + this.#host.epsilonMs, register + 1);
     const subjectAtMs = isGivenAhead ? Math.min(envelope.createdAtMs, nowMs) : envelope.subjectAtMs;
     return { envelope: { ...envelope, touchedAtMs, subjectAtMs }, document };
   }
