@@ -21,6 +21,20 @@ export async function copiesOf(world: World, history: History): Promise<Copies> 
   return copies;
 }
 
+/** Whether copies of one session differ for all that their engines say of them (`Replica.fingerprint`), or a relay lacks what somebody holds. */
+export function differByFingerprint(world: World, history: History): SessionKey | undefined {
+  for (const [key, note] of history.sessions) {
+    if (mayBeForgotten(history, note)) continue;
+    const said = new Set<number>();
+    for (const { kind, running } of world.members) {
+      const fingerprint = running?.replica.fingerprint(key) ?? 0;
+      if (fingerprint !== 0 || kind === "relay") said.add(fingerprint);
+    }
+    if (said.size > 1) return key;
+  }
+  return undefined;
+}
+
 /** Where copies of one session differ, or a relay lacks what somebody holds; nothing when all are one. */
 export function differences(world: World, history: History, copies: Copies): string[] {
   const found: string[] = [];
@@ -41,7 +55,10 @@ function saidBy(view: CopyView | undefined): string {
 /** Nobody needs it any more: some have forgotten it, and the others will. */
 function isForgotten(history: History, key: SessionKey, held: ReadonlyMap<Member, CopyView>): boolean {
   const note = history.sessions.get(key);
-  if (note === undefined || [...held.values()].some(({ isOver }) => isOver)) return false;
+  return note !== undefined && ![...held.values()].some(({ isOver }) => isOver) && mayBeForgotten(history, note);
+}
+
+function mayBeForgotten(history: History, note: SessionNote): boolean {
   // Whoever uses it during its grace uses the one that goes on in its place.
   if (note.successor !== undefined) return true;
   return history.nowMs > note.usedAtMs + note.idleTimeoutMs;

@@ -147,8 +147,8 @@ class End implements Connection {
   readonly #network: Network;
   readonly #listener: ConnectionListener;
   #state: "dialing" | "open" | "closing" | "closed" = "dialing";
-  /** Nothing comes from the other side any more, and nothing is told. */
   #isPaused = false;
+  /** The other side is gone, and nobody says so: nothing comes, and nothing is taken. */
   #isDead = false;
   #address = "";
   readonly #queue: Item[] = [];
@@ -280,7 +280,7 @@ class End implements Connection {
   }
 
   #canPass(head: Item): boolean {
-    if (this.#path.isCut || this.remote.isSuspended) return false;
+    if (this.#isDead || this.#path.isCut || this.remote.isSuspended) return false;
     return head.kind !== "message" || this.other === undefined || !this.other.#isPaused || this.other.#state === "closed";
   }
 
