@@ -115,7 +115,7 @@ async function converge(world: World, history: History): Promise<boolean> {
     }
     const [first] = found;
     const isOne = !isLate && differByFingerprint(world, history) === undefined;
-    history.expect("RP6", !isOne, () => `copies differ whose fingerprints are equal: ${first}`);
+    history.expect("R14", !isOne, () => `copies differ whose fingerprints are equal: ${first}`);
     if (isLate) return history.expect("D1", false, () => `${found.length} sessions differ ${tookMs} ms after everything healed: ${first}`);
   }
 }
