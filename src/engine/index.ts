@@ -22,7 +22,7 @@ export type { MergeContext } from "./merge-records.ts";
 export type { Change, DocumentRecord, Dot, Epoch, SessionKey, SessionRecord, Stamp, SubjectKey, WriterId } from "./record.ts";
 export { ByteReader } from "./byte-reader.ts";
 export { KEY_BYTES, keyToBytes } from "./key-bytes.ts";
-export { KEY_PARTS, KeyTable } from "./key-table.ts";
+export { KEY_PARTS, KeyTable, partOf } from "./key-table.ts";
 export { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelope, encodeRecord } from "./record-codec.ts";
 export { replicaOf } from "./replica.ts";
 export type { ReplicaHost } from "./replica.ts";

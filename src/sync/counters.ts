@@ -4,7 +4,7 @@ export interface SyncCounters {
   malformedFrames: number;
   /** Connections that ended before both sides knew each other: wrong secret, domain or version, too slow, too large, no node at all. */
   refusedGreetings: number;
-  /** Connections given up because the peer did not take what was queued for it. */
+  /** How often a peer took so little of what was queued for it that frames were dropped, and repaired once it had caught up. */
   queueOverflows: number;
   /** Frames not sent because they exceed what a peer accepts. */
   oversizeFrames: number;

@@ -4,10 +4,15 @@ import { decodeFrame, FRAME_BYTES_MAX, GREETING_BYTES_MAX, type Frame } from "./
 import { ProtocolError } from "./protocol-error.ts";
 import type { Accept, Connection } from "./transport.ts";
 
-/** Bytes that wait for a peer which does not read. One frame more, and the connection is given up (SEC-52). */
-const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
-/** Bulk work (resync, answers to a resync) waits while more than this is queued, so that it never uses up the queue by itself. */
-const QUEUE_BYTES_BUSY = 1024 * 1024;
+/** Bytes that wait for a peer which does not read. What comes then is dropped until the peer has caught up (SEC-52). */
+export const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+/** Room beyond that for heartbeats, acks and digests: they are small, and without them the peer would count as lost. */
+const CONTROL_BYTES_MAX = 256 * 1024;
+/**
+ * Bulk work (a join, a repair) waits while more than this is queued: it never uses up the queue by itself, and what a request waits for is
+ * behind it for a few milliseconds at most. And a peer has caught up when no more than this is left.
+ */
+const QUEUE_BYTES_BUSY = 256 * 1024;
 
 export interface FrameSocketOptions {
   readonly counters: SyncCounters;
@@ -16,14 +21,16 @@ export interface FrameSocketOptions {
   readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
   /** Only where this side dialed. */
   readonly onOpen?: () => void;
+  /** Frames were dropped because too much was queued, and now the peer has read nearly all of it. */
+  readonly onCaughtUp?: () => void;
   /** Once. `reason` as far as it is known: this side's own, or what the peer sent. Nothing comes after it. */
   readonly onClosed: (reason: CloseReason | undefined) => void;
 }
 
 /**
  * One connection as a stream of frames, for both sides of a connection. Frames leave in the tick in which they are sent; while they wait
- * for the peer they are counted, and when they become too many the connection is given up: the reconnect exchanges everything anew,
- * which costs less than memory without bound. After `end` or a frame that was refused, nothing is delivered any more.
+ * for the peer they are counted, and when they become too many those that follow are dropped, until the peer has caught up: finding out
+ * then what it lacks costs less than memory without bound. After `end` or a frame that was refused, nothing is delivered any more.
  */
 export class FrameSocket {
   readonly #connection: Connection;
@@ -31,6 +38,8 @@ export class FrameSocket {
   #isGreeted = false;
   #isEnded = false;
   #isClosed = false;
+  /** Frames were dropped, and the peer has not caught up yet. */
+  #isBehind = false;
   #endedFor: CloseReason | undefined;
   readonly #waiting: (() => void)[] = [];
 
@@ -41,7 +50,7 @@ export class FrameSocket {
       onOpen: () => options.onOpen?.(),
       onMessage: (bytes) => this.#receive(bytes),
       onDrain: () => {
-        if (!this.isBusy) this.#release();
+        if (!this.isBusy) this.#drained();
       },
       onClose: (code) => this.#closed(code === undefined ? undefined : closeReasonOf(code)),
     });
@@ -61,22 +70,29 @@ export class FrameSocket {
     this.#isGreeted = true;
   }
 
-  /** Hands a frame to the operating system, or to the queue while the peer is slow. A socket that is not open drops it. */
-  send(frame: Uint8Array): void {
-    if (!this.isOpen) return;
+  /** Hands a frame to the operating system, or to the queue while the peer is slow. False: it was dropped. */
+  send(frame: Uint8Array): boolean {
+    if (!this.isOpen) return false;
     if (frame.length > FRAME_BYTES_MAX) {
       // The peer would close for it, and the reconnect would send it again, for ever.
       this.#options.counters.oversizeFrames += 1;
       this.#options.log("a session is too large to be sent (over 1 MiB): lower limits.sessionBytes");
-      return;
+      return false;
     }
+    if (this.#isBehind) return false;
     if (this.#connection.queuedBytes + frame.length > QUEUE_BYTES_MAX) {
       this.#options.counters.queueOverflows += 1;
-      // No close frame: it would wait behind everything else.
-      this.cut("overloaded");
-      return;
+      // What follows would build on what is missing: nothing more until the peer has caught up.
+      this.#isBehind = true;
+      return false;
     }
     this.#connection.send(frame);
+    return true;
+  }
+
+  /** As `send`, for heartbeats, acks and digests. */
+  sendControl(frame: Uint8Array): void {
+    if (this.isOpen && this.#connection.queuedBytes + frame.length <= QUEUE_BYTES_MAX + CONTROL_BYTES_MAX) this.#connection.send(frame);
   }
 
   /** Resolves when bulk work may go on, or the connection is over. */
@@ -139,6 +155,13 @@ export class FrameSocket {
     this.#isEnded = true;
     this.#release();
     this.#options.onClosed(this.#endedFor ?? reason);
+  }
+
+  #drained(): void {
+    this.#release();
+    if (!this.#isBehind || !this.isOpen) return;
+    this.#isBehind = false;
+    this.#options.onCaughtUp?.();
   }
 
   #release(): void {

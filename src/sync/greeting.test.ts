@@ -7,6 +7,7 @@ import { encodeHello, type Hello } from "./messages/hello.ts";
 import { decodeFrame } from "./messages/index.ts";
 import { encodePing } from "./messages/ping.ts";
 import { encodeWelcome } from "./messages/welcome.ts";
+import { PROTOCOL_VERSION } from "./protocol-version.ts";
 
 const SECRET = "a secret that is at least thirty-two bytes long";
 const OURS = credentialsOf({ secret: SECRET });
@@ -72,7 +73,8 @@ describe("greeting", () => {
 
   it("[SY1] refuses a version that is not served, on either side", () => {
     const theirs = relay();
-    for (const version of [0, 2, 99]) expect(() => theirs.receive({ ...helloTo(theirs), version })).toThrow(refusal("versionNotServed"));
+    for (const version of [0, PROTOCOL_VERSION + 1, 99])
+      expect(() => theirs.receive({ ...helloTo(theirs), version })).toThrow(refusal("versionNotServed"));
     const old = encodeChallenge({ version: 0, relayId: RELAY_ID, relayNonce: nonce(4) });
     expect(() => node().receive(sent(old))).toThrow(refusal("versionNotServed"));
   });
@@ -80,10 +82,10 @@ describe("greeting", () => {
   it("[SY1] speaks its own newest version to a relay that offers a newer one, and signs what was offered", () => {
     const newer = { version: 9, relayId: RELAY_ID, relayNonce: nonce(4) };
     const hello = sent(node().receive(sent(encodeChallenge(newer))).reply) as Hello;
-    expect(hello.version).toBe(1);
+    expect(hello.version).toBe(PROTOCOL_VERSION);
     const transcript = {
       offeredVersion: 9,
-      version: 1,
+      version: PROTOCOL_VERSION,
       domain: "default",
       relayId: RELAY_ID,
       nodeId: NODE_ID,

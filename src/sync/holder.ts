@@ -1,21 +1,22 @@
-import type { Envelope, Replica, Runtime, SessionKey } from "../engine/index.ts";
+import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
+import { AckWindow } from "./ack-window.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
+import type { Fingerprints, WatchedSessions } from "./fingerprints.ts";
 import { Link } from "./link.ts";
-import { encodeAskState } from "./messages/ask-state.ts";
-import { encodeEnd } from "./messages/end.ts";
+import type { Ack } from "./messages/ack.ts";
 import type { Fetched } from "./messages/fetched.ts";
 import type { Frame } from "./messages/index.ts";
-import { encodeState } from "./messages/state.ts";
-import { encodeWatch } from "./messages/watch.ts";
+import { encodeUnwatch } from "./messages/unwatch.ts";
+import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
+import type { KeyState } from "./messages/fingerprints.ts";
 import { ProtocolError } from "./protocol-error.ts";
+import { nextTurn } from "./state-queue.ts";
 import type { Dial } from "./transport.ts";
 
 /** Ends that wait for one relay's ack. An end forgotten here still travels with its session's state for as long as that is held. */
-const UNACKNOWLEDGED_ENDS_MAX = 100_000;
-/** Sessions that a resync sends before it lets requests have a turn. */
-const RESYNC_SLICE = 64;
+const KEPT_COUNT_MAX = 100_000;
 
 export interface HolderOptions {
   readonly runtime: Runtime;
@@ -26,12 +27,25 @@ export interface HolderOptions {
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
+  readonly fingerprints: Fingerprints;
+  readonly watched: WatchedSessions;
   readonly wants: (key: SessionKey) => boolean;
-  readonly watchedKeys: () => Iterable<SessionKey>;
-  /** A live session turned out to be held: what comes for it is wanted. */
-  readonly onHeld: (key: SessionKey) => void;
+  /** What this process answers a ping with. */
+  readonly nowMs: () => number;
+  readonly onPong?: ((holder: Holder, theirMs: number, rttMs: number) => void) | undefined;
+  /** Frames that neither the exchange nor this class knows: `fetched`, for one. @throws ProtocolError for those that nodes do not take */
+  readonly onFrame: (holder: Holder, frame: Frame) => void;
   readonly onFetched: (holder: Holder, fetched: Fetched) => void;
-  readonly onUp: () => void;
+  /** Ids whose newest writes it does not have, although they were sent: they go out first. */
+  readonly unacknowledged: () => Iterable<SessionKey>;
+  /** A numbered frame that tells `id` left. */
+  readonly onSent: (holder: Holder, id: string, number: number) => void;
+  readonly onAcked: (holder: Holder, ack: Ack, ids: readonly string[]) => void;
+  /** It was to be told, and is not held any more. */
+  readonly onGone: (key: SessionKey) => void;
+  /** It has everything that is not under way. */
+  readonly onSynced: (holder: Holder) => void;
+  readonly onUp: (holder: Holder) => void;
   readonly onDown: (holder: Holder) => void;
   readonly onSettled: () => void;
 }
@@ -40,13 +54,17 @@ export interface HolderOptions {
 export class Holder {
   readonly #options: HolderOptions;
   readonly #link: Link;
-  readonly #unacknowledgedEnds = new Map<number, UnacknowledgedEnd>();
+  readonly #window = new AckWindow();
+  /** Frames that it did not acknowledge, whatever connection they were sent over: ends. */
+  readonly #kept = new Map<string, Uint8Array>();
   #exchange: Exchange | undefined;
-  #ackCount = 0;
+  /** All that is held was compared with what it holds, on this connection. */
+  #isSynced = false;
+  #isDurable = false;
 
   constructor(options: HolderOptions) {
     this.#options = options;
-    const { runtime, dial, address, credentials, nodeId, counters, log, onSettled } = options;
+    const { runtime, dial, address, credentials, nodeId, counters, log, nowMs, onPong, onSettled } = options;
     this.#link = new Link({
       runtime,
       dial,
@@ -55,11 +73,18 @@ export class Holder {
       nodeId,
       counters,
       log,
+      nowMs,
       onSettled,
+      onPong: (theirMs, rttMs) => onPong?.(this, theirMs, rttMs),
       onUp: () => this.#up(),
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
+      onCaughtUp: () => this.#caughtUp(),
       onDown: () => this.#down(),
     });
+  }
+
+  get address(): string {
+    return this.#options.address;
   }
 
   get isUp(): boolean {
@@ -70,25 +95,46 @@ export class Holder {
     return this.#link.isFirstDial;
   }
 
+  /** What it acknowledged last is stored there. */
+  get isDurable(): boolean {
+    return this.#isDurable;
+  }
+
   dial(): void {
     this.#link.dial();
   }
 
-  /** In this tick, if the relay is connected; else not at all, for the reconnect exchanges everything. */
+  /** In this tick, if the relay is connected; else not at all. For frames that are not numbered. */
   send(frame: Uint8Array): void {
     this.#link.send(frame);
   }
 
-  /** Sent now if connected, and after every reconnect until it is acknowledged. */
-  sendEnd(envelope: Envelope, onAcknowledged: (durable: boolean) => void): void {
-    this.#ackCount += 1;
-    this.#unacknowledgedEnds.set(this.#ackCount, { envelope, onAcknowledged });
-    const [oldest] = this.#unacknowledgedEnds.keys();
-    if (this.#unacknowledgedEnds.size > UNACKNOWLEDGED_ENDS_MAX && oldest !== undefined) {
-      this.#unacknowledgedEnds.delete(oldest);
+  /** As `send`, for a numbered frame that tells `id`: a session, say. */
+  tell(id: string, frame: Uint8Array): void {
+    if (this.#exchange !== undefined) this.#exchange.tell(id, frame);
+  }
+
+  /** As `tell`, and again after every reconnect until it is acknowledged. `id` is a session's key, or contains a colon. */
+  tellUntilAcked(id: string, frame: Uint8Array): void {
+    this.#kept.delete(id);
+    this.#kept.set(id, frame);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > KEPT_COUNT_MAX && oldest !== undefined) {
+      this.#kept.delete(oldest);
       this.#options.counters.forgottenEnds += 1;
     }
-    this.send(encodeEnd({ ackId: this.#ackCount, envelope }));
+    this.tell(id, frame);
+  }
+
+  /** Number of the frame whose ack says that it has all that was written to `id` so far: infinite when that is yet to be sent, undefined when it has it. */
+  awaited(id: string): number | undefined {
+    if (!this.isUp) return Number.POSITIVE_INFINITY;
+    return this.#window.newest(id) ?? (this.#isSynced ? undefined : Number.POSITIVE_INFINITY);
+  }
+
+  /** Something of `id` is on its way to it. */
+  isOpen(id: string): boolean {
+    return this.#window.newest(id) !== undefined;
   }
 
   /** Resolves when the socket is gone. Nothing reaches the replica from the moment of the call. */
@@ -98,76 +144,103 @@ export class Holder {
   }
 
   #up(): void {
-    const { runtime, replica, counters, log, wants, onUp } = this.#options;
+    const { runtime, replica, counters, log, fingerprints, watched, wants, onUp, onGone } = this.#options;
     const exchange = new Exchange({
       runtime,
       replica,
       counters,
       log,
+      fingerprints,
+      interest: watched,
+      isInitiator: true,
       wants,
-      send: (frame) => this.send(frame),
+      send: (frame) => this.#link.send(frame),
+      sendControl: (frame) => this.#link.sendControl(frame),
+      drained: () => this.#link.drained(),
       passOn: () => undefined,
       passOnTouches: () => undefined,
+      onTold: (id, isSent) => this.#told(id, isSent),
+      onGone: (key) => {
+        this.#window.forget(key);
+        onGone(key);
+      },
+      onUnwanted: (key) => this.send(encodeUnwatch({ key })),
+      onDigestAnswer: () => this.#synced(),
     });
     this.#exchange = exchange;
-    for (const [ackId, { envelope }] of this.#unacknowledgedEnds) this.send(encodeEnd({ ackId, envelope }));
-    onUp();
-    void this.#resync(exchange);
+    for (const [id, frame] of this.#kept) this.tell(id, frame);
+    for (const key of this.#options.unacknowledged()) {
+      if (this.#kept.has(key)) continue;
+      this.#window.missing(key);
+      exchange.queueState(key);
+    }
+    for (const key of replica.heldKeys()) watched.add(key);
+    onUp(this);
+    void this.#watchAll(exchange);
   }
 
   #down(): void {
     this.#exchange?.close();
     this.#exchange = undefined;
+    this.#window.reset();
+    this.#isSynced = false;
     this.#options.onDown(this);
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
-    if (isExchangeFrame(frame)) void this.#exchange?.receive(frame, bytes);
+    if (isExchangeFrame(frame)) {
+      if (frame.kind === "watch") throw new ProtocolError("malformed", "a frame came that only nodes send");
+      void this.#exchange?.receive(frame, bytes);
+    } else if (frame.kind === "ack") this.#acked(frame);
     else if (frame.kind === "fetched") this.#options.onFetched(this, frame);
-    else if (frame.kind === "ack") {
-      const end = this.#unacknowledgedEnds.get(frame.ackId);
-      this.#unacknowledgedEnds.delete(frame.ackId);
-      end?.onAcknowledged(frame.durable);
-    } else throw new ProtocolError("malformed", "a frame came that only nodes send");
+    else this.#options.onFrame(this, frame);
+  }
+
+  #told(id: string, isSent: boolean): void {
+    if (isSent) this.#options.onSent(this, id, this.#window.sent(id));
+    else this.#window.missing(id);
+  }
+
+  #acked(ack: Ack): void {
+    const ids = this.#window.acked(ack.number, new Set(ack.missed));
+    this.#isDurable = ack.durable;
+    for (const id of ids) this.#kept.delete(id);
+    this.#options.onAcked(this, ack, ids);
+  }
+
+  /** What was dropped here goes out whole, what the relay dropped is found by the digest. */
+  #caughtUp(): void {
+    for (const id of this.#window.missingIds()) {
+      const frame = this.#kept.get(id);
+      if (frame === undefined) this.#exchange?.queueState(id);
+      else this.tell(id, frame);
+    }
+    this.#exchange?.repair();
+  }
+
+  #synced(): void {
+    if (this.#isSynced) return;
+    this.#isSynced = true;
+    this.#options.onSynced(this);
   }
 
   /**
-   * Everything that is held here, whole; what the relay holds more of comes back. In slices and never faster than the relay reads,
-   * so that requests and changes go between, and the queue keeps room for them.
+   * Tells the relay which sessions are held here, and in which states. In slices and never faster than the relay reads, so that requests and
+   * changes go between. What is watched meanwhile says so itself.
    */
-  async #resync(exchange: Exchange): Promise<void> {
-    const { runtime, replica, wants, watchedKeys, onHeld, log } = this.#options;
-    try {
-      // A copy: the replica's own order changes with every request.
-      const held = new Set(replica.heldKeys());
-      let sent = 0;
-      for (const key of new Set([...held, ...watchedKeys()])) {
-        const record = held.has(key) ? await replica.record(key) : undefined;
-        if (this.#exchange !== exchange) return;
-        if (record === undefined && !wants(key)) continue;
-        if (record?.envelope.ended === undefined) {
-          if (record !== undefined) onHeld(key);
-          this.send(encodeWatch({ key }));
-        }
-        this.send(record === undefined ? encodeAskState({ key }) : encodeState({ round: 0, record }));
-        sent += 1;
-        if (sent % RESYNC_SLICE === 0) await nextTurn(runtime);
-        await this.#link.drained();
-        if (this.#exchange !== exchange) return;
+  async #watchAll(exchange: Exchange): Promise<void> {
+    const { runtime, fingerprints, watched } = this.#options;
+    const keys = [...watched.keys()];
+    for (let from = 0; from < keys.length; from += WATCH_COUNT_MAX) {
+      const sessions: KeyState[] = [];
+      for (const key of keys.slice(from, from + WATCH_COUNT_MAX)) {
+        if (watched.has(key)) sessions.push({ key, fingerprint: fingerprints.of(key), isRecent: false });
       }
-    } catch (error) {
-      this.#options.counters.replicaFailures += 1;
-      log(`a resync stopped, and goes on with the next reconnect: ${error instanceof Error ? error.message : "unknown failure"}`);
+      this.send(encodeWatch({ sessions }));
+      await nextTurn(runtime);
+      await this.#link.drained();
+      if (this.#exchange !== exchange) return;
     }
+    exchange.compare();
   }
-}
-
-/** Lets whatever waits for the event loop go first. */
-function nextTurn(runtime: Runtime): Promise<void> {
-  return new Promise((resolve) => void runtime.setTimer(0, resolve));
-}
-
-interface UnacknowledgedEnd {
-  readonly envelope: Envelope;
-  readonly onAcknowledged: (durable: boolean) => void;
 }

@@ -8,7 +8,7 @@ import { NONCE_BYTES } from "./messages/challenge.ts";
 import { CLOSE_CODES, type CloseReason } from "./messages/close-codes.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodePing } from "./messages/ping.ts";
-import { encodePong } from "./messages/pong.ts";
+import { encodePong, type Pong } from "./messages/pong.ts";
 import type { Dial } from "./transport.ts";
 
 export interface LinkOptions {
@@ -24,6 +24,12 @@ export interface LinkOptions {
   readonly onUp: () => void;
   /** A frame after the greeting, heartbeats excepted. */
   readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
+  /** Frames were dropped because too much was queued, and now the relay has read nearly all of it. */
+  readonly onCaughtUp: () => void;
+  /** What this process answers a ping with; milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** What the relay's clock said, and how long asking took. */
+  readonly onPong?: ((theirMs: number, rttMs: number) => void) | undefined;
   /** It was up and is not any more. */
   readonly onDown: () => void;
   /** The first dial is over, one way or the other. Once. */
@@ -41,6 +47,7 @@ export class Link {
   #stopTimer: () => void = () => undefined;
   #failureCount = 0;
   #pingCount = 0;
+  #pingedAtMs = 0;
   #lastLogged: string | undefined;
   #isSettled = false;
   #onSocketGone: (() => void) | undefined;
@@ -62,9 +69,14 @@ export class Link {
     this.#step({ kind: "dial" });
   }
 
-  /** Drops the frame unless the link is up: a reconnect exchanges everything anyway. */
-  send(frame: Uint8Array): void {
-    if (this.isUp) this.#socket?.send(frame);
+  /** False: the frame was dropped, for the link is not up or its queue is full. */
+  send(frame: Uint8Array): boolean {
+    return this.isUp && this.#socket?.send(frame) === true;
+  }
+
+  /** As `send`, for what is small and must not be dropped with the rest. */
+  sendControl(frame: Uint8Array): void {
+    if (this.isUp) this.#socket?.sendControl(frame);
   }
 
   /** See `FrameSocket.drained`. */
@@ -128,6 +140,9 @@ export class Link {
           this.#step({ kind: "greeted" });
         }
       },
+      onCaughtUp: () => {
+        if (this.#socket === socket && this.isUp) this.#options.onCaughtUp();
+      },
       onClosed: (reason) => {
         this.#explain(reason);
         ifCurrent({ kind: "lost" });
@@ -144,13 +159,20 @@ export class Link {
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
-    if (frame.kind === "ping") this.#socket?.send(encodePong({ token: frame.token }));
-    else if (frame.kind !== "pong") this.#options.onFrame(frame, bytes);
+    if (frame.kind === "ping") this.#socket?.sendControl(encodePong({ token: frame.token, nowMs: this.#options.nowMs() }));
+    else if (frame.kind === "pong") this.#ponged(frame);
+    else this.#options.onFrame(frame, bytes);
   }
 
   #ping(): void {
     this.#pingCount += 1;
-    this.#socket?.send(encodePing({ token: this.#pingCount }));
+    this.#pingedAtMs = this.#options.runtime.monotonicMs();
+    this.#socket?.sendControl(encodePing({ token: this.#pingCount }));
+  }
+
+  #ponged({ token, nowMs }: Pong): void {
+    // An older one says nothing of how long it took.
+    if (token === this.#pingCount) this.#options.onPong?.(nowMs, this.#options.runtime.monotonicMs() - this.#pingedAtMs);
   }
 
   #drop(before: LinkState, event: LinkEvent): void {

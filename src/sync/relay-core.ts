@@ -27,7 +27,7 @@ export class RelayCore {
 
   constructor(options: RelayCoreOptions) {
     this.#options = options;
-    this.#hub = new RelayHub(options.replica, options.counters, options.log);
+    this.#hub = new RelayHub(options.replica, options.runtime, options.counters, options.log);
     this.#relayId = options.runtime.randomBytes(PEER_ID_BYTES);
     this.#armSweep();
   }

@@ -1,5 +1,6 @@
-import type { Replica, SessionKey } from "../engine/index.ts";
+import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
+import { Fingerprints } from "./fingerprints.ts";
 import { encodeTouch, type TouchEntry } from "./messages/touch.ts";
 import type { RelayPeer } from "./relay-peer.ts";
 
@@ -8,12 +9,17 @@ export class RelayHub {
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
+  readonly fingerprints: Fingerprints;
   readonly #watchers = new Map<SessionKey, Set<RelayPeer>>();
 
-  constructor(replica: Replica, counters: SyncCounters, log: SyncLog) {
+  constructor(replica: Replica, runtime: Runtime, counters: SyncCounters, log: SyncLog) {
     this.replica = replica;
     this.counters = counters;
     this.log = log;
+    this.fingerprints = new Fingerprints(replica, runtime);
+    this.fingerprints.listen((key, before, after) => {
+      for (const peer of this.#watchers.get(key) ?? []) peer.watched.changed(key, before, after);
+    });
   }
 
   /** Sessions that somebody watches. */

@@ -1,6 +1,8 @@
 import type { Runtime, SessionKey } from "../engine/index.ts";
+import { AckLedger } from "./ack-ledger.ts";
 import type { Credentials } from "./credentials.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
+import { WatchedSessions } from "./fingerprints.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { RelayGreeting } from "./greeting.ts";
 import { DEAD_AFTER_MS } from "./link-state.ts";
@@ -33,11 +35,12 @@ export interface RelayPeerOptions {
 
 /** One node as the relay sees it, from its connection to its end. */
 export class RelayPeer {
+  /** The sessions that the node holds. */
+  readonly watched: WatchedSessions;
   readonly #options: RelayPeerOptions;
   readonly #socket: FrameSocket;
   readonly #greeting: RelayGreeting;
   readonly #exchange: Exchange;
-  readonly #watched = new Set<SessionKey>();
   #isGreeted = false;
   #isPaused = false;
   #pendingCount = 0;
@@ -52,14 +55,26 @@ export class RelayPeer {
       counters: hub.counters,
       log: hub.log,
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
+      onCaughtUp: () => this.#exchange.repair(),
       onClosed: () => this.#closed(),
     });
+    this.watched = new WatchedSessions(hub.fingerprints, (key) => {
+      if (this.watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
+      hub.watch(key, this);
+    });
+    const sendControl = (frame: Uint8Array): void => this.#socket.sendControl(frame);
     this.#exchange = new Exchange({
       runtime,
       replica: hub.replica,
       counters: hub.counters,
       log: hub.log,
+      fingerprints: hub.fingerprints,
+      interest: this.watched,
+      isInitiator: false,
       send: (frame) => this.send(frame),
+      sendControl,
+      drained: () => this.#socket.drained(),
+      ledger: new AckLedger({ runtime, isPrompt: true, isDurable: () => hub.replica.durable, send: sendControl }),
       wants: () => true,
       passOn: (key, frame) => hub.passOn(key, frame, this),
       passOnTouches: (touches) => hub.passOnTouches(touches, this),
@@ -68,8 +83,9 @@ export class RelayPeer {
     this.#socket.send(this.#greeting.challenge);
   }
 
-  send(frame: Uint8Array): void {
-    this.#socket.send(frame);
+  /** False: it was dropped; what it told is repaired once the node has caught up. */
+  send(frame: Uint8Array): boolean {
+    return this.#socket.send(frame);
   }
 
   end(reason: CloseReason): void {
@@ -77,10 +93,9 @@ export class RelayPeer {
     this.#socket.end(reason);
   }
 
-  /** A node pings every two seconds. While this side does not read, its silence says less, unless it does not read either. */
+  /** A node pings every two seconds. While this side does not read, its silence says less. */
   endIfSilent(nowMs: number): void {
-    const isOwnDoing = this.#isPaused && !this.#socket.isBusy;
-    if (nowMs - this.#heardAtMs < (isOwnDoing ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
+    if (nowMs - this.#heardAtMs < (this.#isPaused ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
     this.#exchange.close();
     this.#socket.cut("silent");
   }
@@ -111,16 +126,12 @@ export class RelayPeer {
     if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
     switch (frame.kind) {
       case "ping":
-        this.send(encodePong({ token: frame.token }));
+        this.#socket.sendControl(encodePong({ token: frame.token, nowMs: this.#options.runtime.nowMs() }));
         return undefined;
       case "pong":
         return undefined;
-      case "watch":
-        this.#watch(frame.key);
-        return undefined;
       case "unwatch":
-        this.#watched.delete(frame.key);
-        this.#options.hub.unwatch(frame.key, this);
+        this.#unwatch(frame.key);
         return undefined;
       case "fetch":
         return this.#fetch(frame);
@@ -129,17 +140,16 @@ export class RelayPeer {
     }
   }
 
-  #watch(key: SessionKey): void {
-    if (this.#watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
-    this.#watched.add(key);
-    this.#options.hub.watch(key, this);
+  #unwatch(key: SessionKey): void {
+    this.watched.delete(key);
+    this.#options.hub.unwatch(key, this);
   }
 
   /** Watches before it reads: what others write from here on reaches the asker, before or after the answer. */
   async #fetch({ requestId, key }: Fetch): Promise<void> {
     const { hub } = this.#options;
-    const wasWatching = this.#watched.has(key);
-    this.#watch(key);
+    const wasWatching = this.watched.has(key);
+    this.watched.add(key);
     try {
       const record = await hub.replica.record(key);
       this.send(encodeFetched({ requestId, answer: record === undefined ? { kind: "absent" } : { kind: "found", record } }));
@@ -148,20 +158,17 @@ export class RelayPeer {
       hub.counters.replicaFailures += 1;
       this.send(encodeFetched({ requestId, answer: { kind: "unknown" } }));
     }
-    if (wasWatching) return;
-    this.#watched.delete(key);
-    hub.unwatch(key, this);
+    if (!wasWatching) this.#unwatch(key);
   }
 
   #pauseIfBusy(): void {
-    if (this.#isPaused || (this.#pendingCount < PENDING_COUNT_MAX && !this.#socket.isBusy)) return;
+    if (this.#isPaused || this.#pendingCount < PENDING_COUNT_MAX) return;
     this.#isPaused = true;
     this.#socket.pause();
-    void this.#socket.drained().then(() => this.#resumeIfIdle());
   }
 
   #resumeIfIdle(): void {
-    if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX || this.#socket.isBusy) return;
+    if (!this.#isPaused || this.#pendingCount >= PENDING_COUNT_MAX) return;
     this.#isPaused = false;
     this.#heardAtMs = this.#options.runtime.monotonicMs();
     this.#socket.resume();
@@ -169,8 +176,7 @@ export class RelayPeer {
 
   #closed(): void {
     this.#exchange.close();
-    for (const key of this.#watched) this.#options.hub.unwatch(key, this);
-    this.#watched.clear();
+    for (const key of this.watched.keys()) this.#options.hub.unwatch(key, this);
     this.#options.onClosed(this);
   }
 }

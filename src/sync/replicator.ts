@@ -10,17 +10,23 @@ import type {
   SessionKey,
   SessionRecord,
 } from "../engine/index.ts";
+import { UnreplicatedWrites } from "./backlog.ts";
 import type { Credentials } from "./credentials.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
+import { Deliveries } from "./deliveries.ts";
+import { Fingerprints, WatchedSessions } from "./fingerprints.ts";
 import { Holder } from "./holder.ts";
 import { PEER_ID_BYTES } from "./messages/challenge.ts";
+import type { Ack } from "./messages/ack.ts";
 import { encodeChangeMessage } from "./messages/change.ts";
+import { encodeEnd } from "./messages/end.ts";
 import type { Fetched } from "./messages/fetched.ts";
 import { encodeState } from "./messages/state.ts";
 import { encodeTouch } from "./messages/touch.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
-import { encodeWatch } from "./messages/watch.ts";
+import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
 import { PendingFetches } from "./pending-fetches.ts";
+import { ProtocolError } from "./protocol-error.ts";
 import { TouchBatch } from "./touch-batch.ts";
 import type { Dial } from "./transport.ts";
 
@@ -39,6 +45,17 @@ export interface ReplicatorOptions {
   readonly degraded: "serve" | "fail";
   readonly alone: "serve" | "refuse";
   readonly log: SyncLog;
+  /** The clock that others hear of, milliseconds since the epoch. Default: the runtime's. */
+  readonly nowMs?: (() => number) | undefined;
+  /** Hears what the clocks of the relays say; `source` names one of them. */
+  readonly clock?: ClockListener | undefined;
+}
+
+/** Whoever keeps this process's clock by those of others. */
+export interface ClockListener {
+  /** `rttMs`: how long asking took. */
+  heard(source: string, theirMs: number, rttMs: number): void;
+  lost(source: string): void;
 }
 
 const UNAVAILABLE: FetchAnswer = { kind: "unavailable" };
@@ -54,15 +71,17 @@ export class Replicator implements Replication {
   readonly ready: Promise<void>;
   readonly counters: SyncCounters = newCounters();
   readonly #options: ReplicatorOptions;
-  readonly #watched = new Set<SessionKey>();
   readonly #fetches: PendingFetches;
   readonly #touches: TouchBatch;
-  /** Deliveries under way: each settles at once when called. */
-  readonly #deliveries = new Set<() => void>();
+  readonly #deliveries: Deliveries<Holder>;
+  readonly #unreplicated = new UnreplicatedWrites();
   /** Fetches that wait for the first relay to come up. */
   readonly #waitingForHolder = new Set<() => void>();
   #holders: readonly Holder[] = [];
   #replica: Replica | undefined;
+  /** Held since this tick: told at its end, or by the state that is sent before. */
+  readonly #newlyWatched = new Set<SessionKey>();
+  #watched: WatchedSessions | undefined;
   #becomeReady: () => void = () => undefined;
   #closing: Promise<void> | undefined;
 
@@ -72,14 +91,21 @@ export class Replicator implements Replication {
     this.degraded = options.degraded;
     this.alone = options.alone;
     this.#fetches = new PendingFetches(options.runtime, options.missTimeoutMs);
+    this.#deliveries = new Deliveries(options.runtime, options.ackTimeoutMs);
     this.#touches = new TouchBatch(options.runtime, (touches) => this.#broadcast(encodeTouch({ touches })));
     this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
   }
 
   start(replica: Replica): void {
     this.#replica = replica;
-    const { runtime, dial, addresses, credentials, log } = this.#options;
+    const { runtime, dial, addresses, credentials, log, nowMs, clock } = this.#options;
     const nodeId = runtime.randomBytes(PEER_ID_BYTES);
+    const fingerprints = new Fingerprints(replica, runtime);
+    const watched = new WatchedSessions(fingerprints);
+    this.#watched = watched;
+    fingerprints.listen((key, before, after) => {
+      if (watched.has(key)) watched.changed(key, before, after);
+    });
     this.#holders = addresses.map(
       (address) =>
         new Holder({
@@ -91,12 +117,26 @@ export class Replicator implements Replication {
           replica,
           counters: this.counters,
           log,
-          wants: (key) => this.#watched.has(key) || this.#fetches.has(key),
-          watchedKeys: () => this.#watched,
-          onHeld: (key) => this.#watched.add(key),
+          fingerprints,
+          watched,
+          nowMs: nowMs ?? (() => runtime.nowMs()),
+          onPong: (holder, theirMs, rttMs) => clock?.heard(holder.address, theirMs, rttMs),
+          wants: (key) => watched.has(key) || this.#fetches.has(key),
+          unacknowledged: () => this.#unacknowledged(),
+          onSent: (holder, id, number) => this.#deliveries.sent(holder, id, number),
+          onAcked: (holder, ack, ids) => this.#acked(holder, ack, ids),
+          onGone: (key) => this.#unreplicated.delete(key),
+          onSynced: (holder) => this.#deliveries.synced(holder, (id) => holder.isOpen(id), holder.isDurable),
           onFetched: (holder, fetched) => this.#fetched(holder, fetched),
+          onFrame: () => {
+            throw new ProtocolError("malformed", "a frame came that only nodes send");
+          },
           onUp: () => this.#wakeFetches(),
-          onDown: (holder) => this.#fetches.lost(holder),
+          onDown: (holder) => {
+            this.#fetches.lost(holder);
+            this.#deliveries.lost(holder);
+            clock?.lost(holder.address);
+          },
           onSettled: () => this.#settled(),
         }),
     );
@@ -104,17 +144,21 @@ export class Replicator implements Replication {
   }
 
   watch(key: SessionKey): void {
-    if (this.#watched.has(key)) return;
-    this.#watched.add(key);
-    this.#broadcast(encodeWatch({ key }));
+    const watched = this.#watched;
+    if (watched === undefined || watched.has(key)) return;
+    watched.add(key);
+    this.#newlyWatched.add(key);
+    if (this.#newlyWatched.size === 1) void Promise.resolve().then(() => this.#tellWatched());
   }
 
   unwatch(key: SessionKey): void {
-    if (this.#watched.delete(key)) this.#broadcast(encodeUnwatch({ key }));
+    this.#tellWatched();
+    if (this.#watched?.delete(key) === true) this.#broadcast(encodeUnwatch({ key }));
   }
 
   /** Settles within `missTimeoutMs`, twice that while the first dial of every relay is still under way. */
   async fetch(key: SessionKey): Promise<FetchAnswer> {
+    this.#tellWatched();
     if (this.#connected().length === 0 && this.#holders.some((holder) => holder.isFirstDial)) await this.#firstHolder();
     const holders = this.#connected();
     if (holders.length === 0 || this.#closing !== undefined) return UNAVAILABLE;
@@ -124,62 +168,47 @@ export class Replicator implements Replication {
     // An end beats any state.
     const record = found.find(({ envelope }) => envelope.ended !== undefined) ?? first;
     // Who has it counts us as watching already. Who does not gets it now.
-    if (record.envelope.ended === undefined) this.#watched.add(key);
-    for (const holder of absent) {
-      if (record.envelope.ended === undefined) holder.send(encodeWatch({ key }));
-      holder.send(encodeState({ round: 0, record }));
+    if (record.envelope.ended === undefined) this.#watched?.add(key);
+    // A state says that it is watched, too.
+    if (absent.length > 0) {
+      const frame = encodeState({ round: 0, record });
+      for (const holder of absent) holder.tell(key, frame);
     }
     if (found.length > 1) await this.#mergeAll(key, found);
     return { kind: "found", record, isComplete: false };
   }
 
-  sendState(_key: SessionKey, record: SessionRecord): void {
-    this.#broadcast(encodeState({ round: 0, record }));
+  sendState(key: SessionKey, record: SessionRecord): void {
+    // Whoever sends a living session watches it: a session that is made here needs no second frame.
+    if (record.envelope.ended === undefined) this.#newlyWatched.delete(key);
+    this.#tell(key, encodeState({ round: 0, record }));
   }
 
   sendChange(key: SessionKey, change: Change): void {
-    this.#broadcast(encodeChangeMessage({ key, change }));
+    this.#tell(key, encodeChangeMessage({ key, change }));
   }
 
   sendTouch(key: SessionKey, touchedAtMs: number): void {
     if (this.#closing === undefined) this.#touches.add(key, touchedAtMs);
   }
 
-  sendEnd(_key: SessionKey, envelope: Envelope): Promise<Delivery> {
-    const wanted = this.#connected().length;
-    return new Promise((resolve) => {
-      let acks = 0;
-      let isDurable = true;
-      const settle = (): void => {
-        stopTimer();
-        this.#deliveries.delete(settle);
-        resolve({ acks, wanted, durable: acks > 0 && isDurable });
-      };
-      const stopTimer = this.#options.runtime.setTimer(this.#options.ackTimeoutMs, settle);
-      this.#deliveries.add(settle);
-      for (const holder of this.#holders) {
-        const isAsked = holder.isUp;
-        holder.sendEnd(envelope, (durable) => {
-          if (!isAsked) return;
-          acks += 1;
-          isDurable &&= durable;
-          if (acks === wanted) settle();
-        });
-      }
-      if (wanted === 0 || this.#closing !== undefined) settle();
-    });
+  sendEnd(key: SessionKey, envelope: Envelope): Promise<Delivery> {
+    const frame = encodeEnd({ envelope });
+    if (this.#closing === undefined) this.#unreplicated.add(key, frame.length, this.#options.runtime.monotonicMs());
+    for (const holder of this.#holders) holder.tellUntilAcked(key, frame);
+    return this.#delivered(key, this.#connected());
   }
 
   async sendRevocation(): Promise<Delivery> {
     return { acks: 0, wanted: 0, durable: false };
   }
 
-  async delivered(): Promise<Delivery> {
-    return { acks: 0, wanted: 0, durable: false };
+  delivered(key: SessionKey, acks: number): Promise<Delivery> {
+    return this.#delivered(key, this.#holders, acks);
   }
 
   backlog(): Backlog {
-    return { sessions: 0, bytes: 0, ageMs: 0 };
+    return this.#unreplicated.at(this.#options.runtime.monotonicMs());
   }
 
   async claim(): Promise<boolean> {
@@ -196,7 +225,7 @@ export class Replicator implements Replication {
   async #close(): Promise<void> {
     this.#touches.flush();
     const closed = this.#holders.map((holder) => holder.close());
-    for (const settle of this.#deliveries) settle();
+    this.#deliveries.close();
     this.#fetches.close();
     this.#wakeFetches();
     this.#becomeReady();
@@ -205,6 +234,40 @@ export class Replicator implements Replication {
 
   #connected(): Holder[] {
     return this.#holders.filter((holder) => holder.isUp);
+  }
+
+  /** To every connected holder, until one has it. */
+  #tell(key: SessionKey, frame: Uint8Array): void {
+    if (this.#closing !== undefined) return;
+    this.#unreplicated.add(key, frame.length, this.#options.runtime.monotonicMs());
+    for (const holder of this.#holders) holder.tell(key, frame);
+  }
+
+  #delivered(id: string, holders: readonly Holder[], wanted = holders.length): Promise<Delivery> {
+    if (this.#closing !== undefined) return Promise.resolve({ acks: 0, wanted: 0, durable: false });
+    const targets = holders.map((holder) => ({ holder, number: holder.awaited(id), durable: holder.isDurable }));
+    return this.#deliveries.wait(id, wanted, targets);
+  }
+
+  #acked(holder: Holder, ack: Ack, ids: readonly string[]): void {
+    for (const id of ids) this.#unreplicated.delete(id);
+    this.#deliveries.acked(holder, ack.number, new Set(ack.missed), ack.durable);
+  }
+
+  /** Sessions with writes that no holder has, or that somebody waits for. */
+  *#unacknowledged(): Iterable<SessionKey> {
+    yield* this.#unreplicated.ids();
+    for (const id of this.#deliveries.ids()) if (!id.includes(":")) yield id;
+  }
+
+  #tellWatched(): void {
+    const keys = [...this.#newlyWatched];
+    this.#newlyWatched.clear();
+    for (let from = 0; from < keys.length; from += WATCH_COUNT_MAX) {
+      const slice = keys.slice(from, from + WATCH_COUNT_MAX);
+      const sessions = slice.map((key) => ({ key, fingerprint: this.#replica?.fingerprint(key) ?? 0, isRecent: false }));
+      this.#broadcast(encodeWatch({ sessions }));
+    }
   }
 
   #broadcast(frame: Uint8Array): void {
@@ -238,7 +301,7 @@ export class Replicator implements Replication {
     if (this.#fetches.receive(holder, fetched) || fetched.answer.kind !== "found" || this.#closing !== undefined) return;
     // Too late for its request, but not for the session, if that is held here by now.
     const { record } = fetched.answer;
-    if (this.#watched.has(record.envelope.key)) void this.#mergeAll(record.envelope.key, [record]);
+    if (this.#watched?.has(record.envelope.key) === true) void this.#mergeAll(record.envelope.key, [record]);
   }
 
   /** Several holders had it, maybe in several states: the replica gets all of them before the request goes on, within the timeout. */
@@ -251,7 +314,7 @@ export class Replicator implements Replication {
       if (!differed || this.#closing !== undefined) return;
       const whole = await replica.record(key);
       // The relays that differed are equal again.
-      if (whole !== undefined) this.#broadcast(encodeState({ round: 0, record: whole }));
+      if (whole !== undefined) this.sendState(key, whole);
     });
     let stopTimer: () => void = () => undefined;
     const timeout = new Promise<void>((resolve) => (stopTimer = this.#options.runtime.setTimer(this.#options.missTimeoutMs, resolve)));

@@ -4,6 +4,7 @@ import { ACK, decodeAck, type Ack } from "./ack.ts";
 import { ASK_STATE, decodeAskState, type AskState } from "./ask-state.ts";
 import { CHALLENGE, decodeChallenge, type Challenge } from "./challenge.ts";
 import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
+import { decodeDigest, DIGEST, type Digest } from "./digest.ts";
 import { decodeEnd, END, type EndMessage } from "./end.ts";
 import { decodeFetch, FETCH, type Fetch } from "./fetch.ts";
 import { decodeFetched, FETCHED, type Fetched } from "./fetched.ts";
@@ -25,13 +26,15 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 2 | hello | node | challenge |
  * | 3 | welcome | relay | hello |
  * | 4, 5 | ping, pong | node, relay | the heartbeat's timer, ping |
- * | 16, 17 | watch, unwatch | node | |
+ * | 16, 17 | watch, unwatch | node | a session that is held, and all after a reconnect |
  * | 18, 19 | fetch, fetched | node, relay | a miss, fetch |
- * | 20 | state | both | a new session, a reconnect, ask-state, a state that holds less |
+ * | 20 | state | both | a new session, ask-state, a watch or digest that differs, a state that holds less |
  * | 21 | change | both | a commit |
  * | 22 | touch | both | |
- * | 23, 24 | end, ack | both, relay | a logout or a late change, end |
- * | 25 | ask-state | both | a change that cannot be applied |
+ * | 23 | end | both | a logout or a late change |
+ * | 24 | ack | relay | the numbered frames: state, change, end |
+ * | 25 | ask-state | both | a change that cannot be applied, a watch or digest of what is not held |
+ * | 26 | digest | both | every second while all is quiet, and after frames were dropped |
  *
  * Before `welcome` only the first three are valid, in that order.
  */
@@ -51,7 +54,15 @@ export type Frame =
   | Touch
   | EndMessage
   | Ack
-  | AskState;
+  | AskState
+  | Digest;
+
+/** Frames that both sides of a connection count since `welcome`, and whose number an ack names. */
+export function isNumbered(frame: Frame): boolean {
+  return NUMBERED.has(frame.kind);
+}
+
+const NUMBERED = new Set<Frame["kind"]>(["state", "change", "end"]);
 
 /** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
 export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
@@ -93,4 +104,5 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [END, decodeEnd],
   [ACK, decodeAck],
   [ASK_STATE, decodeAskState],
+  [DIGEST, decodeDigest],
 ]);

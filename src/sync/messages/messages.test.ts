@@ -9,6 +9,7 @@ import { encodeAskState } from "./ask-state.ts";
 import { encodeChallenge } from "./challenge.ts";
 import { encodeChangeMessage } from "./change.ts";
 import { CLOSE_CODES, closeReasonOf } from "./close-codes.ts";
+import { encodeDigest, type DigestLevel } from "./digest.ts";
 import { encodeEnd } from "./end.ts";
 import { encodeFetch } from "./fetch.ts";
 import { encodeFetched } from "./fetched.ts";
@@ -26,6 +27,23 @@ const exactly = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ mi
 const key = exactly(16).map(keyFromBytes);
 const number = fc.maxSafeNat();
 const instant = fc.nat({ max: 2 ** 31 - 1 });
+const fingerprint = fc.maxSafeNat();
+const fingerprints = fc.array(fingerprint, { minLength: 32, maxLength: 32 });
+const keyStates = fc.array(fc.record({ key, fingerprint, isRecent: fc.boolean() }), { maxLength: 8 });
+const level: fc.Arbitrary<DigestLevel> = fc.oneof(
+  fc.record({ level: fc.constant("root" as const), sessions: fingerprint, revocations: fingerprint }),
+  fc.record({ level: fc.constant("groups" as const), groups: fingerprints }),
+  fc.record({
+    level: fc.constant("buckets" as const),
+    groups: fc
+      .uniqueArray(fc.integer({ min: 0, max: 31 }), { maxLength: 3 })
+      .chain((groups) =>
+        fc.tuple(...groups.toSorted((a, b) => a - b).map((group) => fc.record({ group: fc.constant(group), buckets: fingerprints }))),
+      ),
+  }),
+  fc.record({ level: fc.constant("list" as const), bucket: fc.nat({ max: 1023 }), sessions: keyStates }),
+  fc.record({ level: fc.constant("equal" as const) }),
+);
 const writer = fc.integer({ min: 2 ** 32, max: 2 ** 35 - 1 });
 const epoch = fc.record({ counter: fc.nat(), hash: fc.nat().map((value) => value.toString(16).padStart(16, "0")) });
 const alive: fc.Arbitrary<Envelope> = fc.record({
@@ -70,8 +88,8 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   ),
   welcome: coded("welcome", fc.record({ mac: exactly(32) }), encodeWelcome),
   ping: coded("ping", fc.record({ token: number }), encodePing),
-  pong: coded("pong", fc.record({ token: number }), encodePong),
-  watch: coded("watch", fc.record({ key }), encodeWatch),
+  pong: coded("pong", fc.record({ token: number, nowMs: number }), encodePong),
+  watch: coded("watch", fc.record({ sessions: keyStates }), encodeWatch),
   unwatch: coded("unwatch", fc.record({ key }), encodeUnwatch),
   fetch: coded("fetch", fc.record({ requestId: number, key }), encodeFetch),
   fetched: coded(
@@ -89,9 +107,14 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   state: coded("state", fc.record({ round: fc.nat({ max: 255 }), record }), encodeState),
   change: coded("change", fc.record({ key, change }), encodeChangeMessage),
   touch: coded("touch", fc.record({ touches: fc.array(fc.tuple(key, number), { maxLength: 8 }) }), encodeTouch),
-  end: coded("end", fc.record({ ackId: number, envelope: ended }), encodeEnd),
-  ack: coded("ack", fc.record({ ackId: number, durable: fc.boolean() }), encodeAck),
-  "ask-state": coded("ask-state", fc.record({ key }), encodeAskState),
+  end: coded("end", fc.record({ envelope: ended }), encodeEnd),
+  ack: coded("ack", fc.record({ number, durable: fc.boolean(), missed: fc.array(key, { maxLength: 3 }) }), encodeAck),
+  "ask-state": coded("ask-state", fc.record({ keys: fc.array(key, { maxLength: 3 }) }), encodeAskState),
+  digest: coded(
+    "digest",
+    fc.tuple(fc.boolean(), level).map(([isRepair, fields]) => ({ isRepair, ...fields })),
+    encodeDigest,
+  ),
 };
 
 function coded<Kind extends Frame["kind"], Fields extends object>(
@@ -143,7 +166,7 @@ describe("frames from outside", () => {
 
   it("refuses an end that has not ended, and a batch that claims more touches than one may hold", () => {
     const [state] = fc.sample(alive, { numRuns: 1, seed: 7 });
-    expect(() => decodeFrame(encodeEnd({ ackId: 1, envelope: state! }))).toThrow(/has not ended/);
+    expect(() => decodeFrame(encodeEnd({ envelope: state! }))).toThrow(/has not ended/);
     expect(() => decodeFrame(new Uint8Array([22, 0x81, 0x04, ...new Uint8Array(17 * 513)]))).toThrow(ProtocolError);
   });
 });
