@@ -45,6 +45,8 @@ export interface Member {
   readonly disk: Disk | undefined;
   /** The process of now. */
   readonly running: Running | undefined;
+  /** It takes requests: it runs, and is not about to stop. */
+  readonly isServing: boolean;
   readonly counters: SyncCounters;
   readonly events: SessionEvent[];
   start(): void;
@@ -70,6 +72,7 @@ abstract class Process implements Member {
   readonly events: SessionEvent[] = [];
   #running: Running | undefined;
   #deathKind: "killed" | "vanished" = "killed";
+  #isStopping = false;
 
   constructor(setting: MemberSetting) {
     this.setting = setting;
@@ -91,6 +94,10 @@ abstract class Process implements Member {
     return this.#running;
   }
 
+  get isServing(): boolean {
+    return this.#running !== undefined && !this.#isStopping && !this.machine.isSuspended;
+  }
+
   start(): void {
     if (this.#running !== undefined) throw new Error("it runs already");
     const { machine, network } = this.setting;
@@ -108,8 +115,11 @@ abstract class Process implements Member {
 
   async stop(): Promise<void> {
     const running = this.#running;
-    if (running === undefined) return;
+    if (running === undefined || this.#isStopping) return;
+    this.#isStopping = true;
+    this.machine.timeline.trace(`${this.name} stops`);
     await Promise.race([this.end(running), running.life.died]).catch(() => undefined);
+    this.#isStopping = false;
     this.#deathKind = "killed";
     running.life.die();
   }

@@ -58,6 +58,7 @@ export class Nemesis {
   #nodeLosses = 0;
   #isActive = false;
   #round = 0;
+  readonly #stops = new Set<Promise<void>>();
 
   constructor(world: World, history: History, options: NemesisOptions) {
     this.#world = world;
@@ -91,20 +92,22 @@ export class Nemesis {
   }
 
   /** Everything works again, and everybody runs. */
-  heal(): void {
+  async heal(): Promise<void> {
     this.#isActive = false;
     const { network, members } = this.#world;
     network.heal();
     for (const member of members) {
       if (member.machine.isSuspended) member.machine.resume();
+      member.running?.life.lightFuse(Infinity);
       if (member.disk !== undefined) {
         member.disk.isBroken = false;
         member.disk.delayMs = 0.2;
       }
       member.machine.wallOffsetMs = 0;
-      if (member.running === undefined) member.start();
     }
     network.wake();
+    await Promise.all(this.#stops);
+    for (const member of members) if (member.running === undefined) member.start();
   }
 
   #strike(): void {
@@ -242,13 +245,15 @@ export class Nemesis {
   }
 
   #stop(member: Member): void {
-    if (member.running === undefined || member.machine.isSuspended || (member.disk === undefined && !this.#mayLose(member))) return;
+    if (!member.isServing || (member.disk === undefined && !this.#mayLose(member))) return;
     if (member.disk === undefined) this.#loses(member);
-    void member.stop().then(() =>
+    const stop = member.stop().then(() => {
+      this.#stops.delete(stop);
       this.#later(this.#dice.between(20, 4_000), () => {
         if (member.running === undefined) member.start();
-      }),
-    );
+      });
+    });
+    this.#stops.add(stop);
   }
 
   #disk(change: (member: Member) => void): void {

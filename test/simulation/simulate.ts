@@ -79,7 +79,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       const work = workload.run(requests, options.roundMs);
       await timeline.runUntil(nemesis.run(options.faultsPerRound, options.roundMs), options.roundMs + 1_000);
       timeline.trace("heal");
-      nemesis.heal();
+      await timeline.runUntil(nemesis.heal(), REQUEST_MS_MAX);
       await timeline.runUntil(work, REQUEST_MS_MAX);
       if (!(await converge(world, history))) break;
       workload.isCalm = true;

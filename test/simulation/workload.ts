@@ -92,7 +92,7 @@ export class Workload {
 
   /** One request of one browser at one node, as chance has it. */
   async request(): Promise<void> {
-    const nodes = this.world.nodes.filter((node) => node.running !== undefined && !node.machine.isSuspended);
+    const nodes = this.world.nodes.filter(({ isServing }) => isServing);
     const browser = this.#dice.pick(this.browsers);
     const drawn = this.#dice.weighted(this.#mix);
     if (nodes.length === 0) return;
