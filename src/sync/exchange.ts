@@ -112,6 +112,11 @@ export class Exchange {
     this.#digests.repair();
   }
 
+  /** Resolves when all states that were asked for, or found to differ, were sent. */
+  idle(): Promise<void> {
+    return this.#states.idle();
+  }
+
   /** Nothing is handed to the replica or sent from here on. */
   close(): void {
     this.#isClosed = true;

@@ -145,7 +145,9 @@ export class FrameSocket {
     const { counters, log } = this.#options;
     const reason = error instanceof ProtocolError ? error.reason : "internalError";
     if (reason === "malformed") counters.malformedFrames += 1;
-    log(`connection closed (${CLOSE_CODES[reason]} ${reason}): ${error instanceof Error ? error.message : "unknown failure"}`);
+    // A relay that is configured with all relays, say; nothing is wrong.
+    if (reason !== "itself")
+      log(`connection closed (${CLOSE_CODES[reason]} ${reason}): ${error instanceof Error ? error.message : "unknown failure"}`);
     this.end(reason);
   }
 

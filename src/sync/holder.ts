@@ -4,14 +4,21 @@ import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
 import type { Fingerprints, WatchedSessions } from "./fingerprints.ts";
+import { hexOf } from "./hex.ts";
 import { Link } from "./link.ts";
 import type { Ack } from "./messages/ack.ts";
+import type { Claimed } from "./messages/claimed.ts";
+import { encodeDrain } from "./messages/drain.ts";
 import type { Fetched } from "./messages/fetched.ts";
+import type { Dialer } from "./messages/hello.ts";
 import type { Frame } from "./messages/index.ts";
+import type { Revoke } from "./messages/revoke.ts";
+import type { RelayStatus } from "./messages/status.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
 import type { KeyState } from "./messages/fingerprints.ts";
 import { ProtocolError } from "./protocol-error.ts";
+import type { RevocationRegisters } from "./revocation-registers.ts";
 import { nextTurn } from "./state-queue.ts";
 import type { Dial } from "./transport.ts";
 
@@ -23,12 +30,14 @@ export interface HolderOptions {
   readonly dial: Dial;
   readonly address: string;
   readonly credentials: Credentials;
-  readonly nodeId: Uint8Array;
+  /** This process. */
+  readonly dialer: Dialer;
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
   readonly fingerprints: Fingerprints;
   readonly watched: WatchedSessions;
+  readonly registers: RevocationRegisters;
   readonly wants: (key: SessionKey) => boolean;
   /** What this process answers a ping with. */
   readonly nowMs: () => number;
@@ -45,8 +54,10 @@ export interface HolderOptions {
   readonly onGone: (key: SessionKey) => void;
   /** It has everything that is not under way. */
   readonly onSynced: (holder: Holder) => void;
+  readonly onClaimed: (holder: Holder, claimed: Claimed) => void;
   readonly onUp: (holder: Holder) => void;
-  readonly onDown: (holder: Holder) => void;
+  /** `isDrained`: it said that it stops. */
+  readonly onDown: (holder: Holder, isDrained: boolean) => void;
   readonly onSettled: () => void;
 }
 
@@ -61,22 +72,28 @@ export class Holder {
   /** All that is held was compared with what it holds, on this connection. */
   #isSynced = false;
   #isDurable = false;
+  #relay: ConnectedRelay | undefined;
+  #isDrained = false;
 
   constructor(options: HolderOptions) {
     this.#options = options;
-    const { runtime, dial, address, credentials, nodeId, counters, log, nowMs, onPong, onSettled } = options;
+    const { runtime, dial, address, credentials, dialer, counters, log, nowMs, onPong, onSettled } = options;
     this.#link = new Link({
       runtime,
       dial,
       address,
       credentials,
-      nodeId,
+      dialer,
       counters,
       log,
       nowMs,
       onSettled,
       onPong: (theirMs, rttMs) => onPong?.(this, theirMs, rttMs),
-      onUp: () => this.#up(),
+      onUp: ({ relayId, status }) => {
+        this.#relay = { id: hexOf(relayId), status };
+        this.#isDrained = false;
+        this.#up();
+      },
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
       onCaughtUp: () => this.#caughtUp(),
       onDown: () => this.#down(),
@@ -89,6 +106,11 @@ export class Holder {
 
   get isUp(): boolean {
     return this.#link.isUp;
+  }
+
+  /** Who is connected; undefined while nobody is. */
+  get relay(): ConnectedRelay | undefined {
+    return this.isUp ? this.#relay : undefined;
   }
 
   get isFirstDial(): boolean {
@@ -140,11 +162,12 @@ export class Holder {
   /** Resolves when the socket is gone. Nothing reaches the replica from the moment of the call. */
   close(): Promise<void> {
     this.#exchange?.close();
+    this.send(encodeDrain());
     return this.#link.close();
   }
 
   #up(): void {
-    const { runtime, replica, counters, log, fingerprints, watched, wants, onUp, onGone } = this.#options;
+    const { runtime, replica, counters, log, fingerprints, watched, registers, wants, onUp, onGone } = this.#options;
     const exchange = new Exchange({
       runtime,
       replica,
@@ -166,6 +189,8 @@ export class Holder {
       },
       onUnwanted: (key) => this.send(encodeUnwatch({ key })),
       onDigestAnswer: () => this.#synced(),
+      revocations: () => registers.sum(),
+      onRevocationsDiffer: () => this.#sendRegisters(true),
     });
     this.#exchange = exchange;
     for (const [id, frame] of this.#kept) this.tell(id, frame);
@@ -176,6 +201,9 @@ export class Holder {
     }
     for (const key of replica.heldKeys()) watched.add(key);
     onUp(this);
+    void registers.read.then(() => {
+      if (this.#exchange === exchange) this.#sendRegisters(false);
+    });
     void this.#watchAll(exchange);
   }
 
@@ -184,7 +212,8 @@ export class Holder {
     this.#exchange = undefined;
     this.#window.reset();
     this.#isSynced = false;
-    this.#options.onDown(this);
+    this.#relay = undefined;
+    this.#options.onDown(this, this.#isDrained);
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
@@ -193,7 +222,28 @@ export class Holder {
       void this.#exchange?.receive(frame, bytes);
     } else if (frame.kind === "ack") this.#acked(frame);
     else if (frame.kind === "fetched") this.#options.onFetched(this, frame);
+    else if (frame.kind === "claimed") this.#options.onClaimed(this, frame);
+    else if (frame.kind === "revoke") void this.#revoke(frame);
+    else if (frame.kind === "drain") this.#isDrained = true;
+    else if (frame.kind === "status") {
+      if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };
+    }
     else this.#options.onFrame(this, frame);
+  }
+
+  async #revoke({ revocations, asks }: Revoke): Promise<void> {
+    const { registers, counters, log } = this.#options;
+    try {
+      await registers.receive(revocations);
+      if (asks) this.#sendRegisters(false);
+    } catch (error) {
+      counters.replicaFailures += 1;
+      log(`a revocation could not be stored: ${error instanceof Error ? error.message : "unknown failure"}`);
+    }
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const [index, frame] of this.#options.registers.frames(asks).entries()) this.tellUntilAcked(`revoke:all:${index}`, frame);
   }
 
   #told(id: string, isSent: boolean): void {
@@ -243,4 +293,12 @@ export class Holder {
     }
     exchange.compare();
   }
+}
+
+/** The relay at the other end. */
+export interface ConnectedRelay {
+  /** Of its process start, in hex: two addresses may lead to one relay. */
+  readonly id: string;
+  /** What its "there is none" is worth. */
+  readonly status: RelayStatus;
 }

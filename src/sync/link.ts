@@ -2,10 +2,11 @@ import type { Runtime } from "../engine/index.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { FrameSocket } from "./frame-socket.ts";
-import { NodeGreeting } from "./greeting.ts";
+import { DialerGreeting, type KnownRelay } from "./greeting.ts";
 import { linkDeadline, nextLink, retryDelay, type LinkEvent, type LinkState } from "./link-state.ts";
 import { NONCE_BYTES } from "./messages/challenge.ts";
 import { CLOSE_CODES, type CloseReason } from "./messages/close-codes.ts";
+import type { Dialer } from "./messages/hello.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodePing } from "./messages/ping.ts";
 import { encodePong, type Pong } from "./messages/pong.ts";
@@ -17,11 +18,12 @@ export interface LinkOptions {
   /** `ws://` or `wss://`. */
   readonly address: string;
   readonly credentials: Credentials;
-  readonly nodeId: Uint8Array;
+  /** This process, as it says in its hello. */
+  readonly dialer: Dialer;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
   /** The relay is known and listens. Frames may be sent from here on, and from within. */
-  readonly onUp: () => void;
+  readonly onUp: (relay: KnownRelay) => void;
   /** A frame after the greeting, heartbeats excepted. */
   readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
   /** Frames were dropped because too much was queued, and now the relay has read nearly all of it. */
@@ -32,6 +34,8 @@ export interface LinkOptions {
   readonly onPong?: ((theirMs: number, rttMs: number) => void) | undefined;
   /** It was up and is not any more. */
   readonly onDown: () => void;
+  /** The address turned out to be this process's own. It is not dialed again. */
+  readonly onItself?: () => void;
   /** The first dial is over, one way or the other. Once. */
   readonly onSettled: () => void;
 }
@@ -50,6 +54,7 @@ export class Link {
   #pingedAtMs = 0;
   #lastLogged: string | undefined;
   #isSettled = false;
+  #relay: KnownRelay | undefined;
   #onSocketGone: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
@@ -84,6 +89,11 @@ export class Link {
     return this.#socket?.drained() ?? Promise.resolve();
   }
 
+  /** Ends this connection; another one follows. */
+  drop(reason: CloseReason): void {
+    this.#socket?.cut(reason);
+  }
+
   /** Resolves when the socket is gone. Sends what is queued first, as far as the relay takes it within a second. */
   close(): Promise<void> {
     const socket = this.#socket;
@@ -104,7 +114,7 @@ export class Link {
       this.#failureCount = 0;
       this.#lastLogged = undefined;
       this.#settle();
-      this.#options.onUp();
+      if (this.#relay !== undefined) this.#options.onUp(this.#relay);
     }
     if (event.kind !== "heard") this.#arm();
   }
@@ -119,8 +129,8 @@ export class Link {
   }
 
   #open(): void {
-    const { runtime, dial, address, credentials, nodeId, counters, log } = this.#options;
-    const greeting = new NodeGreeting(credentials, nodeId, runtime.randomBytes(NONCE_BYTES));
+    const { runtime, dial, address, credentials, dialer, counters, log } = this.#options;
+    const greeting = new DialerGreeting(credentials, dialer, runtime.randomBytes(NONCE_BYTES));
     // Late events of a socket that was given up must not touch its successor.
     const ifCurrent = (event: LinkEvent): void => {
       if (this.#socket === socket) this.#step(event);
@@ -133,9 +143,10 @@ export class Link {
         if (this.#socket !== socket) return;
         this.#step({ kind: "heard" });
         if (this.isUp) return this.#receive(frame, bytes);
-        const { reply, done } = greeting.receive(frame);
+        const { reply, peer } = greeting.receive(frame);
         if (reply !== undefined) socket.send(reply);
-        if (done) {
+        if (peer !== undefined) {
+          this.#relay = peer;
           socket.greeted();
           this.#step({ kind: "greeted" });
         }
@@ -144,8 +155,13 @@ export class Link {
         if (this.#socket === socket && this.isUp) this.#options.onCaughtUp();
       },
       onClosed: (reason) => {
-        this.#explain(reason);
-        ifCurrent({ kind: "lost" });
+        if (reason === "itself") {
+          this.#options.onItself?.();
+          ifCurrent({ kind: "close" });
+        } else {
+          this.#explain(reason);
+          ifCurrent({ kind: "lost" });
+        }
         this.#gone(socket);
       },
     });

@@ -3,7 +3,7 @@ import type { Holder } from "./holder.ts";
 import { encodeFetch } from "./messages/fetch.ts";
 import type { Fetched } from "./messages/fetched.ts";
 
-/** What the holders that were asked said in time. Both empty: none of them did. */
+/** What the holders that were asked said in time. Who is in neither did not answer, or could not look. */
 export interface FetchOutcome {
   readonly found: readonly SessionRecord[];
   readonly absent: readonly Holder[];

@@ -1,22 +1,49 @@
 import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
-import { Fingerprints } from "./fingerprints.ts";
+import { AllSessions, Fingerprints, type WatchedSessions } from "./fingerprints.ts";
+import { encodeRevoke, type RevokeEntry } from "./messages/revoke.ts";
 import { encodeTouch, type TouchEntry } from "./messages/touch.ts";
-import type { RelayPeer } from "./relay-peer.ts";
+import { RevocationRegisters } from "./revocation-registers.ts";
 
-/** Which node holds which session, and how what one says reaches the others. */
+/** Sessions whose newest touch is remembered, so that relays do not tell each other of it for ever. Forgotten ones are told once more. */
+const TOUCHES_PASSED_MAX = 100_000;
+
+/** Where frames of a relay can go, or come from. */
+export interface HubPeer {
+  /** The id of the relay at the other end; undefined for a node. */
+  readonly relay: string | undefined;
+  /** False: it was dropped; what it told is repaired once the peer has caught up. */
+  send(frame: Uint8Array): boolean;
+}
+
+/** A node. */
+export interface Watcher extends HubPeer {
+  /** The sessions that it holds. */
+  readonly watched: WatchedSessions;
+}
+
+/** Which node holds which session, which relays there are, and how what one says reaches the others. */
 export class RelayHub {
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
   readonly fingerprints: Fingerprints;
-  readonly #watchers = new Map<SessionKey, Set<RelayPeer>>();
+  /** What relays compare with each other. */
+  readonly all: AllSessions;
+  readonly registers: RevocationRegisters;
+  readonly #nodes = new Set<HubPeer>();
+  readonly #watchers = new Map<SessionKey, Set<Watcher>>();
+  /** By id: two relays that dial each other have two connections, and use the one that was there first. */
+  readonly #relays = new Map<string, Set<HubPeer>>();
+  readonly #touchesPassed = new Map<SessionKey, number>();
 
   constructor(replica: Replica, runtime: Runtime, counters: SyncCounters, log: SyncLog) {
     this.replica = replica;
     this.counters = counters;
     this.log = log;
     this.fingerprints = new Fingerprints(replica, runtime);
+    this.all = new AllSessions(this.fingerprints);
+    this.registers = new RevocationRegisters(replica, runtime, counters, log);
     this.fingerprints.listen((key, before, after) => {
       for (const peer of this.#watchers.get(key) ?? []) peer.watched.changed(key, before, after);
     });
@@ -27,26 +54,67 @@ export class RelayHub {
     return this.#watchers.size;
   }
 
-  watch(key: SessionKey, peer: RelayPeer): void {
+  watch(key: SessionKey, peer: Watcher): void {
     const watchers = this.#watchers.get(key);
     if (watchers === undefined) this.#watchers.set(key, new Set([peer]));
     else watchers.add(peer);
   }
 
-  unwatch(key: SessionKey, peer: RelayPeer): void {
+  unwatch(key: SessionKey, peer: Watcher): void {
     const watchers = this.#watchers.get(key);
     watchers?.delete(peer);
     if (watchers?.size === 0) this.#watchers.delete(key);
   }
 
-  /** The same bytes to everybody who watches `key`, but not back to `from`. */
-  passOn(key: SessionKey, frame: Uint8Array, from: RelayPeer): void {
-    for (const peer of this.#watchers.get(key) ?? []) if (peer !== from) peer.send(frame);
+  /** From here on it gets what is news here and concerns everybody. */
+  addNode(peer: Watcher): void {
+    this.#nodes.add(peer);
   }
 
-  /** To each node the touches of the sessions that it watches, in one frame. */
-  passOnTouches(touches: readonly TouchEntry[], from: RelayPeer): void {
-    const batches = new Map<RelayPeer, TouchEntry[]>();
+  removeNode(peer: Watcher): void {
+    this.#nodes.delete(peer);
+  }
+
+  /** From here on it gets what is news here, whatever session it is of. */
+  addRelay(peer: HubPeer & { readonly relay: string }): void {
+    const connections = this.#relays.get(peer.relay);
+    if (connections === undefined) this.#relays.set(peer.relay, new Set([peer]));
+    else connections.add(peer);
+  }
+
+  removeRelay(peer: HubPeer & { readonly relay: string }): void {
+    const connections = this.#relays.get(peer.relay);
+    connections?.delete(peer);
+    if (connections?.size === 0) this.#relays.delete(peer.relay);
+  }
+
+  /**
+   * What is news here: the same bytes to everybody who watches `key`, and to every other relay, but not back to `from`. What is no news
+   * to another relay goes no further, so it ends after one round.
+   */
+  passOn(key: SessionKey, frame: Uint8Array, from: HubPeer): void {
+    for (const peer of this.#watchers.get(key) ?? []) if (peer !== from) peer.send(frame);
+    for (const relay of this.#otherRelays(from)) relay.send(frame);
+  }
+
+  /** Takes registers in; what is news goes to everybody else. Rejects when they could not be stored. */
+  async revoke(revocations: readonly RevokeEntry[], from: HubPeer): Promise<void> {
+    const news = await this.registers.receive(revocations);
+    if (news.length === 0) return;
+    const frame = encodeRevoke({ asks: false, revocations: news });
+    for (const peer of this.#nodes) if (peer !== from) peer.send(frame);
+    for (const relay of this.#otherRelays(from)) relay.send(frame);
+  }
+
+  /** The replica failed: its store did not answer, say. */
+  failed(what: string, error: unknown): void {
+    this.counters.replicaFailures += 1;
+    this.log(`${what}: ${error instanceof Error ? error.message : "unknown failure"}`);
+  }
+
+  /** To each node the touches of the sessions that it watches, in one frame; to each relay those that are news. */
+  passOnTouches(touches: readonly TouchEntry[], from: HubPeer): void {
+    const batches = new Map<HubPeer, TouchEntry[]>();
     for (const touch of touches) {
       for (const peer of this.#watchers.get(touch[0]) ?? []) {
         const batch = batches.get(peer);
@@ -56,5 +124,26 @@ export class RelayHub {
       }
     }
     for (const [peer, batch] of batches) peer.send(encodeTouch({ touches: batch }));
+    const relays = [...this.#otherRelays(from)];
+    if (relays.length === 0) return;
+    const news = touches.filter((touch) => this.#isNews(touch));
+    if (news.length === 0) return;
+    const frame = encodeTouch({ touches: news });
+    for (const relay of relays) relay.send(frame);
+  }
+
+  /** A touch changes no fingerprint, so what is news is remembered apart. */
+  #isNews([key, touchedAtMs]: TouchEntry): boolean {
+    if (touchedAtMs <= (this.#touchesPassed.get(key) ?? -1)) return false;
+    // Deleted first, so that the first entry is always the one told longest ago.
+    this.#touchesPassed.delete(key);
+    this.#touchesPassed.set(key, touchedAtMs);
+    const [oldest] = this.#touchesPassed.keys();
+    if (this.#touchesPassed.size > TOUCHES_PASSED_MAX && oldest !== undefined) this.#touchesPassed.delete(oldest);
+    return true;
+  }
+
+  *#otherRelays(from: HubPeer): Iterable<HubPeer> {
+    for (const [id, [connection]] of this.#relays) if (id !== from.relay && connection !== undefined) yield connection;
   }
 }

@@ -1,19 +1,28 @@
 import type { Runtime, SessionKey } from "../engine/index.ts";
 import { AckLedger } from "./ack-ledger.ts";
+import type { ClaimGrants } from "./claim-grants.ts";
+import { Companion } from "./companion.ts";
 import type { Credentials } from "./credentials.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
 import { WatchedSessions } from "./fingerprints.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { RelayGreeting } from "./greeting.ts";
+import { hexOf } from "./hex.ts";
 import { DEAD_AFTER_MS } from "./link-state.ts";
 import { NONCE_BYTES } from "./messages/challenge.ts";
+import type { Claim } from "./messages/claim.ts";
+import { encodeClaimed } from "./messages/claimed.ts";
 import type { CloseReason } from "./messages/close-codes.ts";
+import { encodeDrain } from "./messages/drain.ts";
 import type { Fetch } from "./messages/fetch.ts";
 import { encodeFetched } from "./messages/fetched.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodePong } from "./messages/pong.ts";
+import type { Revoke } from "./messages/revoke.ts";
 import { ProtocolError } from "./protocol-error.ts";
-import type { RelayHub } from "./relay-hub.ts";
+import type { Versions } from "./protocol-version.ts";
+import type { RelayHub, Watcher } from "./relay-hub.ts";
+import type { Member, RelayMembers } from "./relay-members.ts";
 import type { Accept } from "./transport.ts";
 
 /** Frames whose effect the replica has not finished. Beyond, the relay reads no more from this node until some are done. */
@@ -26,22 +35,29 @@ const WATCHED_COUNT_MAX = 1_000_000;
 export interface RelayPeerOptions {
   readonly runtime: Runtime;
   readonly hub: RelayHub;
+  readonly members: RelayMembers;
+  readonly grants: ClaimGrants;
   readonly credentials: Credentials;
   readonly relayId: Uint8Array;
+  /** What this relay keeps. */
+  readonly incarnation: Uint8Array;
+  readonly versions: Versions;
   /** The node showed that it knows the secret. */
   readonly onGreeted: () => void;
   readonly onClosed: (peer: RelayPeer) => void;
 }
 
-/** One node as the relay sees it, from its connection to its end. */
-export class RelayPeer {
+/** A connection that somebody else dialed, as the relay sees it, to its end: a node's, or another relay's. */
+export class RelayPeer implements Watcher {
+  readonly relay = undefined;
   /** The sessions that the node holds. */
   readonly watched: WatchedSessions;
   readonly #options: RelayPeerOptions;
   readonly #socket: FrameSocket;
   readonly #greeting: RelayGreeting;
   readonly #exchange: Exchange;
-  #isGreeted = false;
+  /** Undefined before the greeting; what a node is to the others, or all that another relay is. */
+  #known: Member | Companion | undefined;
   #isPaused = false;
   #pendingCount = 0;
   #heardAtMs: number;
@@ -49,13 +65,13 @@ export class RelayPeer {
   /** Sends the challenge. */
   constructor(connect: Accept, options: RelayPeerOptions) {
     this.#options = options;
-    const { runtime, hub, credentials, relayId } = options;
+    const { runtime, hub, credentials, relayId, versions } = options;
     this.#heardAtMs = runtime.monotonicMs();
     this.#socket = new FrameSocket(connect, {
       counters: hub.counters,
       log: hub.log,
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
-      onCaughtUp: () => this.#exchange.repair(),
+      onCaughtUp: () => (this.#known instanceof Companion ? this.#known : this.#exchange).repair(),
       onClosed: () => this.#closed(),
     });
     this.watched = new WatchedSessions(hub.fingerprints, (key) => {
@@ -78,8 +94,10 @@ export class RelayPeer {
       wants: () => true,
       passOn: (key, frame) => hub.passOn(key, frame, this),
       passOnTouches: (touches) => hub.passOnTouches(touches, this),
+      revocations: () => hub.registers.sum(),
+      onRevocationsDiffer: () => this.#sendRegisters(true),
     });
-    this.#greeting = new RelayGreeting(credentials, relayId, runtime.randomBytes(NONCE_BYTES));
+    this.#greeting = new RelayGreeting(credentials, relayId, runtime.randomBytes(NONCE_BYTES), versions);
     this.#socket.send(this.#greeting.challenge);
   }
 
@@ -89,21 +107,28 @@ export class RelayPeer {
   }
 
   end(reason: CloseReason): void {
-    this.#exchange.close();
+    this.#stop();
     this.#socket.end(reason);
+  }
+
+  /** Says that this relay stops, after everything that was sent before. */
+  drain(): void {
+    if (this.#known !== undefined) this.send(encodeDrain());
+    this.end("goingAway");
   }
 
   /** A node pings every two seconds. While this side does not read, its silence says less. */
   endIfSilent(nowMs: number): void {
     if (nowMs - this.#heardAtMs < (this.#isPaused ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
-    this.#exchange.close();
+    this.#stop();
     this.#socket.cut("silent");
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
     this.#heardAtMs = this.#options.runtime.monotonicMs();
-    if (!this.#isGreeted) return this.#greet(frame);
-    const work = this.#work(frame, bytes);
+    const known = this.#known;
+    if (known === undefined) return this.#greet(frame);
+    const work = known instanceof Companion ? this.#relayWork(known, frame, bytes) : this.#work(known, frame, bytes);
     if (work === undefined) return;
     this.#pendingCount += 1;
     void work.finally(() => {
@@ -114,19 +139,55 @@ export class RelayPeer {
   }
 
   #greet(frame: Frame): void {
-    const { reply } = this.#greeting.receive(frame);
-    this.#isGreeted = true;
+    const { runtime, hub, members, incarnation } = this.#options;
+    const { reply, peer } = this.#greeting.receive(frame, (dialer) => ({
+      incarnation,
+      status: members.statusFor({ role: dialer.role, incarnation: hexOf(dialer.incarnation) }),
+    }));
+    if (reply === undefined || peer === undefined) return;
     this.#socket.greeted();
     this.#options.onGreeted();
-    if (reply !== undefined) this.send(reply);
+    this.send(reply);
+    const said = { role: peer.role, id: hexOf(peer.id), incarnation: hexOf(peer.incarnation), address: undefined };
+    const told = members.statusFor(said);
+    const send = (bytes: Uint8Array): boolean => this.send(bytes);
+    if (peer.role === "relay") {
+      this.#known = new Companion({
+        ...said,
+        runtime,
+        hub,
+        members,
+        told,
+        send,
+        isInitiator: false,
+        sendControl: (bytes) => this.#socket.sendControl(bytes),
+        drained: () => this.#socket.drained(),
+        giveUp: () => this.end("overloaded"),
+      });
+    } else {
+      this.#known = { ...said, send };
+      hub.addNode(this);
+      void hub.registers.read.then(() => this.#sendRegisters(false));
+      members.joined(this.#known, told);
+    }
+  }
+
+  #relayWork(companion: Companion, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
+    if (frame.kind === "ping") this.#pong(frame.token);
+    else if (frame.kind !== "pong") return companion.receive(frame, bytes);
+    return undefined;
+  }
+
+  #pong(token: number): void {
+    this.#socket.sendControl(encodePong({ token, nowMs: this.#options.runtime.nowMs() }));
   }
 
   /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
-  #work(frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
+  #work(node: Member, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
     if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
     switch (frame.kind) {
       case "ping":
-        this.#socket.sendControl(encodePong({ token: frame.token, nowMs: this.#options.runtime.nowMs() }));
+        this.#pong(frame.token);
         return undefined;
       case "pong":
         return undefined;
@@ -135,6 +196,13 @@ export class RelayPeer {
         return undefined;
       case "fetch":
         return this.#fetch(frame);
+      case "revoke":
+        return this.#revoke(frame);
+      case "claim":
+        return this.#claim(frame);
+      case "drain":
+        this.#options.members.drained(node);
+        return undefined;
       default:
         throw new ProtocolError("malformed", "a frame came that only relays send");
     }
@@ -161,6 +229,31 @@ export class RelayPeer {
     if (!wasWatching) this.#unwatch(key);
   }
 
+  /** Acknowledged as a session's frame is; one that cannot be stored ends the connection, and comes again on the next one. */
+  #revoke({ revocations, asks }: Revoke): Promise<void> {
+    const { hub } = this.#options;
+    const [first = [""]] = revocations;
+    return this.#exchange.numbered("revoke", first[0], true, async () => {
+      try {
+        await hub.revoke(revocations, this);
+        if (asks) this.#sendRegisters(false);
+        return true;
+      } catch (error) {
+        this.end("internalError");
+        throw error;
+      }
+    });
+  }
+
+  #sendRegisters(asks: boolean): void {
+    for (const frame of this.#options.hub.registers.frames(asks)) this.send(frame);
+  }
+
+  async #claim(claim: Claim): Promise<void> {
+    const answer = await this.#options.grants.answer(claim);
+    this.send(encodeClaimed({ requestId: claim.requestId, answer }));
+  }
+
   #pauseIfBusy(): void {
     if (this.#isPaused || this.#pendingCount < PENDING_COUNT_MAX) return;
     this.#isPaused = true;
@@ -174,9 +267,18 @@ export class RelayPeer {
     this.#socket.resume();
   }
 
-  #closed(): void {
+  /** Nothing that came over this connection reaches the replica from here on. */
+  #stop(): void {
     this.#exchange.close();
+    if (this.#known instanceof Companion) this.#known.stop();
+  }
+
+  #closed(): void {
+    this.#stop();
     for (const key of this.watched.keys()) this.#options.hub.unwatch(key, this);
+    this.#options.hub.removeNode(this);
+    if (this.#known instanceof Companion) this.#known.close();
+    else if (this.#known !== undefined) this.#options.members.left(this.#known);
     this.#options.onClosed(this);
   }
 }

@@ -5,8 +5,11 @@ import { SessionError, type Replica, type Runtime } from "../engine/index.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
 import { credentialsOf } from "./credentials.ts";
 import { FRAME_BYTES_MAX, GREETING_BYTES_MAX } from "./messages/index.ts";
-import { RelayCore } from "./relay-core.ts";
-import { WebSocketConnection } from "./websocket-transport.ts";
+import type { RelayStatus } from "./messages/status.ts";
+import { addressOf } from "./relay-address.ts";
+import { RelayCore, type KeptIncarnation } from "./relay-core.ts";
+import type { MemberInfo } from "./relay-members.ts";
+import { dialWebSocket, WebSocketConnection } from "./websocket-transport.ts";
 
 /** From the TCP connection to a valid hello (SEC-42). */
 const UNAUTHENTICATED_MS = 3_000;
@@ -26,6 +29,15 @@ export interface RelayServerOptions {
   readonly secret: string;
   /** Default `default`. */
   readonly domain?: string | undefined;
+  /**
+   * Addresses of the other relays, `ws://` or `wss://`. Best name all of them to each; a relay's own may be among them. What one of them
+   * knows the others know, and a relay that was away or is new is of no consequence to a request until it has what they have.
+   */
+  readonly peers?: readonly string[] | undefined;
+  /** Where the replica lasts: what must be kept along with it. */
+  readonly incarnation?: KeptIncarnation | undefined;
+  /** How long a lost relay counts as one that may hold what nobody else has. Milliseconds; default 30 min. */
+  readonly forgetLossAfterMs?: number | undefined;
   /** Where lines for the operator go. Default: nowhere. */
   readonly log?: SyncLog | undefined;
 }
@@ -39,6 +51,10 @@ export interface Relay {
   readonly counters: Readonly<SyncCounters>;
   /** Nodes that are connected, and strangers that have yet to show who they are. */
   connectionCount(): number;
+  /** Nodes and relays that are connected; a relay twice where both dialed. */
+  members(): MemberInfo[];
+  /** What its answers are worth: whether it has what its peers have, and since when it knows all. */
+  status(): RelayStatus;
   /** Tells the nodes, which go on alone, and frees the port. Idempotent. */
   close(): Promise<void>;
 }
@@ -55,7 +71,8 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
   const counters = newCounters();
   const { replica, runtime, log = () => undefined } = options;
-  const core = new RelayCore({ replica, runtime, credentials, counters, log });
+  const { incarnation, forgetLossAfterMs } = options;
+  const peers = [...new Set((options.peers ?? []).map(addressOf))];
   const guards = new WeakMap<Socket, Guard>();
 
   const http = createServer((_request, response) => response.writeHead(426, { connection: "close" }).end());
@@ -73,6 +90,8 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     );
   });
   await listening(http, host, port);
+  // Only now: a peer that is dialed dials back.
+  const core = new RelayCore({ replica, runtime, credentials, counters, log, dial: dialWebSocket, peers, incarnation, forgetLossAfterMs });
   let closing: Promise<void> | undefined;
   const bound = (http.address() as AddressInfo).port;
   return {
@@ -81,12 +100,14 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     domain: credentials.domain,
     counters,
     connectionCount: () => core.connectionCount,
+    members: () => core.members(),
+    status: () => core.status,
     close: () => {
       closing ??= new Promise<void>((resolve) => {
-        core.close();
+        const linksClosed = core.close();
         webSockets.close();
         // Resolves when the last connection is gone; a node that does not answer is cut off after a second.
-        http.close(() => resolve());
+        http.close(() => void linksClosed.then(resolve));
         http.closeAllConnections();
       });
       return closing;

@@ -1,6 +1,8 @@
 import { type ReplicaHost, type Replication, replicaOf, SessionError } from "../engine/index.ts";
 import type { SyncLog } from "./counters.ts";
 import { credentialsOf } from "./credentials.ts";
+import { addressOf } from "./relay-address.ts";
+import { FORGET_LOSS_AFTER_MS } from "./relay-core.ts";
 import { Replicator, type ReplicatorOptions } from "./replicator.ts";
 import { dialWebSocket } from "./websocket-transport.ts";
 
@@ -30,6 +32,12 @@ export interface RelaysOptions {
   readonly missTimeoutMs?: number | undefined;
   /** How long a response waits for acks. Milliseconds; default 500. */
   readonly ackTimeoutMs?: number | undefined;
+  /**
+   * When a relay was lost that did not say it would stop, or came back empty, requests for ids from before that are refused (SESSION_UNAVAILABLE)
+   * where no relay knows the session: the lost one may have. After this time they are absent: what lives was used since. As long as the longest
+   * idle timeout. Milliseconds; default 30 min.
+   */
+  readonly forgetLossAfterMs?: number | undefined;
   /** Where lines for the operator go. Default: nowhere. */
   readonly log?: SyncLog | undefined;
 }
@@ -43,20 +51,25 @@ export interface RelaysOptions {
 export function relays(addresses: readonly string[], options: RelaysOptions): (host: ReplicaHost) => Replication {
   const checked = replicatorOptions(addresses, options);
   return (host) => {
-    const replicator = new Replicator({ ...checked, runtime: host.runtime, dial: dialWebSocket });
+    const { runtime, events, epsilonMs: clockErrorMs } = host;
+    const replicator = new Replicator({ ...checked, runtime, clockErrorMs, emit: (event) => events.emit(event), dial: dialWebSocket });
     replicator.start(replicaOf(host));
     return replicator;
   };
 }
 
 /** What `relays` was told, checked. @throws SessionError OPTION_INVALID */
-export function replicatorOptions(addresses: readonly string[], options: RelaysOptions): Omit<ReplicatorOptions, "runtime" | "dial"> {
+export function replicatorOptions(
+  addresses: readonly string[],
+  options: RelaysOptions,
+): Omit<ReplicatorOptions, "runtime" | "dial" | "clockErrorMs" | "emit"> {
   if (addresses.length === 0) throw new SessionError("OPTION_INVALID", "relays() needs at least one address, as ws://127.0.0.1:7411");
   return {
     addresses: [...new Set(addresses.map(addressOf))],
     credentials: credentialsOf(options),
     missTimeoutMs: timeoutOf("missTimeoutMs", options.missTimeoutMs ?? MISS_TIMEOUT_MS),
     ackTimeoutMs: timeoutOf("ackTimeoutMs", options.ackTimeoutMs ?? ACK_TIMEOUT_MS),
+    forgetLossAfterMs: forgetLossOf(options.forgetLossAfterMs ?? FORGET_LOSS_AFTER_MS),
     acks: acksOf(options.acks ?? 0, new Set(addresses).size),
     degraded: oneOf("degraded", options.degraded ?? "serve", ["serve", "fail"]),
     alone: oneOf("alone", options.alone, ["serve", "refuse"]),
@@ -64,28 +77,16 @@ export function replicatorOptions(addresses: readonly string[], options: RelaysO
   };
 }
 
-function addressOf(address: string): string {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (
-    url === undefined ||
-    (url.protocol !== "ws:" && url.protocol !== "wss:") ||
-    url.hash !== "" ||
-    url.username !== "" ||
-    url.password !== ""
-  ) {
-    throw new SessionError(
-      "OPTION_INVALID",
-      "a relay's address must look like ws://127.0.0.1:7411 or wss://relay.example, without user or fragment",
-    );
-  }
-  return url.href;
-}
-
 function acksOf(acks: number, relayCount: number): number {
   if (!Number.isInteger(acks) || acks < 0 || acks > relayCount) {
     throw new SessionError("OPTION_INVALID", `acks must be a whole number from 0 to ${relayCount}, which is how many relays there are`);
   }
   return acks;
+}
+
+function forgetLossOf(value: number): number {
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new SessionError("OPTION_INVALID", "forgetLossAfterMs must be a number of milliseconds from 0 on");
 }
 
 function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {

@@ -7,26 +7,33 @@ import type {
   Replica,
   Replication,
   Runtime,
+  SessionEvent,
   SessionKey,
   SessionRecord,
+  SubjectKey,
 } from "../engine/index.ts";
 import { UnreplicatedWrites } from "./backlog.ts";
 import type { Credentials } from "./credentials.ts";
+import { absenceCounts } from "./completeness.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Fingerprints, WatchedSessions } from "./fingerprints.ts";
+import { ClaimQuorum } from "./claim-quorum.ts";
 import { Holder } from "./holder.ts";
-import { PEER_ID_BYTES } from "./messages/challenge.ts";
+import { INCARNATION_BYTES, PEER_ID_BYTES } from "./messages/challenge.ts";
 import type { Ack } from "./messages/ack.ts";
 import { encodeChangeMessage } from "./messages/change.ts";
 import { encodeEnd } from "./messages/end.ts";
 import type { Fetched } from "./messages/fetched.ts";
+import type { Dialer } from "./messages/hello.ts";
+import { encodeRevoke } from "./messages/revoke.ts";
 import { encodeState } from "./messages/state.ts";
 import { encodeTouch } from "./messages/touch.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
 import { PendingFetches } from "./pending-fetches.ts";
 import { ProtocolError } from "./protocol-error.ts";
+import { RevocationRegisters } from "./revocation-registers.ts";
 import { TouchBatch } from "./touch-batch.ts";
 import type { Dial } from "./transport.ts";
 
@@ -44,6 +51,12 @@ export interface ReplicatorOptions {
   readonly acks: number;
   readonly degraded: "serve" | "fail";
   readonly alone: "serve" | "refuse";
+  /** See `RelaysOptions`. */
+  readonly forgetLossAfterMs: number;
+  /** How far clocks may be apart, milliseconds. */
+  readonly clockErrorMs: number;
+  /** Hears who comes and goes. */
+  readonly emit: (event: SessionEvent) => void;
   readonly log: SyncLog;
   /** The clock that others hear of, milliseconds since the epoch. Default: the runtime's. */
   readonly nowMs?: (() => number) | undefined;
@@ -73,6 +86,7 @@ export class Replicator implements Replication {
   readonly #options: ReplicatorOptions;
   readonly #fetches: PendingFetches;
   readonly #touches: TouchBatch;
+  readonly #claims: ClaimQuorum<Holder>;
   readonly #deliveries: Deliveries<Holder>;
   readonly #unreplicated = new UnreplicatedWrites();
   /** Fetches that wait for the first relay to come up. */
@@ -82,6 +96,7 @@ export class Replicator implements Replication {
   /** Held since this tick: told at its end, or by the state that is sent before. */
   readonly #newlyWatched = new Set<SessionKey>();
   #watched: WatchedSessions | undefined;
+  #registers: RevocationRegisters | undefined;
   #becomeReady: () => void = () => undefined;
   #closing: Promise<void> | undefined;
 
@@ -92,6 +107,12 @@ export class Replicator implements Replication {
     this.alone = options.alone;
     this.#fetches = new PendingFetches(options.runtime, options.missTimeoutMs);
     this.#deliveries = new Deliveries(options.runtime, options.ackTimeoutMs);
+    this.#claims = new ClaimQuorum({
+      runtime: options.runtime,
+      relayCount: options.addresses.length,
+      answerTimeoutMs: options.missTimeoutMs,
+      holders: () => this.#holders,
+    });
     this.#touches = new TouchBatch(options.runtime, (touches) => this.#broadcast(encodeTouch({ touches })));
     this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
   }
@@ -99,10 +120,17 @@ export class Replicator implements Replication {
   start(replica: Replica): void {
     this.#replica = replica;
     const { runtime, dial, addresses, credentials, log, nowMs, clock } = this.#options;
-    const nodeId = runtime.randomBytes(PEER_ID_BYTES);
+    const dialer: Dialer = {
+      role: "node",
+      id: runtime.randomBytes(PEER_ID_BYTES),
+      incarnation: runtime.randomBytes(INCARNATION_BYTES),
+      wantsPromptAcks: this.acks > 0,
+    };
     const fingerprints = new Fingerprints(replica, runtime);
     const watched = new WatchedSessions(fingerprints);
+    const registers = new RevocationRegisters(replica, runtime, this.counters, log);
     this.#watched = watched;
+    this.#registers = registers;
     fingerprints.listen((key, before, after) => {
       if (watched.has(key)) watched.changed(key, before, after);
     });
@@ -113,12 +141,13 @@ export class Replicator implements Replication {
           dial,
           address,
           credentials,
-          nodeId,
+          dialer,
           replica,
           counters: this.counters,
           log,
           fingerprints,
           watched,
+          registers,
           nowMs: nowMs ?? (() => runtime.nowMs()),
           onPong: (holder, theirMs, rttMs) => clock?.heard(holder.address, theirMs, rttMs),
           wants: (key) => watched.has(key) || this.#fetches.has(key),
@@ -131,10 +160,10 @@ export class Replicator implements Replication {
           onFrame: () => {
             throw new ProtocolError("malformed", "a frame came that only nodes send");
           },
-          onUp: () => this.#wakeFetches(),
-          onDown: (holder) => {
-            this.#fetches.lost(holder);
-            this.#deliveries.lost(holder);
+          onClaimed: (holder, claimed) => this.#claims.receive(holder, claimed),
+          onUp: (holder) => this.#joined(holder),
+          onDown: (holder, isDrained) => {
+            this.#left(holder, isDrained);
             clock?.lost(holder.address);
           },
           onSettled: () => this.#settled(),
@@ -157,14 +186,15 @@ export class Replicator implements Replication {
   }
 
   /** Settles within `missTimeoutMs`, twice that while the first dial of every relay is still under way. */
-  async fetch(key: SessionKey): Promise<FetchAnswer> {
+  async fetch(key: SessionKey, bornAtMs?: number): Promise<FetchAnswer> {
     this.#tellWatched();
     if (this.#connected().length === 0 && this.#holders.some((holder) => holder.isFirstDial)) await this.#firstHolder();
     const holders = this.#connected();
     if (holders.length === 0 || this.#closing !== undefined) return UNAVAILABLE;
     const { found, absent } = await this.#fetches.ask(key, holders);
     const [first] = found;
-    if (first === undefined) return absent.length > 0 ? { kind: "absent", isComplete: false } : UNAVAILABLE;
+    const isComplete = found.length + absent.length === this.#holders.length;
+    if (first === undefined) return this.#isAbsent(absent, bornAtMs) ? { kind: "absent", isComplete } : UNAVAILABLE;
     // An end beats any state.
     const record = found.find(({ envelope }) => envelope.ended !== undefined) ?? first;
     // Who has it counts us as watching already. Who does not gets it now.
@@ -175,7 +205,7 @@ export class Replicator implements Replication {
       for (const holder of absent) holder.tell(key, frame);
     }
     if (found.length > 1) await this.#mergeAll(key, found);
-    return { kind: "found", record, isComplete: false };
+    return { kind: "found", record, isComplete };
   }
 
   sendState(key: SessionKey, record: SessionRecord): void {
@@ -199,8 +229,12 @@ export class Replicator implements Replication {
     return this.#delivered(key, this.#connected());
   }
 
-  async sendRevocation(): Promise<Delivery> {
-    return { acks: 0, wanted: 0, durable: false };
+  sendRevocation(subject: SubjectKey, notBeforeMs: number): Promise<Delivery> {
+    const id = `revoke:${subject}`;
+    const frame = encodeRevoke({ asks: false, revocations: [[subject, notBeforeMs]] });
+    this.#registers?.raised(subject, notBeforeMs);
+    for (const holder of this.#holders) holder.tellUntilAcked(id, frame);
+    return this.#delivered(id, this.#connected());
   }
 
   delivered(key: SessionKey, acks: number): Promise<Delivery> {
@@ -211,11 +245,13 @@ export class Replicator implements Replication {
     return this.#unreplicated.at(this.#options.runtime.monotonicMs());
   }
 
-  async claim(): Promise<boolean> {
-    return false;
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number, bornAtMs: number): Promise<boolean> {
+    return this.#claims.claim({ key, name, nowMs, untilMs, bornAtMs });
   }
 
-  async release(): Promise<void> {}
+  release(key: SessionKey, name: string, untilMs: number): Promise<void> {
+    return this.#claims.release(key, name, untilMs);
+  }
 
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -227,6 +263,7 @@ export class Replicator implements Replication {
     const closed = this.#holders.map((holder) => holder.close());
     this.#deliveries.close();
     this.#fetches.close();
+    this.#claims.close();
     this.#wakeFetches();
     this.#becomeReady();
     await Promise.all(closed);
@@ -278,6 +315,31 @@ export class Replicator implements Replication {
     if (this.#holders.some((holder) => holder.isFirstDial)) return;
     this.#becomeReady();
     this.#wakeFetches();
+  }
+
+  /** Nobody has it: whether that is known. */
+  #isAbsent(absent: readonly Holder[], bornAtMs: number | undefined): boolean {
+    const { runtime, clockErrorMs, forgetLossAfterMs } = this.#options;
+    const answers = this.#holders.map((holder) => ({
+      answer: absent.includes(holder) ? ("absent" as const) : ("none" as const),
+      status: holder.relay?.status,
+    }));
+    return absenceCounts(answers, { bornAtMs, nowMs: runtime.nowMs(), clockErrorMs, forgetLossAfterMs });
+  }
+
+  #joined({ address }: Holder): void {
+    this.#wakeFetches();
+    this.#options.log(`relay ${address} joined`);
+    this.#options.emit({ type: "member-joined", member: address });
+  }
+
+  #left(holder: Holder, isDrained: boolean): void {
+    this.#fetches.lost(holder);
+    this.#deliveries.lost(holder);
+    this.#claims.lost(holder);
+    if (this.#closing !== undefined) return;
+    this.#options.log(`relay ${holder.address} left${isDrained ? " (it stopped)" : ""}`);
+    this.#options.emit({ type: "member-left", member: holder.address, isDrained });
   }
 
   /** Resolves when a relay is up, when all first dials failed, or after `missTimeoutMs`. */

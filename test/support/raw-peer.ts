@@ -1,9 +1,12 @@
 import { once } from "node:events";
 import { WebSocket, WebSocketServer } from "ws";
 import { credentialsOf } from "../../src/sync/credentials.ts";
-import { NodeGreeting, RelayGreeting } from "../../src/sync/greeting.ts";
+import { DialerGreeting, RelayGreeting } from "../../src/sync/greeting.ts";
 import { decodeFrame, type Frame } from "../../src/sync/messages/index.ts";
 import { encodeWelcome } from "../../src/sync/messages/welcome.ts";
+
+/** What a relay made by hand says of itself: it knows all. */
+const STANDING = { incarnation: new Uint8Array(16), status: { isComplete: true, completeSinceMs: 0, memberCount: 1 } };
 
 /** A WebSocket that a test speaks the protocol over by hand: what it sends is up to the test, what it gets is written down. */
 export class RawPeer {
@@ -33,7 +36,8 @@ export class RawPeer {
   /** Connected and welcome, as a node with these credentials would be; or closed, when it is not. */
   static async greet(address: string, options: { secret: string; domain?: string }): Promise<RawPeer> {
     const peer = await RawPeer.connect(address);
-    const greeting = new NodeGreeting(credentialsOf(options), new Uint8Array(16), new Uint8Array(32));
+    const dialer = { role: "node", id: new Uint8Array(16), incarnation: new Uint8Array(16), wantsPromptAcks: false } as const;
+    const greeting = new DialerGreeting(credentialsOf(options), dialer, new Uint8Array(32));
     const answer = (frame: Frame): void => {
       const { reply } = greeting.receive(frame);
       if (reply !== undefined) peer.send(reply);
@@ -93,7 +97,7 @@ export class RawRelay {
 
   #greet(socket: WebSocket): void {
     const peer = new RawPeer(socket);
-    const greeting = new RelayGreeting(this.#credentials, new Uint8Array(16), new Uint8Array(32));
+    const greeting = new RelayGreeting(this.#credentials, new Uint8Array(16).fill(1), new Uint8Array(32));
     socket.once("message", (data) => {
       socket.send(this.#welcome(greeting, decodeFrame(data as Buffer)));
     });
@@ -104,9 +108,9 @@ export class RawRelay {
   /** To a node with another secret: a MAC that is a guess. */
   #welcome(greeting: RelayGreeting, hello: Frame): Uint8Array {
     try {
-      return greeting.receive(hello).reply ?? new Uint8Array();
+      return greeting.receive(hello, () => STANDING).reply ?? new Uint8Array();
     } catch {
-      return encodeWelcome({ mac: new Uint8Array(32) });
+      return encodeWelcome({ standing: STANDING, mac: new Uint8Array(32) });
     }
   }
 }

@@ -11,7 +11,13 @@ export const TEST_SECRET = "a secret for tests, at least thirty-two bytes";
 
 /** Replication over real sockets that was not given its replica yet. */
 export function replicatorFor(addresses: readonly string[], options: RelaysOptions): Replicator {
-  return new Replicator({ ...replicatorOptions(addresses, options), runtime: nodeRuntime, dial: dialWebSocket });
+  return new Replicator({
+    ...replicatorOptions(addresses, options),
+    runtime: nodeRuntime,
+    clockErrorMs: 2_000,
+    emit: () => undefined,
+    dial: dialWebSocket,
+  });
 }
 
 /** A relay in this process, over real sockets, that can go away and come back on its port. */

@@ -4,12 +4,14 @@ import { frameOf } from "./frame-writer.ts";
 
 /** Random bytes that name a process start on the wire. */
 export const PEER_ID_BYTES = 16;
+/** Random bytes that name what a process keeps: its memory, or its data folder. */
+export const INCARNATION_BYTES = 16;
 /** Fresh for every connection and side: a recorded greeting is worth nothing on the next one. */
 export const NONCE_BYTES = 32;
 
 /**
  * First frame of a connection, from the relay: `[u8 1][varuint version][16 bytes relay id][32 bytes nonce]`.
- * Says nothing that a stranger may not know.
+ * Says nothing that a stranger may not know. Its bytes are the same in every version: the version is what it is about.
  */
 export interface Challenge {
   readonly kind: "challenge";

@@ -17,6 +17,8 @@ export const CLOSE_CODES = {
   versionNotServed: 4406,
   /** The greeting was not over in time. */
   greetingTimeout: 4408,
+  /** The address that was dialed is the dialer's own. It does not dial it again. */
+  itself: 4410,
   /** More than this side is willing to queue or remember for one peer. Dial again: everything is exchanged anew. */
   overloaded: 4413,
   /** Nothing was heard for `DEAD_AFTER_MS`. */

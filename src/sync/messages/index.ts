@@ -4,6 +4,9 @@ import { ACK, decodeAck, type Ack } from "./ack.ts";
 import { ASK_STATE, decodeAskState, type AskState } from "./ask-state.ts";
 import { CHALLENGE, decodeChallenge, type Challenge } from "./challenge.ts";
 import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
+import { CLAIM, decodeClaim, type Claim } from "./claim.ts";
+import { CLAIMED, decodeClaimed, type Claimed } from "./claimed.ts";
+import { decodeDrain, DRAIN, type Drain } from "./drain.ts";
 import { decodeDigest, DIGEST, type Digest } from "./digest.ts";
 import { decodeEnd, END, type EndMessage } from "./end.ts";
 import { decodeFetch, FETCH, type Fetch } from "./fetch.ts";
@@ -11,7 +14,10 @@ import { decodeFetched, FETCHED, type Fetched } from "./fetched.ts";
 import { decodeHello, HELLO, type Hello } from "./hello.ts";
 import { decodePing, PING, type Ping } from "./ping.ts";
 import { decodePong, PONG, type Pong } from "./pong.ts";
+import { decodeRevoke, REVOKE, type Revoke } from "./revoke.ts";
 import { decodeState, STATE, type State } from "./state.ts";
+import { decodeStatus, STATUS, type Status } from "./status.ts";
+import { decodeTold, TOLD, type Told } from "./told.ts";
 import { decodeTouch, TOUCH, type Touch } from "./touch.ts";
 import { decodeUnwatch, UNWATCH, type Unwatch } from "./unwatch.ts";
 import { decodeWatch, WATCH, type Watch } from "./watch.ts";
@@ -19,6 +25,8 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
 
 /*
  * The protocol's table of contents. A frame is one binary WebSocket message: `[u8 type][fields]`.
+ *
+ * "Node" is who dialed: a node, or a relay, which says so in its hello and then is a peer in all that follows.
  *
  * | type | message | from | in answer to |
  * | --- | --- | --- | --- |
@@ -32,9 +40,14 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 21 | change | both | a commit |
  * | 22 | touch | both | |
  * | 23 | end | both | a logout or a late change |
- * | 24 | ack | relay | the numbered frames: state, change, end |
+ * | 24 | ack | relay | the numbered frames: state, change, end, revoke |
  * | 25 | ask-state | both | a change that cannot be applied, a watch or digest of what is not held |
  * | 26 | digest | both | every second while all is quiet, and after frames were dropped |
+ * | 27 | revoke | both | `revokeAll`, a join, a digest that differs |
+ * | 28, 29 | claim, claimed | node, relay | `claim` and `once`, claim |
+ * | 30 | status | relay | what its answers are worth has changed |
+ * | 31 | drain | both | it stops |
+ * | 32 | told | relays | a join |
  *
  * Before `welcome` only the first three are valid, in that order.
  */
@@ -55,6 +68,12 @@ export type Frame =
   | EndMessage
   | Ack
   | AskState
+  | Revoke
+  | Claim
+  | Claimed
+  | Status
+  | Drain
+  | Told
   | Digest;
 
 /** Frames that both sides of a connection count since `welcome`, and whose number an ack names. */
@@ -62,7 +81,7 @@ export function isNumbered(frame: Frame): boolean {
   return NUMBERED.has(frame.kind);
 }
 
-const NUMBERED = new Set<Frame["kind"]>(["state", "change", "end"]);
+const NUMBERED = new Set<Frame["kind"]>(["state", "change", "end", "revoke"]);
 
 /** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
 export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
@@ -104,5 +123,11 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [END, decodeEnd],
   [ACK, decodeAck],
   [ASK_STATE, decodeAskState],
+  [REVOKE, decodeRevoke],
+  [CLAIM, decodeClaim],
+  [CLAIMED, decodeClaimed],
+  [STATUS, decodeStatus],
+  [DRAIN, decodeDrain],
+  [TOLD, decodeTold],
   [DIGEST, decodeDigest],
 ]);

@@ -8,7 +8,10 @@ import { encodeAck } from "./ack.ts";
 import { encodeAskState } from "./ask-state.ts";
 import { encodeChallenge } from "./challenge.ts";
 import { encodeChangeMessage } from "./change.ts";
+import { encodeClaim } from "./claim.ts";
+import { encodeClaimed } from "./claimed.ts";
 import { CLOSE_CODES, closeReasonOf } from "./close-codes.ts";
+import { encodeDrain } from "./drain.ts";
 import { encodeDigest, type DigestLevel } from "./digest.ts";
 import { encodeEnd } from "./end.ts";
 import { encodeFetch } from "./fetch.ts";
@@ -17,7 +20,10 @@ import { encodeHello } from "./hello.ts";
 import { decodeFrame, type Frame } from "./index.ts";
 import { encodePing } from "./ping.ts";
 import { encodePong } from "./pong.ts";
+import { encodeRevoke } from "./revoke.ts";
 import { encodeState } from "./state.ts";
+import { encodeStatus } from "./status.ts";
+import { encodeTold } from "./told.ts";
 import { encodeTouch } from "./touch.ts";
 import { encodeUnwatch } from "./unwatch.ts";
 import { encodeWatch } from "./watch.ts";
@@ -27,6 +33,13 @@ const exactly = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ mi
 const key = exactly(16).map(keyFromBytes);
 const number = fc.maxSafeNat();
 const instant = fc.nat({ max: 2 ** 31 - 1 });
+const status = fc.record({ isComplete: fc.boolean(), completeSinceMs: number, memberCount: number });
+const dialer = fc.record({
+  role: fc.constantFrom("node" as const, "relay" as const),
+  id: exactly(16),
+  incarnation: exactly(16),
+  wantsPromptAcks: fc.boolean(),
+});
 const fingerprint = fc.maxSafeNat();
 const fingerprints = fc.array(fingerprint, { minLength: 32, maxLength: 32 });
 const keyStates = fc.array(fc.record({ key, fingerprint, isRecent: fc.boolean() }), { maxLength: 8 });
@@ -83,10 +96,10 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   challenge: coded("challenge", fc.record({ version: number, relayId: exactly(16), relayNonce: exactly(32) }), encodeChallenge),
   hello: coded(
     "hello",
-    fc.record({ version: number, domain: fc.string({ maxLength: 128 }), nodeId: exactly(16), nodeNonce: exactly(32), mac: exactly(32) }),
+    fc.record({ version: number, domain: fc.string({ maxLength: 128 }), dialer, nodeNonce: exactly(32), mac: exactly(32) }),
     encodeHello,
   ),
-  welcome: coded("welcome", fc.record({ mac: exactly(32) }), encodeWelcome),
+  welcome: coded("welcome", fc.record({ standing: fc.record({ incarnation: exactly(16), status }), mac: exactly(32) }), encodeWelcome),
   ping: coded("ping", fc.record({ token: number }), encodePing),
   pong: coded("pong", fc.record({ token: number, nowMs: number }), encodePong),
   watch: coded("watch", fc.record({ sessions: keyStates }), encodeWatch),
@@ -107,6 +120,36 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   state: coded("state", fc.record({ round: fc.nat({ max: 255 }), record }), encodeState),
   change: coded("change", fc.record({ key, change }), encodeChangeMessage),
   touch: coded("touch", fc.record({ touches: fc.array(fc.tuple(key, number), { maxLength: 8 }) }), encodeTouch),
+  revoke: coded("revoke", fc.record({ asks: fc.boolean(), revocations: fc.array(fc.tuple(key, number), { maxLength: 8 }) }), encodeRevoke),
+  claim: coded(
+    "claim",
+    fc.record({
+      requestId: number,
+      step: fc.constantFrom("ask" as const, "confirm" as const, "release" as const),
+      key,
+      name: fc.string({ maxLength: 1_024, unit: "grapheme" }),
+      owner: exactly(16),
+      nowMs: number,
+      untilMs: number,
+      bornAtMs: number,
+    }),
+    encodeClaim,
+  ),
+  claimed: coded(
+    "claimed",
+    fc.record({
+      requestId: number,
+      answer: fc.oneof(
+        fc.record({ kind: fc.constant("granted" as const) }),
+        fc.record({ kind: fc.constant("taken" as const), owner: exactly(16), isConfirmed: fc.boolean() }),
+        fc.record({ kind: fc.constant("abstains" as const) }),
+      ),
+    }),
+    encodeClaimed,
+  ),
+  status: coded("status", fc.record({ status }), encodeStatus),
+  drain: coded("drain", fc.record({}), encodeDrain),
+  told: coded("told", fc.record({ step: fc.constantFrom("named" as const, "asked" as const, "answered" as const) }), encodeTold),
   end: coded("end", fc.record({ envelope: ended }), encodeEnd),
   ack: coded("ack", fc.record({ number, durable: fc.boolean(), missed: fc.array(key, { maxLength: 3 }) }), encodeAck),
   "ask-state": coded("ask-state", fc.record({ keys: fc.array(key, { maxLength: 3 }) }), encodeAskState),

@@ -1,0 +1,160 @@
+import type { RelayStatus } from "./messages/status.ts";
+
+export interface MembershipOptions {
+  readonly nowMs: number;
+  /** What an earlier run kept of `completeSinceMs`; undefined where nothing was kept: this run began with nothing. */
+  readonly keptSinceMs: number | undefined;
+  /** The relays that this one dials. */
+  readonly addresses: readonly string[];
+  /** How long a lost relay counts as one that may hold what nobody else has. Milliseconds. */
+  readonly forgetLossAfterMs: number;
+}
+
+/** Another relay, as a connection to it shows. */
+export interface OtherRelay {
+  /** Of its process start. */
+  readonly id: string;
+  /** Of what it keeps. */
+  readonly incarnation: string;
+  /** Where this side dialed. */
+  readonly address: string | undefined;
+}
+
+interface Connected {
+  readonly incarnation: string;
+  readonly addresses: Set<string>;
+  connectionCount: number;
+  status: RelayStatus | undefined;
+  isEqual: boolean;
+  isDrained: boolean;
+}
+
+/** A relay that was here. */
+interface Away {
+  readonly addresses: ReadonlySet<string>;
+  readonly sinceMs: number;
+  readonly isDrained: boolean;
+}
+
+/**
+ * What a relay knows of the others, and what its own "there is none" is worth for it (DESIGN section 5, "A miss"). Decides only: who is
+ * connected and what the time is come in, `status` comes out.
+ *
+ * - It starts with an empty memory: it knows every session born from now on. With a folder: what it kept says since when; and it is not
+ *   complete, for others may have gone on meanwhile.
+ * - It passes its join barrier when it was equal once with every relay that it dials. An empty one then knows what they know.
+ * - A relay that is lost without a drain may have had what nobody else has: from here on this one knows sessions born from now on. When
+ *   it comes back with what it kept, and was equal again, that is forgotten.
+ * - While it is away so, others may be writing to it: it is no member, until so much time passed that it cannot matter any more.
+ */
+export class Membership {
+  readonly #forgetLossAfterMs: number;
+  readonly #isEmptyStart: boolean;
+  /** Dialed relays that were not equal since the start. */
+  readonly #awaited: Set<string>;
+  readonly #connected = new Map<string, Connected>();
+  readonly #away = new Map<string, Away>();
+  /** When each incarnation was lost. */
+  readonly #losses = new Map<string, number>();
+  #baseSinceMs: number;
+
+  constructor({ nowMs, keptSinceMs, addresses, forgetLossAfterMs }: MembershipOptions) {
+    this.#forgetLossAfterMs = forgetLossAfterMs;
+    this.#isEmptyStart = keptSinceMs === undefined;
+    this.#baseSinceMs = keptSinceMs ?? nowMs;
+    this.#awaited = new Set(addresses);
+  }
+
+  /** Past its join barrier. */
+  get isComplete(): boolean {
+    return this.#awaited.size === 0;
+  }
+
+  /** What must be kept for the next run. */
+  get completeSinceMs(): number {
+    return Math.max(this.#baseSinceMs, ...this.#losses.values());
+  }
+
+  /** `incarnation`: whom it is told to, where that is a relay: that this one was lost is nothing to itself. */
+  status(nowMs: number, incarnation?: string): RelayStatus {
+    const losses = [...this.#losses].filter(([lost]) => lost !== incarnation).map(([, atMs]) => atMs);
+    const present = [...this.#connected.values()].filter(({ isEqual }) => isEqual).length;
+    const excused = [...this.#away.values()].filter(({ isDrained, sinceMs }) => isDrained || nowMs >= sinceMs + this.#forgetLossAfterMs);
+    return {
+      isComplete: this.isComplete,
+      completeSinceMs: Math.max(this.#baseSinceMs, ...losses),
+      memberCount: 1 + present + excused.length,
+    };
+  }
+
+  /** A connection to it is up; there may be two, one dialed by each. True for the first. */
+  joined({ id, incarnation, address }: OtherRelay): boolean {
+    const known = this.#connected.get(id);
+    const relay = known ?? {
+      incarnation,
+      addresses: new Set(),
+      connectionCount: 0,
+      status: undefined,
+      isEqual: false,
+      isDrained: false,
+    };
+    relay.connectionCount += 1;
+    if (address !== undefined) relay.addresses.add(address);
+    this.#connected.set(id, relay);
+    // Whoever was here under this name is this one now. Who never was dialed has no name: better one too few than one too many.
+    for (const [name, away] of this.#away) {
+      const isSame = address === undefined ? away.addresses.size === 0 : away.addresses.has(address);
+      if (isSame || name === incarnation) this.#away.delete(name);
+    }
+    return known === undefined;
+  }
+
+  /** The address that is dialed is this relay's own. */
+  isItself(address: string): void {
+    this.#awaited.delete(address);
+  }
+
+  told(id: string, status: RelayStatus): void {
+    const relay = this.#connected.get(id);
+    if (relay !== undefined) relay.status = status;
+  }
+
+  /** Everything that either had at some moment of this connection, the other has. */
+  equal(id: string): void {
+    const relay = this.#connected.get(id);
+    if (relay === undefined) return;
+    relay.isEqual = true;
+    this.#losses.delete(relay.incarnation);
+    if (this.isComplete) return;
+    for (const address of relay.addresses) this.#awaited.delete(address);
+    if (this.isComplete) this.#baseSinceMs = this.#sinceJoin();
+  }
+
+  drained(id: string): void {
+    const relay = this.#connected.get(id);
+    if (relay !== undefined) relay.isDrained = true;
+  }
+
+  /** A connection to it is gone. True for the last; then `isDrained` as it was. */
+  left(id: string, nowMs: number): { readonly isLast: boolean; readonly isDrained: boolean } {
+    const relay = this.#connected.get(id);
+    if (relay === undefined) return { isLast: false, isDrained: false };
+    relay.connectionCount -= 1;
+    const { incarnation, addresses, isDrained } = relay;
+    if (relay.connectionCount > 0) return { isLast: false, isDrained };
+    this.#connected.delete(id);
+    this.#away.set(incarnation, { addresses, sinceMs: nowMs, isDrained });
+    if (!isDrained) this.#losses.set(incarnation, nowMs);
+    return { isLast: true, isDrained };
+  }
+
+  /** The barrier is behind: since when it knows all, by what those know with whom it was equal. */
+  #sinceJoin(): number {
+    const statuses = [...this.#connected.values()].filter(({ isEqual, addresses }) => isEqual && addresses.size > 0);
+    const since = statuses.map(({ status }) => status?.completeSinceMs ?? Number.POSITIVE_INFINITY);
+    // Of what an empty one missed, those know nothing for sure who have yet to hear it themselves.
+    const knowsAll = statuses.length > 0 && statuses.every(({ status }) => status?.isComplete === true);
+    if (!this.#isEmptyStart) return Math.max(this.#baseSinceMs, ...since.filter(Number.isFinite));
+    return knowsAll ? Math.max(...since) : this.#baseSinceMs;
+  }
+}
