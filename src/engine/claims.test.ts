@@ -3,6 +3,7 @@ import { TestNode } from "../../test/support/engine-network.ts";
 import { ManualRuntime, settle, sha256 } from "../../test/support/manual-runtime.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import { Engine } from "./engine.ts";
+import { SessionError } from "./errors.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import type { SessionKey } from "./record.ts";
 
@@ -53,11 +54,40 @@ describe("claim", () => {
     await expect(engines[0].once(key, token as string, () => 1)).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 
-  test("[C3] with holders that do not grant, neither is ever granted", async () => {
+  test("[C3] with holders it is theirs to grant, by the first birth of the session, and the store is not asked", async () => {
     const node = new TestNode(1);
     const key = node.create({});
-    await expect(node.engine.claim(key, "t")).rejects.toMatchObject({ code: "CLAIM_UNAVAILABLE" });
-    await expect(node.engine.once(key, "t", () => 1)).rejects.toMatchObject({ code: "CLAIM_UNAVAILABLE" });
+    const { firstCreatedAtMs } = (await node.record(key)).envelope;
+    node.runtime.advance(1_000);
+    const asked: unknown[] = [];
+    const granted = new Set<string>();
+    node.link.grantor = {
+      claim: async (of, name, _nowMs, _untilMs, bornAtMs) => {
+        asked.push([of, name, bornAtMs]);
+        return !granted.has(name) && granted.add(name) !== undefined;
+      },
+      release: async (_key, name) => void granted.delete(name),
+    };
+    expect([await node.engine.claim(key, "t"), await node.engine.claim(key, "t")]).toEqual([true, false]);
+    expect(await node.engine.once(key, "refresh", () => 7)).toBe(7);
+    expect(await node.engine.once(key, "refresh", () => 8)).toBe(8);
+    expect(asked.slice(1, 3)).toEqual([
+      [key, "claim t", firstCreatedAtMs],
+      [key, "once refresh", firstCreatedAtMs],
+    ]);
+    expect(await node.store.claim(key, "claim t", 0, 1)).toBe(true);
+  });
+
+  test("[C3] where no majority of the holders can be had, nothing is granted", async () => {
+    const node = new TestNode(1);
+    const key = node.create({});
+    const lost = new SessionError("CLAIM_UNAVAILABLE", "on purpose");
+    node.link.grantor = { claim: () => Promise.reject(lost), release: async () => undefined };
+    let runs = 0;
+    await expect(node.engine.claim(key, "t")).rejects.toBe(lost);
+    const calls = [1, 2].map(() => node.engine.once(key, "t", () => runs++));
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: "CLAIM_UNAVAILABLE" });
+    expect(runs).toBe(0);
   });
 });
 

@@ -1,9 +1,9 @@
+import type { Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EngineClock } from "./hybrid-clock.ts";
 import type { SessionKey } from "./record.ts";
 import type { Runtime } from "./runtime.ts";
 import type { OnceOptions } from "./session-engine.ts";
-import type { SessionStore } from "./session-store.ts";
 
 const LEASE_MS = 30_000;
 /** How often a lease that another process holds is asked for again. */
@@ -28,33 +28,42 @@ interface Wait {
 }
 
 /**
- * Who may do what a session may have done once. The store grants: so it holds in every process that shares the store, and as long as
- * the store lasts. Leases are told from each other by the instant at which they end.
+ * Who grants: the store of a process that runs alone, or the holders of record. `bornAtMs`: first birth of the session.
+ * @throws SessionError CLAIM_UNAVAILABLE
+ */
+export interface Grantor {
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number, bornAtMs: number): Promise<boolean>;
+  release(key: SessionKey, name: string, untilMs: number): Promise<void>;
+}
+
+/** The session as claims name it: the first of those that it goes on from. */
+export type Claimed = Pick<Envelope, "firstKey" | "firstCreatedAtMs">;
+
+/**
+ * Who may do what a session may have done once. Alone the store grants: so it holds in every process that shares the store, and as long as
+ * the store lasts. With holders a majority of them does. Leases are told from each other by the instant at which they end.
  */
 export class Claims {
   readonly #runtime: Runtime;
   readonly #clock: EngineClock;
-  readonly #store: SessionStore;
-  /** False where processes that do not share the store may hold the session, too. */
-  readonly #isAlone: boolean;
+  readonly #grantor: () => Grantor;
   /** Who is running, or about to, in this process; until the lease is over. */
   readonly #runs = new Map<string, Run>();
   readonly #waits = new Set<() => void>();
   #isClosed = false;
 
-  constructor(runtime: Runtime, clock: EngineClock, store: SessionStore, isAlone: boolean) {
+  constructor(runtime: Runtime, clock: EngineClock, grantor: () => Grantor) {
     this.#runtime = runtime;
     this.#clock = clock;
-    this.#store = store;
-    this.#isAlone = isAlone;
+    this.#grantor = grantor;
   }
 
-  async claim(key: SessionKey, token: string, untilMs: number): Promise<boolean> {
-    this.#checkAlone();
+  async claim({ firstKey, firstCreatedAtMs }: Claimed, token: string, untilMs: number): Promise<boolean> {
     checkName("token", token);
     const wait = this.#wait(LEASE_MS);
     try {
-      const answer = await Promise.race([this.#store.claim(key, `claim ${token}`, this.#clock.nowMs(), untilMs), wait.expired]);
+      const asking = this.#grantor().claim(firstKey, `claim ${token}`, this.#clock.nowMs(), untilMs, firstCreatedAtMs);
+      const answer = await Promise.race([asking, wait.expired]);
       if (answer === "expired") throw this.#untaken();
       return answer;
     } finally {
@@ -62,18 +71,17 @@ export class Claims {
     }
   }
 
-  async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options: OnceOptions = {}): Promise<T> {
-    this.#checkAlone();
+  async once<T>(claimed: Claimed, name: string, run: () => T | Promise<T>, options: OnceOptions = {}): Promise<T> {
     checkName("name", name);
     const leaseMs = inTimerRange("leaseMs", options.leaseMs ?? LEASE_MS);
     const wait = this.#wait(inTimerRange("waitMs", options.waitMs ?? leaseMs));
-    const place = `${key} ${name}`;
+    const place = `${claimed.firstKey} ${name}`;
     try {
       for (;;) {
         const running = this.#runs.get(place);
         // Its own run a caller waits for as long as it takes.
         const outcome = await (running === undefined
-          ? this.#begin(place, key, `once ${name}`, run, leaseMs, wait)
+          ? this.#begin(place, claimed, `once ${name}`, run, leaseMs, wait)
           : Promise.race([running.outcome, wait.expired]));
         if (outcome === "expired" || (running === undefined && outcome.kind === "untaken")) throw this.#untaken();
         // The same name has the same kind of result: the caller's own contract.
@@ -93,10 +101,10 @@ export class Claims {
   }
 
   /** The others see it until its lease is over. */
-  #begin(place: string, key: SessionKey, name: string, run: () => unknown, leaseMs: number, wait: Wait): Promise<Outcome> {
+  #begin(place: string, claimed: Claimed, name: string, run: () => unknown, leaseMs: number, wait: Wait): Promise<Outcome> {
     let giveUp: () => void = () => undefined;
     const over = new Promise<Outcome>((resolve) => (giveUp = () => resolve({ kind: "untaken" })));
-    const lead = this.#lead(key, name, run, leaseMs, wait, () => giveUp());
+    const lead = this.#lead(claimed, name, run, leaseMs, wait, () => giveUp());
     const mine: Run = { outcome: Promise.race([lead, over]) };
     this.#runs.set(place, mine);
     void mine.outcome.then(() => {
@@ -105,9 +113,9 @@ export class Claims {
     return lead;
   }
 
-  async #lead(key: SessionKey, name: string, run: () => unknown, leaseMs: number, wait: Wait, giveUp: () => void): Promise<Outcome> {
+  async #lead(claimed: Claimed, name: string, run: () => unknown, leaseMs: number, wait: Wait, giveUp: () => void): Promise<Outcome> {
     try {
-      const untilMs = await this.#lease(key, name, leaseMs, wait);
+      const untilMs = await this.#lease(claimed, name, leaseMs, wait);
       if (untilMs === undefined) return { kind: "untaken" };
       // From then on another may run; whoever waits for this run here may, too.
       const lease = this.#wait(leaseMs);
@@ -116,7 +124,9 @@ export class Claims {
         return { kind: "done", value: await run() };
       } finally {
         lease.cancel();
-        void this.#store.release(key, name, untilMs).catch(() => undefined);
+        void this.#grantor()
+          .release(claimed.firstKey, name, untilMs)
+          .catch(() => undefined);
       }
     } catch (error) {
       return { kind: "failed", error };
@@ -124,15 +134,16 @@ export class Claims {
   }
 
   /** Until when it is taken; undefined when it could not be had in time. */
-  async #lease(key: SessionKey, name: string, leaseMs: number, wait: Wait): Promise<number | undefined> {
+  async #lease({ firstKey, firstCreatedAtMs }: Claimed, name: string, leaseMs: number, wait: Wait): Promise<number | undefined> {
+    const grantor = this.#grantor();
     for (;;) {
       const nowMs = this.#clock.nowMs();
-      const asking = this.#store.claim(key, name, nowMs, nowMs + leaseMs);
+      const asking = grantor.claim(firstKey, name, nowMs, nowMs + leaseMs, firstCreatedAtMs);
       const answer = await Promise.race([asking, wait.expired]);
       if (answer === true) return nowMs + leaseMs;
       if (answer === "expired") {
         // Granted after all, for nobody.
-        asking.then((granted) => (granted ? this.#store.release(key, name, nowMs + leaseMs) : undefined)).catch(() => undefined);
+        asking.then((granted) => (granted ? grantor.release(firstKey, name, nowMs + leaseMs) : undefined)).catch(() => undefined);
         return undefined;
       }
       let cancel: () => void = () => undefined;
@@ -165,15 +176,7 @@ export class Claims {
     if (this.#isClosed) return new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
     return new SessionError(
       "CLAIM_UNAVAILABLE",
-      "Somebody else held it for all of waitMs, or the store did not answer; try again, or wait longer.",
-    );
-  }
-
-  #checkAlone(): void {
-    if (this.#isAlone) return;
-    throw new SessionError(
-      "CLAIM_UNAVAILABLE",
-      "Relays do not grant claims yet, and this process alone cannot know whether another one did; take claims in a database meanwhile.",
+      "Somebody else held it for all of waitMs, or whoever grants it did not answer; try again, or wait longer.",
     );
   }
 }

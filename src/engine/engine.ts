@@ -1,3 +1,4 @@
+import { Acknowledgement } from "./acknowledgement.ts";
 import { Schema } from "./attributes/schema.ts";
 import { envelopesOf } from "./directory.ts";
 import { type DocumentContext, SessionDocument } from "./document.ts";
@@ -16,11 +17,13 @@ import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
-import type { Delivery, Replication } from "./replication.ts";
+import type { Backlog, Delivery, Replication } from "./replication.ts";
 import { Revoking } from "./revoking.ts";
 import type { Runtime } from "./runtime.ts";
 import type {
   CheckOut,
+  CheckOutOptions,
+  Seen,
   DraftOptions,
   OnceOptions,
   OpenSession,
@@ -32,6 +35,7 @@ import type {
 } from "./session-engine.ts";
 import { type HandleHost, LiveHandle } from "./session-handle.ts";
 import { type EngineStats, statsOf } from "./stats.ts";
+import { SeenWrites } from "./seen.ts";
 import { ageOf, issueSessionId, sessionKey } from "./session-id.ts";
 import type { SessionStore } from "./session-store.ts";
 import { Subjects } from "./subjects.ts";
@@ -40,10 +44,12 @@ import { WRITER_MAX, WRITER_MIN } from "./update-reader.ts";
 import { endReason, type Revocations, verdict, type Verdict } from "./verdict.ts";
 import type { ContainerNode } from "./view.ts";
 
+const NOTHING_WAITS: Backlog = { sessions: 0, bytes: 0, ageMs: 0 };
+const NOTHING_DELIVERED: Delivery = { acks: 0, wanted: 0, durable: false };
+
 /** See `SessionEngine`. Made by `createEngine`, which gives it Node's runtime and a store. */
 export class Engine<Data extends object = SessionData> implements SessionEngine<Data>, SessionHost, HandleHost, ReplicaHost {
   readonly ready: Promise<void>;
-  readonly persist: "before" | "after";
   readonly runtime: Runtime;
   readonly schema: Schema;
   readonly limits: Limits;
@@ -60,6 +66,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly #observers: Observers;
   readonly #subjects: Subjects;
   readonly #claims: Claims;
+  readonly #acknowledgement: Acknowledgement;
+  readonly #seen: SeenWrites;
   readonly #compactor: Compactor;
   readonly #succession: Succession;
   readonly #counts = { commits: 0, remoteCommits: 0, loads: 0 };
@@ -76,7 +84,6 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.epsilonMs = settings.epsilonMs;
     this.#idleTimeoutMs = settings.idleTimeoutMs;
     this.#absoluteTimeoutMs = settings.absoluteTimeoutMs;
-    this.persist = options.persist ?? "after";
     if (options.onEvent !== undefined) this.#events.on("*", options.onEvent);
     this.#subjects = new Subjects(options.subjectSecret ?? "", (bytes) => runtime.sha256(bytes));
     this.#writer = this.#drawWriter();
@@ -102,7 +109,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       },
       onChange: (live, origin) => this.#tell(live, origin),
       onTouchDue: (key, touchedAtMs) => this.#sync?.sendTouch(key, touchedAtMs),
-      fetch: (key) => this.#sync?.fetch(key),
+      fetch: (key, bornAtMs) => this.#sync?.fetch(key, bornAtMs),
+      alone: () => this.#sync?.alone ?? "serve",
+      onUnknownElsewhere: (live) => this.#sync?.sendState(live.key, live.record()),
+      unreplicatedBytes: () => this.#sync?.backlog().bytes ?? 0,
       onHold: (key) => this.#sync?.watch(key),
       onRelease: (key) => this.#sync?.unwatch(key),
     });
@@ -115,7 +125,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       context: this.#context,
       nowMs: () => this.#clock.nowMs(),
       verdictOf: (envelope) => this.verdictOf(envelope),
-      load: (key) => this.#load(key),
+      load: (key, bornAtMs) => this.#load(key, bornAtMs),
       onMerged: (live) => {
         this.#rewritten(live);
         this.#compactor.changed(live);
@@ -134,7 +144,23 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       committed: (live) => this.committed(live, undefined),
       send: (subject, notBeforeMs) => this.#sync?.sendRevocation(subject, notBeforeMs),
     });
-    this.#claims = new Claims(runtime, this.#clock, this.sessionStore, options.sync === undefined);
+    this.#acknowledgement = new Acknowledgement({
+      persist: options.persist ?? "after",
+      isDurable: this.sessionStore.durable,
+      events: this.#events,
+      store: (live) => this.#registry.store(live),
+      sync: () => this.#sync,
+    });
+    this.#seen = new SeenWrites({
+      runtime,
+      registry: this.#registry,
+      events: this.#events,
+      epsilonMs: this.epsilonMs,
+      nowMs: () => this.#clock.nowMs(),
+      current: (key, bornAtMs) => this.#current(key, bornAtMs),
+      sync: () => this.#sync,
+    });
+    this.#claims = new Claims(runtime, this.#clock, () => this.#sync ?? this.sessionStore);
     this.#sync = options.sync?.(this);
     const revocations = this.revoking.known();
     // Whoever asks for a session asks again, and is told.
@@ -149,6 +175,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   issueId(options: { readonly absoluteTimeoutMs?: number } = {}): string {
     return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.runtime);
+  }
+
+  get persist(): "before" | "after" {
+    return this.#acknowledgement.persist;
   }
 
   get isShared(): boolean {
@@ -182,20 +212,25 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     });
   }
 
-  checkOutHot(key: SessionKey): OpenSession | undefined {
+  checkOutHot(key: SessionKey, seen?: Seen): OpenSession | undefined {
     const live = this.#registry.hot(key);
     if (live === undefined || this.#registry.isStale(live)) return undefined;
     if (live.envelope.subject !== undefined && this.revoking.known() !== undefined) return undefined;
-    if (live.envelope.successor !== undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
+    if (live.envelope.successor !== undefined) return undefined;
+    if (seen !== undefined) {
+      if (!this.#seen.isMet(live, seen)) return undefined;
+      this.#seen.takeTouch(live, seen);
+    }
+    if (this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
   }
 
-  async checkOut(key: SessionKey): Promise<CheckOut> {
+  async checkOut(key: SessionKey, options: CheckOutOptions = {}): Promise<CheckOut> {
     this.#checkOpen();
-    const live = await this.#current(key);
+    const { live, isBehind } = await this.#seen.reach(key, options);
     if (live === undefined) return { kind: "absent" };
     if (this.verdictOf(live.envelope) === "alive")
-      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind: false };
+      return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
       this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
@@ -216,16 +251,20 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#registry.use(key, end).catch(() => end(this.#registry.hot(key)));
   }
 
-  async open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
+  open(key: SessionKey): Promise<SessionHandle<Data> | undefined> {
+    return this.#open(key);
+  }
+
+  async openById(id: string): Promise<SessionHandle<Data> | undefined> {
+    return this.isPastLife(id) ? undefined : this.#open(this.keyOf(id), ageOf(id)?.bornAtMs);
+  }
+
+  async #open(key: SessionKey, bornAtMs?: number): Promise<SessionHandle<Data> | undefined> {
     this.#checkOpen();
-    const live = await this.#current(key);
+    const live = await this.#current(key, bornAtMs);
     if (live === undefined || this.verdictOf(live.envelope) !== "alive") return undefined;
     // The type of the attributes is what the application declared; the engine itself knows them by name.
     return new LiveHandle(this, live) as SessionHandle as SessionHandle<Data>;
-  }
-
-  openById(id: string): Promise<SessionHandle<Data> | undefined> {
-    return this.isPastLife(id) ? Promise.resolve(undefined) : this.open(this.keyOf(id));
   }
 
   async rotate(key: SessionKey, nextKey: SessionKey): Promise<Delivery> {
@@ -234,13 +273,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   async claim(key: SessionKey, token: string): Promise<boolean> {
-    const { firstKey, firstCreatedAtMs } = await this.#alive(key);
-    return this.#claims.claim(firstKey, token, firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
+    const envelope = await this.#alive(key);
+    return this.#claims.claim(envelope, token, envelope.firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.epsilonMs);
   }
 
   async once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T> {
-    const { firstKey } = await this.#alive(key);
-    return this.#claims.once(firstKey, name, run, options);
+    return this.#claims.once(await this.#alive(key), name, run, options);
   }
 
   async *sessions(options: { readonly subject?: string } = {}): AsyncIterable<SessionSummary> {
@@ -269,7 +307,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   stats(): EngineStats {
-    return statsOf(this.#registry, this.#events, this.limits, this.#counts);
+    return statsOf(this.#registry, this.#events, this.limits, { ...this.#counts, unreplicated: this.#sync?.backlog() ?? NOTHING_WAITS });
   }
 
   on<Type extends SessionEvent["type"]>(type: Type, listener: (event: Extract<SessionEvent, { type: Type }>) => void): () => void;
@@ -345,8 +383,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     return this.#registry.reattach(live);
   }
 
-  store(live: LiveSession): Promise<void> {
-    return this.#registry.store(live);
+  async persisted(live: LiveSession | undefined): Promise<Delivery> {
+    return live === undefined ? NOTHING_DELIVERED : this.#acknowledgement.persisted(live);
+  }
+
+  async answerable(live: LiveSession | undefined): Promise<Delivery> {
+    return live === undefined ? NOTHING_DELIVERED : this.#acknowledgement.answerable(live);
   }
 
   touch(live: LiveSession): void {
@@ -442,13 +484,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   /** The live session, from wherever it is; a session that this process held comes back as it is. */
-  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+  async #load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     const hot = this.#registry.hot(key);
     if (hot !== undefined && !this.#registry.isStale(hot)) return hot;
     const endSpan = this.runtime.span?.("session.load", key);
     this.#counts.loads++;
     try {
-      const loaded = await this.#registry.load(key);
+      const loaded = await this.#registry.load(key, bornAtMs);
       endSpan?.();
       return loaded === undefined ? undefined : this.#registry.reattach(loaded);
     } catch (error) {
@@ -457,9 +499,9 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
   }
 
-  async #current(key: SessionKey): Promise<LiveSession | undefined> {
+  async #current(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     await this.revoking.known();
-    return this.#succession.current(key);
+    return this.#succession.current(key, bornAtMs);
   }
 
   /** @throws SessionError SESSION_ENDED */
@@ -489,6 +531,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   /** Called by the registry after every change, whoever made it. */
   #tell(live: LiveSession, origin: "local" | "remote"): void {
     const { key, envelope } = live;
+    this.#seen.changed(key);
     if (envelope.ended === undefined) return this.#observers.changed(live, () => this.viewOf(live), origin);
     if (live.isEndTold) return;
     live.isEndTold = true;

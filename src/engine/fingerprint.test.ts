@@ -68,7 +68,10 @@ describe("fingerprintOf", () => {
 
   test("[R14] is the same after a touch, and for every end of a session", () => {
     expect(fingerprintOf(sessionWith({ touchedAtMs: 1_700_000_500_000 }))).toBe(fingerprintOf(sessionWith({})));
-    const ends = [endEnvelope(ENVELOPE, { reason: "revoked", atMs: 5 }), endEnvelope({ key: KEY, deadlineMs: 9 }, { reason: "expired", atMs: 6 })];
+    const ends = [
+      endEnvelope(ENVELOPE, { reason: "revoked", atMs: 5 }),
+      endEnvelope({ key: KEY, deadlineMs: 9 }, { reason: "expired", atMs: 6 }),
+    ];
     for (const envelope of ends) expect(fingerprintOf(new LiveSession(envelope, undefined))).toBe(endedFingerprint(KEY));
   });
 

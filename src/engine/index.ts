@@ -42,6 +42,7 @@ export type {
   SessionHandle,
   SessionSummary,
 } from "./session-engine.ts";
+export { ageOf } from "./session-id.ts";
 export type { EngineStats } from "./stats.ts";
 export type { SessionStore } from "./session-store.ts";
 export { Tombstones } from "./tombstones.ts";

@@ -108,6 +108,15 @@ export class LiveSession {
     return merge(document, record.document) || isEnvelopeChanged;
   }
 
+  /** A use that others know of. True when it was news. */
+  takeTouch(touchedAtMs: number): boolean {
+    if (this.envelope.ended !== undefined || touchedAtMs <= this.envelope.touchedAtMs) return false;
+    this.envelope = { ...this.envelope, touchedAtMs };
+    this.sentTouchMs = Math.max(this.sentTouchMs, touchedAtMs);
+    this.version++;
+    return true;
+  }
+
   /** The attributes now, without those whose time is over; undefined once it ended. The time is asked for only where something expires. */
   view(nowMs: () => number): ContainerNode | undefined {
     const root = this.document?.root(0);

@@ -68,7 +68,9 @@ export interface SessionHost {
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void;
   /** Tells others. `change` undefined: they are told the session whole. */
   committed(live: LiveSession, change: Change | undefined): void;
-  store(live: LiveSession): Promise<void>;
+  /** See `OpenSession`; undefined: nothing was committed yet. */
+  persisted(live: LiveSession | undefined): Promise<Delivery>;
+  answerable(live: LiveSession | undefined): Promise<Delivery>;
 }
 
 /** One request's view of one session; see `OpenSession`. */
@@ -80,6 +82,7 @@ export class RequestSession implements OpenSession {
   #bornAtMs: number | undefined;
   #idleTimeoutMs: number | undefined;
   #subject: { readonly key: SubjectKey | undefined } | undefined;
+  #written: Dot | undefined;
   readonly #draft: DraftSettings | undefined;
 
   /** @throws what committing `draft.from` throws */
@@ -183,13 +186,16 @@ export class RequestSession implements OpenSession {
     }
   }
 
-  async persisted(): Promise<Delivery> {
-    if (this.#live !== undefined) await this.#engine.store(this.#live);
-    return { acks: 0, wanted: 0, durable: false };
+  persisted(): Promise<Delivery> {
+    return this.#engine.persisted(this.#live);
+  }
+
+  answerable(): Promise<Delivery> {
+    return this.#engine.answerable(this.#live);
   }
 
   get written(): Dot | undefined {
-    return undefined;
+    return this.#written;
   }
 
   reload(): void {
@@ -251,7 +257,7 @@ export class RequestSession implements OpenSession {
     const isEmpty = difference.rows.length === 0 && difference.local.size === 0;
     if (isEmpty && from === undefined && !evenIfEmpty) return "unchanged";
     const live = this.#engine.add(envelope, document);
-    if (difference.rows.length > 0) document.commit(difference.rows, stamp);
+    if (difference.rows.length > 0) this.#wrote(document.commit(difference.rows, stamp));
     this.#working.rebase(difference, document.root(0));
     keepLocal(live, this.#fromLive?.local);
     keepLocal(live, difference.local);
@@ -268,10 +274,15 @@ export class RequestSession implements OpenSession {
     const isAlone = current === this.#working.base;
     const { difference, stamp } = this.#difference(live.envelope, document, current);
     const rows = isAlone ? difference.rows : this.#rowsBesideOthers(live.key, difference.rows, document, current);
-    const change = rows.length === 0 ? undefined : document.commit(rows, stamp);
+    const change = rows.length === 0 ? undefined : this.#wrote(document.commit(rows, stamp));
     this.#working.rebase(difference, isAlone ? document.root(sinceBirthMs) : undefined);
     keepLocal(live, difference.local);
     return { change, isLocalChange: difference.local.size > 0 };
+  }
+
+  #wrote(change: Change): Change {
+    this.#written = [change.writer, change.stamp];
+    return change;
   }
 
   /** Others wrote since this request was given its session. */

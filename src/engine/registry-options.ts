@@ -22,7 +22,13 @@ export interface RegistryOptions {
   /** What is revoked now; the engine raises it. */
   readonly revocations: Revocations;
   /** Asks the holders; undefined without replication. */
-  readonly fetch: (key: SessionKey) => Promise<FetchAnswer> | undefined;
+  readonly fetch: (key: SessionKey, bornAtMs: number | undefined) => Promise<FetchAnswer> | undefined;
+  /** What to do with a session from the own store about which not all holders could be asked. Default: serve. */
+  readonly alone?: () => "serve" | "refuse";
+  /** A session from the own store that no holder has: they are to be told. */
+  readonly onUnknownElsewhere?: (session: LiveSession) => void;
+  /** Bytes of what was written here and is on no holder yet. */
+  readonly unreplicatedBytes?: () => number;
   /** A live session came into memory. */
   readonly onInsert?: (session: LiveSession) => void;
   /** A session changed, or ended; also by what was found at rest. */

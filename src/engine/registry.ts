@@ -10,7 +10,7 @@ import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { RegistryOptions } from "./registry-options.ts";
-import type { Fingerprint } from "./replication.ts";
+import type { FetchAnswer, Fingerprint } from "./replication.ts";
 import { RegistrySweep } from "./registry-sweep.ts";
 import { Room } from "./room.ts";
 import { SessionSaver } from "./session-saver.ts";
@@ -30,6 +30,8 @@ const CLOSE_TIMEOUT_MS = 5_000;
 export class Registry {
   /** What may be taken of a record that a peer sent; undefined when it is broken. Set by whoever lets peers in. */
   check: (record: SessionRecord) => SessionRecord | undefined = (record) => record;
+  /** Takes in what a peer has of a session, as `Replica.receiveState`. Set with `check`. */
+  receive: (key: SessionKey, record: SessionRecord) => Promise<unknown> = () => Promise.resolve();
   readonly #options: RegistryOptions;
   readonly #hot: HotSessions;
   /** Sessions that rest in the store but still belong to this process. */
@@ -126,13 +128,13 @@ export class Registry {
 
   /**
    * Loads a session that is not hot: from the store and, when this process did not hold it, from the holders. One load a key at
-   * a time.
+   * a time. `bornAtMs`: when it was born, where that is known; a holder must remember from then on for its "there is none" to count.
    * @throws SessionError SESSION_UNAVAILABLE
    */
-  load(key: SessionKey): Promise<LiveSession | undefined> {
+  load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     const loading = this.#loading.get(key);
     if (loading !== undefined) return loading;
-    const started = this.#load(key).finally(() => this.#loading.delete(key));
+    const started = this.#load(key, bornAtMs).finally(() => this.#loading.delete(key));
     this.#loading.set(key, started);
     return started;
   }
@@ -151,7 +153,7 @@ export class Registry {
    * @throws SessionError TOO_MANY_SESSIONS
    */
   add(envelope: Envelope, document: SessionDocument | undefined): LiveSession {
-    if (document !== undefined) this.#room.check(this.sessionCount, this.unsavedBytes);
+    if (document !== undefined) this.#room.check(this.sessionCount, this.unsavedBytes, this.#options.unreplicatedBytes?.() ?? 0);
     const session = new LiveSession(envelope, document);
     this.#insert(session);
     return session;
@@ -241,7 +243,7 @@ export class Registry {
     this.#ended.clear();
   }
 
-  async #load(key: SessionKey): Promise<LiveSession | undefined> {
+  async #load(key: SessionKey, bornAtMs: number | undefined): Promise<LiveSession | undefined> {
     const { store, context } = this.#options;
     const resting = this.#current(key) ?? this.#cold.session(key);
     if (resting !== undefined) {
@@ -255,7 +257,7 @@ export class Registry {
         (record) => ({ record, error: undefined }),
         (error: unknown) => ({ record: undefined, error }),
       ),
-      before === undefined ? this.#options.fetch(key) : undefined,
+      before === undefined ? this.#options.fetch(key, bornAtMs) : undefined,
     ]);
     const fromPeers = fetched?.kind === "found" ? this.check(fetched.record) : undefined;
     const record =
@@ -270,7 +272,7 @@ export class Registry {
       return session;
     }
     const cold = this.#cold.get(key);
-    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key);
+    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key, bornAtMs);
     if (record === undefined) {
       if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
       if (fetched?.kind === "unavailable" || fetched?.kind === "found") throw unavailable("no relay that could know it answered");
@@ -278,6 +280,8 @@ export class Registry {
       return undefined;
     }
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
+    const isUnconfirmed = fetched !== undefined && stored.record !== undefined && record.envelope.ended === undefined;
+    if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();
     const document = record.document === undefined ? undefined : SessionDocument.load(context, record.document, cold?.own);
     const session = new LiveSession(record.envelope, document);
     session.storeVersion = storeVersion;
@@ -292,6 +296,7 @@ export class Registry {
       }
       void this.#bury(session);
     } else if (stored.record !== undefined) this.#options.onEvent({ type: "activated", key });
+    if (isUnconfirmed && fetched.kind !== "found") this.#options.onUnknownElsewhere?.(session);
     return session;
   }
 
@@ -444,6 +449,18 @@ export class Registry {
     this.#hot.weigh(session);
     this.#room.unsaved(this.#hot.unsavedBytes);
   }
+}
+
+function isComplete(answer: FetchAnswer): boolean {
+  return answer.kind !== "unavailable" && answer.isComplete;
+}
+
+/** Join barrier: a copy on the own disk may be of a session that ended meanwhile, or went on. */
+function unconfirmed(): SessionError {
+  return new SessionError(
+    "SESSION_UNAVAILABLE",
+    'This process has a session in its store, and not all relays could be asked whether it still is: start those that are missing, or set alone: "serve" and take the risk that an ended one comes back.',
+  );
 }
 
 function unavailable(why: string, cause?: unknown): SessionError {

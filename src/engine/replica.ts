@@ -59,6 +59,7 @@ class EngineReplica implements Replica {
     this.#host = host;
     this.#registry = host.registry;
     this.#registry.keepFingerprints((key, before, after) => this.#onFingerprint(key, before, after));
+    this.#registry.receive = (key, record) => this.receiveState(key, record);
     this.#registry.check = (record) => {
       try {
         const received = this.#received(record);
@@ -151,10 +152,7 @@ class EngineReplica implements Replica {
   async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {
     try {
       await this.#registry.use(key, (live) => {
-        if (live === undefined || this.#isAhead(key, touchedAtMs) || touchedAtMs <= live.envelope.touchedAtMs) return;
-        live.envelope = { ...live.envelope, touchedAtMs };
-        live.sentTouchMs = Math.max(live.sentTouchMs, touchedAtMs);
-        live.version++;
+        if (live !== undefined && !this.#isAhead(key, touchedAtMs)) live.takeTouch(touchedAtMs);
       });
     } catch {
       // It could not be loaded: the touch is lost, as one on the way may be. Another follows.

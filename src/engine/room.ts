@@ -19,7 +19,7 @@ export class Room {
   }
 
   /** @throws SessionError TOO_MANY_SESSIONS */
-  check(sessionCount: number, unsavedBytes: number): void {
+  check(sessionCount: number, unsavedBytes: number, unreplicatedBytes: number): void {
     const { sessionCount: limit, unsavedBytes: unsavedLimit } = this.#limits;
     if (sessionCount >= limit) {
       throw new SessionError(
@@ -31,6 +31,12 @@ export class Room {
       throw new SessionError(
         "TOO_MANY_SESSIONS",
         `The store lacks limits.unsavedBytes (${unsavedLimit}) of what this process holds; see why it fails or is slow, or raise the limit.`,
+      );
+    }
+    if (unreplicatedBytes >= unsavedLimit) {
+      throw new SessionError(
+        "TOO_MANY_SESSIONS",
+        `No relay has limits.unsavedBytes (${unsavedLimit}) of what was written here; see why they cannot be reached, or raise the limit.`,
       );
     }
     const isNear = sessionCount >= WARN_AT * limit;

@@ -18,7 +18,7 @@ export interface SessionEngine<Data extends object = SessionData> {
   readonly ready: Promise<void>;
   /** Whether other processes hold the session, too: only then a browser must tell what it has seen. */
   readonly isShared: boolean;
-  /** `before`: adapters wait for `OpenSession.persisted()` before they answer. */
+  /** `before`: adapters wait for `OpenSession.answerable()` before they answer. Also where `acks` of holders are wanted. */
   readonly persist: "before" | "after";
   /** For `replicaOf`: how replication gets at the sessions, also in a relay, which is an engine without requests. */
   readonly host: ReplicaHost;
@@ -59,15 +59,15 @@ export interface SessionEngine<Data extends object = SessionData> {
   /** `end(key, "rotated")`, and an event that tells which session goes on in its place. */
   rotate(key: SessionKey, nextKey: SessionKey): Promise<Delivery>;
   /**
-   * True for at most one caller in the life of the session, for whatever `token` names: a ticket, a form, a payment. In one process, or
-   * in several that share a store on disk.
-   * @throws SessionError CLAIM_UNAVAILABLE with `sync`, as long as holders do not grant claims; SESSION_ENDED.
+   * True for at most one caller in the life of the session, for whatever `token` names: a ticket, a form, a payment. In one process, in
+   * several that share a store on disk, or on all nodes of the same relays: a majority of those grants.
+   * @throws SessionError CLAIM_UNAVAILABLE when whoever grants it could not be asked; SESSION_ENDED.
    */
   claim(key: SessionKey, token: string): Promise<boolean>;
   /**
    * Runs `run` in one place at a time for each (session, name): who calls meanwhile waits for that result. If the runner dies, or takes
    * longer than its lease, the next caller runs. Not remembered: a call after the end runs again.
-   * @throws SessionError CLAIM_UNAVAILABLE when it was taken elsewhere for all of `waitMs`; and what `run` throws, for everybody who waits.
+   * @throws SessionError CLAIM_UNAVAILABLE when it was taken elsewhere for all of `waitMs`, or nobody could be asked; and what `run` throws, for everybody who waits.
    */
   once<T>(key: SessionKey, name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T>;
 
@@ -79,8 +79,8 @@ export interface SessionEngine<Data extends object = SessionData> {
   clear(): Promise<number>;
   /**
    * Ends all sessions that belong to `subject`; `except` goes on. Those that only come to light later, in this process or in one that shares
-   * the store, are over, too: the instant is stored. Resolves when it is. Logging in again works at once.
-   * With `sync`, other nodes learn of the sessions that this process or its store knows.
+   * the store, are over, too: the instant is stored and told to all nodes. Resolves when it is stored, and the holders that can be reached
+   * have acknowledged it, at the latest after `ackTimeoutMs`. Logging in again works at once.
    */
   revokeAll(subject: string, options?: { readonly except?: SessionKey }): Promise<void>;
 
@@ -185,6 +185,8 @@ export interface OpenSession {
    * @throws SessionError STORE_UNAVAILABLE; ACKS_MISSING with `degraded: "fail"`, when they did not say so in time: whether it lasts is unknown.
    */
   persisted(): Promise<Delivery>;
+  /** What a response waits for where `SessionEngine.persist` is `before`: as `persisted`, but for the store only where that was asked for. */
+  answerable(): Promise<Delivery>;
   /** The newest commit of this process to the session that this handle made, or undefined: what its browser must find everywhere from now on. */
   readonly written: Dot | undefined;
   /** Forgets the local edits: the working copy is again what the session holds now. */
@@ -205,9 +207,10 @@ export interface SessionHandle<Data extends object = SessionData> {
   /** A copy of all attributes. */
   data(): Partial<Data>;
   /**
-   * Runs `change` on a working copy and commits what it changed, as one change; with `persist: "before"` it is stored when this
-   * resolves. `change` may be asynchronous: others may write meanwhile, and what they write merges.
-   * @throws SessionError VALUE_REFUSED, LIMIT_EXCEEDED; SESSION_ENDED when the session is over; and what `change` throws: nothing is written then.
+   * Runs `change` on a working copy and commits what it changed, as one change; with `persist: "before"` it is stored, and with `acks`
+   * the holders have it, when this resolves. `change` may be asynchronous: others may write meanwhile, and what they write merges.
+   * @throws SessionError VALUE_REFUSED, LIMIT_EXCEEDED; SESSION_ENDED when the session is over; and what `change` throws: nothing is written
+   * then. STORE_UNAVAILABLE, ACKS_MISSING: it is written, and whether it lasts is unknown.
    */
   change(change: (draft: Partial<Data>) => void | Promise<void>): Promise<void>;
   /** Counts as use of the session. */

@@ -68,7 +68,7 @@ export class LiveHandle implements SessionHandle {
     const { session } = opened;
     await change(draftOf(session));
     if (session.verdict() === "ended" || session.commit() === "discarded") throw over();
-    if (this.#host.persist === "before") await session.persisted();
+    if (this.#host.persist === "before") await session.answerable();
   }
 
   touch(): void {

@@ -2,6 +2,7 @@ import type { EndReason } from "./envelope.ts";
 import type { EventHub } from "./event-hub.ts";
 import type { Limits } from "./limits.ts";
 import type { Registry } from "./registry.ts";
+import type { Backlog } from "./replication.ts";
 
 /** What an engine holds now, and what it did since it was made. Counters only grow. Reading it costs a few microseconds. */
 export interface EngineStats {
@@ -18,6 +19,8 @@ export interface EngineStats {
   readonly hotBytes: number;
   /** What a crash of this process would lose: bytes that no durable store has yet. 0 where the store is not durable. */
   readonly unsavedBytes: number;
+  /** What was written here and is on no holder yet; zeros where there are none. */
+  readonly unreplicated: Backlog;
   readonly created: number;
   readonly ended: Readonly<Record<EndReason, number>>;
   /** Evicted because nobody used them; no end was written. */
@@ -30,6 +33,10 @@ export interface EngineStats {
   readonly refusedInputs: number;
   readonly loads: number;
   readonly storeFailures: number;
+  /** Commits that had fewer acks in time than they should have had. */
+  readonly degraded: number;
+  /** Writes that a browser had seen and that could not be had in time. */
+  readonly lostWrites: number;
   readonly passivated: number;
   readonly activated: number;
 }
@@ -39,7 +46,7 @@ export function statsOf(
   registry: Registry,
   events: EventHub,
   limits: Limits,
-  counts: Pick<EngineStats, "commits" | "remoteCommits" | "loads">,
+  counts: Pick<EngineStats, "commits" | "remoteCommits" | "loads" | "unreplicated">,
 ): EngineStats {
   const ended = (reason: EndReason): number => events.count(reason);
   return {
@@ -55,6 +62,8 @@ export function statsOf(
     clockFaults: events.count("clock-fault"),
     refusedInputs: events.count("input-refused"),
     storeFailures: events.count("store-failed"),
+    degraded: events.count("degraded"),
+    lostWrites: events.count("lost-write"),
     passivated: events.count("passivated"),
     activated: events.count("activated"),
   };

@@ -21,7 +21,7 @@ export interface SuccessionOptions {
   readonly context: MergeContext;
   readonly nowMs: () => number;
   readonly verdictOf: (envelope: Envelope) => Verdict;
-  readonly load: (key: SessionKey) => Promise<LiveSession | undefined>;
+  readonly load: (key: SessionKey, bornAtMs?: number) => Promise<LiveSession | undefined>;
   /** A successor took in what was written to the session that it goes on from. */
   readonly onMerged: (successor: LiveSession) => void;
 }
@@ -50,9 +50,9 @@ export class Succession {
    * The session that a key stands for now: of one that was rotated, during the grace, the one that goes on in its place. Undefined when
    * nobody has it.
    */
-  async current(key: SessionKey): Promise<LiveSession | undefined> {
+  async current(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
     const { load, verdictOf } = this.#options;
-    let live = await load(key);
+    let live = await load(key, bornAtMs);
     for (let hops = 0; live?.envelope.successor !== undefined && verdictOf(live.envelope) === "alive"; hops++) {
       if (hops === FOLLOWED_MAX) return undefined;
       live = await load(live.envelope.successor.key);

@@ -8,6 +8,7 @@ const STATS: EngineStats = {
   sessions: { hot: 3, cold: 40, ended: 5, limit: 1_000_000 },
   hotBytes: 12_345,
   unsavedBytes: 678,
+  unreplicated: { sessions: 22, bytes: 23, ageMs: 24_000 },
   created: 50,
   ended: { destroyed: 1, rotated: 2, expired: 3, revoked: 4 },
   idle: 11,
@@ -19,6 +20,8 @@ const STATS: EngineStats = {
   refusedInputs: 17,
   loads: 18,
   storeFailures: 19,
+  degraded: 25,
+  lostWrites: 26,
   passivated: 20,
   activated: 21,
 };
@@ -58,6 +61,11 @@ describe("collectMetrics", () => {
         "converge_session_sessions_limit 1000000",
         "converge_session_hot_bytes 12345",
         "converge_session_unsaved_bytes 678",
+        "converge_session_unreplicated_sessions 22",
+        "converge_session_unreplicated_bytes 23",
+        "converge_session_unreplicated_age_seconds 24",
+        "converge_session_degraded_total 25",
+        "converge_session_lost_writes_total 26",
         "converge_session_sessions_created_total 50",
         'converge_session_sessions_ended_total{reason="destroyed"} 1',
         'converge_session_sessions_ended_total{reason="rotated"} 2',
@@ -89,7 +97,9 @@ describe("collectMetrics", () => {
     engine.current = STATS;
     const values = (await samples()).map((line) => Number(line.split(" ")[1]));
     const leaves = (value: unknown): number[] => (typeof value === "number" ? [value] : Object.values(value as object).flatMap(leaves));
-    expect(values.toSorted((a, b) => a - b)).toEqual(leaves(STATS).toSorted((a, b) => a - b));
+    // Prometheus counts in seconds.
+    const inSeconds = { ...STATS, unreplicated: { ...STATS.unreplicated, ageMs: STATS.unreplicated.ageMs / 1_000 } };
+    expect(values.toSorted((a, b) => a - b)).toEqual(leaves(inSeconds).toSorted((a, b) => a - b));
     expect(values).toHaveLength(without.length);
   });
 
@@ -117,7 +127,7 @@ describe("collectMetrics", () => {
     collectMetrics(engine, { register });
     const text = await register.metrics();
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
-    expect(types).toHaveLength(18);
+    expect(types).toHaveLength(23);
     for (const [, name = "", type] of types) {
       expect({ name, type }).toEqual({ name, type: name.endsWith("_total") ? "counter" : "gauge" });
       expect(text).toMatch(new RegExp(`^# HELP ${name} [A-Z].*\\.$`, "m"));
@@ -151,10 +161,10 @@ describe("collectMetrics", () => {
     stop();
     const left = await samples();
     expect(left.filter((line) => !line.startsWith("other_"))).toEqual([]);
-    expect(left).toHaveLength(22);
+    expect(left).toHaveLength(27);
     collectMetrics(engine, { register });
     stop();
-    expect(await samples()).toHaveLength(44);
+    expect(await samples()).toHaveLength(54);
   });
 
   test("[O2] a second collector of one prefix is refused, and the first goes on", async () => {
@@ -162,7 +172,7 @@ describe("collectMetrics", () => {
     const again = () => collectMetrics(new FakeEngine(), { register, labels: { node: "b" } });
     expect(again).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
     expect(again).toThrow(/prefix "converge_session_".*set another prefix/);
-    expect(await samples()).toHaveLength(22);
+    expect(await samples()).toHaveLength(27);
     expect(engine.readCount).toBe(1);
   });
 

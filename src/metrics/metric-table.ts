@@ -46,6 +46,26 @@ const METRICS_OF: Readonly<Record<keyof EngineStats, readonly MetricDefinition[]
       read: (stats) => stats.unsavedBytes,
     },
   ],
+  unreplicated: [
+    {
+      type: "gauge",
+      name: "unreplicated_sessions",
+      help: "Sessions of which something was written here that no holder has yet.",
+      read: ({ unreplicated }) => unreplicated.sessions,
+    },
+    {
+      type: "gauge",
+      name: "unreplicated_bytes",
+      help: "What the loss of this process would lose although it has holders: bytes that none of them has yet.",
+      read: ({ unreplicated }) => unreplicated.bytes,
+    },
+    {
+      type: "gauge",
+      name: "unreplicated_age_seconds",
+      help: "How long the oldest of that waits.",
+      read: ({ unreplicated }) => unreplicated.ageMs / 1_000,
+    },
+  ],
   created: [{ type: "counter", name: "sessions_created_total", help: "Sessions that began here.", read: (stats) => stats.created }],
   ended: [
     {
@@ -108,6 +128,22 @@ const METRICS_OF: Readonly<Record<keyof EngineStats, readonly MetricDefinition[]
   loads: [{ type: "counter", name: "loads_total", help: "Sessions that had to be loaded.", read: (stats) => stats.loads }],
   storeFailures: [
     { type: "counter", name: "store_failures_total", help: "Calls of the store that failed.", read: (stats) => stats.storeFailures },
+  ],
+  degraded: [
+    {
+      type: "counter",
+      name: "degraded_total",
+      help: "Commits that had fewer acks in time than they should have had.",
+      read: (stats) => stats.degraded,
+    },
+  ],
+  lostWrites: [
+    {
+      type: "counter",
+      name: "lost_writes_total",
+      help: "Writes that a browser had seen and that could not be had in time.",
+      read: (stats) => stats.lostWrites,
+    },
   ],
   passivated: [
     { type: "counter", name: "passivations_total", help: "Live documents that went to rest.", read: (stats) => stats.passivated },

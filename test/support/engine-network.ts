@@ -1,8 +1,9 @@
+import type { Grantor } from "../../src/engine/claims.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import type { Envelope } from "../../src/engine/envelope.ts";
 import type { SessionEvent } from "../../src/engine/events.ts";
-import type { Change, SessionKey, SessionRecord } from "../../src/engine/record.ts";
+import type { Change, SessionKey, SessionRecord, SubjectKey } from "../../src/engine/record.ts";
 import { replicaOf } from "../../src/engine/replica.ts";
 import type { Backlog, Delivery, FetchAnswer, Replica, Replication } from "../../src/engine/replication.ts";
 import type { OpenSession } from "../../src/engine/session-engine.ts";
@@ -15,14 +16,23 @@ type Message =
   | { readonly kind: "touch"; readonly key: SessionKey; readonly touchedAtMs: number }
   | { readonly kind: "end"; readonly key: SessionKey; readonly envelope: Envelope };
 
+const NO_DELIVERY: Delivery = { acks: 0, wanted: 0, durable: false };
+
 /** Replication that sends nothing by itself: what the engine gave it waits in `outbox`, and the test delivers. */
 class HandReplication implements Replication {
-  readonly acks = 0;
-  readonly degraded = "serve";
-  readonly alone = "serve";
+  acks = 0;
+  degraded: "serve" | "fail" = "serve";
+  alone: "serve" | "refuse" = "serve";
   readonly ready = Promise.resolve();
   readonly outbox: Message[] = [];
   readonly watched = new Set<SessionKey>();
+  /** What was asked of it, in order. */
+  readonly fetched: { readonly key: SessionKey; readonly bornAtMs: number | undefined }[] = [];
+  readonly revoked: { readonly subject: SubjectKey; readonly notBeforeMs: number }[] = [];
+  /** What holders say when they are asked; the test sets it. */
+  delivery: (key: SessionKey, acks: number) => Promise<Delivery> = async () => NO_DELIVERY;
+  waiting: Backlog = { sessions: 0, bytes: 0, ageMs: 0 };
+  grantor: Grantor = { claim: async () => false, release: async () => undefined };
   /** What `fetch` answers; unavailable unless the test says otherwise. */
   answer: (key: SessionKey) => Promise<FetchAnswer> = async () => ({ kind: "absent", isComplete: true });
 
@@ -36,7 +46,8 @@ class HandReplication implements Replication {
     this.watched.delete(key);
   }
 
-  fetch(key: SessionKey): Promise<FetchAnswer> {
+  fetch(key: SessionKey, bornAtMs?: number): Promise<FetchAnswer> {
+    this.fetched.push({ key, bornAtMs });
     return this.answer(key);
   }
 
@@ -54,26 +65,29 @@ class HandReplication implements Replication {
 
   async sendEnd(key: SessionKey, envelope: Envelope): Promise<Delivery> {
     this.outbox.push({ kind: "end", key, envelope });
-    return { acks: 0, wanted: 0, durable: false };
+    return NO_DELIVERY;
   }
 
-  async sendRevocation(): Promise<Delivery> {
-    return { acks: 0, wanted: 0, durable: false };
+  async sendRevocation(subject: SubjectKey, notBeforeMs: number): Promise<Delivery> {
+    this.revoked.push({ subject, notBeforeMs });
+    return NO_DELIVERY;
   }
 
-  async delivered(): Promise<Delivery> {
-    return { acks: 0, wanted: 0, durable: false };
+  delivered(key: SessionKey, acks: number): Promise<Delivery> {
+    return this.delivery(key, acks);
   }
 
   backlog(): Backlog {
-    return { sessions: 0, bytes: 0, ageMs: 0 };
+    return this.waiting;
   }
 
-  async claim(): Promise<boolean> {
-    return false;
+  claim(key: SessionKey, name: string, nowMs: number, untilMs: number, bornAtMs: number): Promise<boolean> {
+    return this.grantor.claim(key, name, nowMs, untilMs, bornAtMs);
   }
 
-  async release(): Promise<void> {}
+  release(key: SessionKey, name: string, untilMs: number): Promise<void> {
+    return this.grantor.release(key, name, untilMs);
+  }
 
   async close(): Promise<void> {}
 }

@@ -112,7 +112,8 @@ export class TestReplica {
       committed: (_live, change) => {
         this.#written = change;
       },
-      store: async () => undefined,
+      persisted: async () => ({ acks: 0, wanted: 0, durable: false }),
+      answerable: async () => ({ acks: 0, wanted: 0, durable: false }),
     };
   }
 

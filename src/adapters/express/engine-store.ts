@@ -1,4 +1,5 @@
 import type { Request } from "express";
+import { ageOf } from "../../engine/index.ts";
 import type { OpenSession, SessionEngine } from "../../engine/index.ts";
 import { createEngine } from "../../runtime/index.ts";
 import { COOKIE_ATTRIBUTE, isSessionObject } from "../http/index.ts";
@@ -97,7 +98,7 @@ export class EngineStore extends Store {
   }
 
   async #open(sid: string): Promise<OpenSession | undefined> {
-    const found = await this.engine.checkOut(this.engine.keyOf(sid));
+    const found = await this.engine.checkOut(this.engine.keyOf(sid), { bornAtMs: ageOf(sid)?.bornAtMs });
     return found.kind === "alive" ? found.session : undefined;
   }
 
@@ -109,13 +110,13 @@ export class EngineStore extends Store {
     if (lifeMs === undefined || lifeMs <= 0 || lifeMs === open.envelope.idleTimeoutMs) return;
     open.setIdleTimeout(lifeMs);
     open.commit();
-    if (this.engine.persist === "before") await open.persisted();
+    if (this.engine.persist === "before") await open.answerable();
   }
 
   async #set(sid: string, { cookie, ...data }: ClassicData): Promise<void> {
     const { engine } = this;
     const key = engine.keyOf(sid);
-    const found = await engine.checkOut(key);
+    const found = await engine.checkOut(key, { bornAtMs: ageOf(sid)?.bornAtMs });
     if (found.kind === "ended") return;
     const lifeMs = lifeOf(cookie);
     if (lifeMs !== undefined && lifeMs <= 0) {
@@ -132,7 +133,7 @@ export class EngineStore extends Store {
     if (lifeMs !== undefined && lifeMs !== open.envelope.idleTimeoutMs) open.setIdleTimeout(lifeMs);
     open.touch();
     open.commit({ evenIfEmpty: true });
-    if (engine.persist === "before") await open.persisted();
+    if (engine.persist === "before") await open.answerable();
   }
 
   #draft(sid: string, lifeMs: number | undefined): OpenSession {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { ageOf } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
 import type { Carrier } from "./carrier.ts";
 import { isLoopback } from "./connection.ts";
@@ -81,7 +82,8 @@ export function beginRequest(settings: AdapterSettings, incoming: IncomingReques
 async function openCold(settings: AdapterSettings, key: string, id: string): Promise<Opening> {
   const { engine, waitMs, setTimer } = settings;
   try {
-    const result = await withDeadline(engine.checkOut(key), waitMs, setTimer, () => new Error(`No answer within ${waitMs} ms.`));
+    const opening = engine.checkOut(key, { bornAtMs: ageOf(id)?.bornAtMs });
+    const result = await withDeadline(opening, waitMs, setTimer, () => new Error(`No answer within ${waitMs} ms.`));
     if (result.kind === "alive") return { kind: "alive", open: result.session, id, follows: result.follows };
     // The engine's clock, not this machine's: a new session is born now.
     const isRecent = result.kind === "ended" && engine.draft().envelope.createdAtMs - result.atMs < ROTATED_GRACE_MS;

@@ -276,7 +276,7 @@ export class RequestSession {
     this.#isCookieDue = true;
     if (engine.persist === "before") {
       try {
-        await this.#bounded(fresh.open.persisted());
+        await this.#bounded(fresh.open.answerable());
       } catch (error) {
         // Never two: the old one stays what it was, the new one is over before anybody has its cookie.
         this.#become(old, fresh);
@@ -317,7 +317,7 @@ export class RequestSession {
       this.#isClosed = true;
       throw error;
     }
-    return this.#bounded(held.open.persisted().then(() => undefined)).catch((error: unknown) => {
+    return this.#bounded(held.open.answerable().then(() => undefined)).catch((error: unknown) => {
       this.#isClosed = true;
       if (wasNew) this.#isCookieDue = false;
       throw error;

@@ -1,0 +1,128 @@
+import { covers } from "./cells.ts";
+import type { EventHub } from "./event-hub.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { SessionKey } from "./record.ts";
+import type { Registry } from "./registry.ts";
+import type { Replication } from "./replication.ts";
+import type { Runtime } from "./runtime.ts";
+import type { CheckOutOptions, Seen } from "./session-engine.ts";
+
+/** How long a request waits for what its browser has seen of another node. */
+export const SEEN_TIMEOUT_MS = 250;
+
+export interface SeenWritesOptions {
+  readonly runtime: Runtime;
+  readonly registry: Pick<Registry, "receive">;
+  readonly events: EventHub;
+  /** How far two clocks may be apart, milliseconds. */
+  readonly epsilonMs: number;
+  readonly nowMs: () => number;
+  /** The session that a key stands for now. */
+  readonly current: (key: SessionKey, bornAtMs?: number) => Promise<LiveSession | undefined>;
+  /** Undefined for a process that runs alone: nobody else could have written. */
+  readonly sync: () => Replication | undefined;
+}
+
+/** A session as a request may have it. `isBehind`: without all that its browser has seen. */
+export interface Reached {
+  readonly live: LiveSession | undefined;
+  readonly isBehind: boolean;
+}
+
+/**
+ * Reading one's own writes: a session is not shown to a browser in a state that is older than what it has seen. Replicas are causally
+ * closed, so who has a dot has all that its author had.
+ */
+export class SeenWrites {
+  readonly #options: SeenWritesOptions;
+  /** Who waits for a change of a session. */
+  readonly #waiting = new Map<SessionKey, Set<() => void>>();
+
+  constructor(options: SeenWritesOptions) {
+    this.#options = options;
+  }
+
+  /** Must be called after every change of a session. */
+  changed(key: SessionKey): void {
+    if (this.#waiting.size === 0) return;
+    for (const wake of this.#waiting.get(key) ?? []) wake();
+  }
+
+  /** Whether a session holds all that its browser has seen. Of one that ended nothing can be missing. */
+  isMet({ document }: LiveSession, { dots }: Seen): boolean {
+    return document === undefined || dots.every((dot) => covers(document.vector, dot));
+  }
+
+  /** A use that the browser was told of, by whatever node: this one may not have heard yet. From a clock too far ahead it is refused. */
+  takeTouch(live: LiveSession, { touchedAtMs }: Seen): void {
+    if (touchedAtMs <= live.envelope.touchedAtMs) return;
+    const aheadMs = touchedAtMs - this.#options.nowMs();
+    if (aheadMs > this.#options.epsilonMs) this.#options.events.emit({ type: "clock-fault", key: live.key, aheadMs });
+    else live.takeTouch(touchedAtMs);
+  }
+
+  /**
+   * The session that a key stands for, with what its browser has seen where that can be had in time.
+   * @throws SessionError SESSION_UNAVAILABLE
+   */
+  async reach(key: SessionKey, { seen, bornAtMs }: CheckOutOptions): Promise<Reached> {
+    const live = await this.#options.current(key, bornAtMs);
+    if (live === undefined || seen === undefined) return { live, isBehind: false };
+    const reached = this.isMet(live, seen) ? live : await this.#waitFor(key, live, seen);
+    if (reached === undefined) return { live: undefined, isBehind: false };
+    this.takeTouch(reached, seen);
+    const isBehind = !this.isMet(reached, seen);
+    if (isBehind) this.#options.events.emit({ type: "lost-write", key: reached.key });
+    return { live: reached, isBehind };
+  }
+
+  async #waitFor(key: SessionKey, behind: LiveSession, seen: Seen): Promise<LiveSession | undefined> {
+    const { runtime, registry, current } = this.#options;
+    const sync = this.#options.sync();
+    if (sync === undefined) return behind;
+    let live: LiveSession | undefined = behind;
+    let isOver = false;
+    let hasChanged = false;
+    let resume: () => void = () => undefined;
+    const wake = (): void => {
+      hasChanged = true;
+      resume();
+    };
+    const cancel = runtime.setTimer(SEEN_TIMEOUT_MS, () => {
+      isOver = true;
+      wake();
+    });
+    const keys = new Set([key, live.key]);
+    for (const each of keys) this.#wait(each, wake);
+    sync
+      .fetch(live.key, live.envelope.createdAtMs)
+      .then((answer) => (answer.kind === "found" ? registry.receive(behind.key, answer.record) : undefined))
+      .catch(() => undefined);
+    try {
+      while (live !== undefined && !isOver && !this.isMet(live, seen)) {
+        if (!hasChanged) await new Promise<void>((resolve) => (resume = resolve));
+        hasChanged = false;
+        // It may have been rotated meanwhile.
+        live = await current(key);
+        if (live === undefined || keys.has(live.key)) continue;
+        keys.add(live.key);
+        this.#wait(live.key, wake);
+      }
+      return live;
+    } finally {
+      cancel();
+      for (const each of keys) this.#stopWaiting(each, wake);
+    }
+  }
+
+  #wait(key: SessionKey, wake: () => void): void {
+    const waiting = this.#waiting.get(key) ?? new Set();
+    this.#waiting.set(key, waiting.add(wake));
+  }
+
+  #stopWaiting(key: SessionKey, wake: () => void): void {
+    const waiting = this.#waiting.get(key);
+    waiting?.delete(wake);
+    if (waiting?.size === 0) this.#waiting.delete(key);
+  }
+}
