@@ -13,6 +13,12 @@ interface Row {
   readonly discardAtMs: number;
 }
 
+interface Incarnation {
+  readonly id: Uint8Array;
+  readonly begunAtMs: number;
+  readonly completeSinceMs: number | undefined;
+}
+
 interface Register {
   readonly notBeforeMs: number;
   readonly discardAtMs: number;
@@ -23,10 +29,11 @@ interface Contents {
   readonly rows: ReadonlyMap<SessionKey, Row>;
   readonly claims: ReadonlyMap<string, number>;
   readonly revocations: ReadonlyMap<SubjectKey, Register>;
-  readonly notes: ReadonlyMap<string, Uint8Array>;
+  /** What a relay keeps of itself. */
+  readonly incarnation: Incarnation | undefined;
 }
 
-const EMPTY: Contents = { rows: new Map(), claims: new Map(), revocations: new Map(), notes: new Map() };
+const EMPTY: Contents = { rows: new Map(), claims: new Map(), revocations: new Map(), incarnation: undefined };
 
 /** A disk that can be copied, put back as it was, emptied, slow and broken. */
 export class Disk {
@@ -56,6 +63,14 @@ export class Disk {
 
   wipe(): void {
     this.#contents = EMPTY;
+  }
+
+  get incarnation(): Incarnation | undefined {
+    return this.#contents.incarnation;
+  }
+
+  set incarnation(incarnation: Incarnation) {
+    this.change({ incarnation });
   }
 
   record(key: SessionKey): SessionRecord | undefined {

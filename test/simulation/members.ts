@@ -8,8 +8,9 @@ import type { SessionEvent } from "../../src/engine/events.ts";
 import { replicaOf } from "../../src/engine/replica.ts";
 import type { Replica } from "../../src/engine/replication.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
+import { INCARNATION_BYTES } from "../../src/sync/messages/challenge.ts";
 import { newCounters, type SyncCounters } from "../../src/sync/counters.ts";
-import { RelayCore } from "../../src/sync/relay-core.ts";
+import { type KeptIncarnation, RelayCore } from "../../src/sync/relay-core.ts";
 import { type RelaysOptions, replicatorOptions } from "../../src/sync/relays.ts";
 import { credentialsOf } from "../../src/sync/credentials.ts";
 import { Replicator } from "../../src/sync/replicator.ts";
@@ -180,6 +181,8 @@ export class NodeProcess extends Process {
         const replicator = new Replicator({
           ...replicatorOptions(this.#addresses, { ...this.#options, secret: SECRET, log: (line) => timeline.trace(`${this.name} log: ${line}`) }),
           runtime: host.runtime,
+          clockErrorMs: host.epsilonMs,
+          emit: (event) => host.events.emit(event),
           dial: this.dialer(life),
         });
         this.counters = replicator.counters;
@@ -200,11 +203,14 @@ export class NodeProcess extends Process {
 export class RelayProcess extends Process {
   readonly kind = "relay";
   readonly address: string;
+  readonly #peers: readonly string[];
   #core: RelayCore | undefined;
 
-  constructor(setting: MemberSetting) {
+  /** `peers`: the names of all relays, its own among them. */
+  constructor(setting: MemberSetting, peers: readonly string[]) {
     super(setting);
-    this.address = `ws://${this.name}/`;
+    this.address = addressOf(this.name);
+    this.#peers = peers.filter((name) => name !== this.name).map(addressOf);
     setting.network.place(this.address, setting.machine);
   }
 
@@ -217,6 +223,9 @@ export class RelayProcess extends Process {
       runtime: life,
       credentials: credentialsOf({ secret: SECRET }),
       counters: this.counters,
+      dial: this.dialer(life),
+      peers: this.#peers,
+      incarnation: this.disk === undefined ? undefined : keptIncarnation(this.disk, life),
       log: (line) => timeline.trace(`${this.name} log: ${line}`),
     });
     this.#core = core;
@@ -225,7 +234,21 @@ export class RelayProcess extends Process {
   }
 
   protected async end({ engine }: Running): Promise<void> {
-    this.#core?.close();
+    await this.#core?.close();
     await engine.close();
   }
+}
+
+function addressOf(name: string): string {
+  return `ws://${name}/`;
+}
+
+/** As the relay's data folder keeps it: drawn when the folder was begun, and found by every later process. */
+function keptIncarnation(disk: Disk, life: Life): KeptIncarnation {
+  const { id = life.randomBytes(INCARNATION_BYTES), begunAtMs = life.nowMs(), completeSinceMs } = disk.incarnation ?? {};
+  const keep = (sinceMs: number | undefined): void => {
+    if (life.isAlive) disk.incarnation = { id, begunAtMs, completeSinceMs: sinceMs };
+  };
+  keep(completeSinceMs);
+  return { id, begunAtMs, completeSinceMs, keep };
 }

@@ -50,7 +50,11 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     relays: relayCount,
     relayDisks: dice.chance(0.4),
     nodeDisks: dice.chance(0.3),
-    sync: { alone: dice.chance(0.5) ? "refuse" : "serve" },
+    sync: {
+      alone: dice.chance(0.5) ? "refuse" : "serve",
+      acks: dice.whole(0, relayCount),
+      degraded: dice.chance(0.5) ? "serve" : "fail",
+    },
     ...options.world,
     ...(options.seams === undefined ? {} : { seams: options.seams }),
   });

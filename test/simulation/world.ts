@@ -40,7 +40,8 @@ export class World {
       const disk = hasDisk ? new Disk(this.dice.for(name)) : undefined;
       return { machine, network: this.network, disk, engine, seams, onDeath: (member: Member) => this.onDeath(member) };
     };
-    this.relays = Array.from({ length: options.relays }, (_, index) => new RelayProcess(setting(`relay${index + 1}`, options.relayDisks)));
+    const names = Array.from({ length: options.relays }, (_, index) => `relay${index + 1}`);
+    this.relays = names.map((name) => new RelayProcess(setting(name, options.relayDisks), names));
     const addresses = this.relays.map(({ address }) => address);
     this.nodes = Array.from(
       { length: options.nodes },
