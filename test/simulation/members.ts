@@ -233,6 +233,11 @@ export class RelayProcess extends Process {
     return { life, engine, replica };
   }
 
+  /** Connections of others, and to others, that are past their greeting. */
+  get linkCount(): number {
+    return this.#core?.members().filter(({ isDrained }) => !isDrained).length ?? 0;
+  }
+
   protected async end({ engine }: Running): Promise<void> {
     await this.#core?.close();
     await engine.close();

@@ -124,7 +124,7 @@ export class Workload {
   }
 
   create(browser: Browser, node: NodeProcess): Promise<void> {
-    return this.#serve(node, "create", async (running) => {
+    return this.#serve(node, "create", undefined, async (running) => {
       const { engine } = running;
       const session = engine.draft();
       const id = engine.issueId();
@@ -143,7 +143,7 @@ export class Workload {
   }
 
   write(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
-    return this.#serve(node, "write", async (running) => {
+    return this.#serve(node, "write", note, async (running) => {
       const session = await this.#open(running, browser, note);
       if (session === undefined) return;
       // The handler takes its time, and others write meanwhile.
@@ -155,14 +155,14 @@ export class Workload {
   }
 
   read(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
-    return this.#serve(node, "read", async (running) => {
+    return this.#serve(node, "read", note, async (running) => {
       const session = await this.#open(running, browser, note);
       if (session !== undefined) browser.told(session, undefined);
     });
   }
 
   end(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
-    return this.#serve(node, "end", async (running) => {
+    return this.#serve(node, "end", note, async (running) => {
       const end: EndNote = { reason: "destroyed", member: node, life: running.life, atMs: this.history.nowMs, delivery: undefined };
       note.ends.push(end);
       const delivery = await running.engine.end(note.key);
@@ -177,7 +177,7 @@ export class Workload {
 
   /** A new id and an empty session: what a login does. */
   regenerate(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
-    return this.#serve(node, "regenerate", async (running) => {
+    return this.#serve(node, "regenerate", note, async (running) => {
       const before = await this.#open(running, browser, note);
       if (before?.key === undefined) return;
       const { engine } = running;
@@ -202,7 +202,7 @@ export class Workload {
 
   /** A new id with all its data: requests for the old one are the new one's for a while. */
   rotate(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
-    return this.#serve(node, "rotate", async (running) => {
+    return this.#serve(node, "rotate", note, async (running) => {
       const before = await this.#open(running, browser, note);
       if (before?.key === undefined || before.verdict() !== "alive") return;
       const old = this.history.sessions.get(before.key) ?? note;
@@ -227,7 +227,7 @@ export class Workload {
   }
 
   login(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
-    return this.#serve(node, "login", async (running) => {
+    return this.#serve(node, "login", note, async (running) => {
       const session = await this.#open(running, browser, note);
       if (session === undefined) return;
       const subject = this.#dice.pick(SUBJECTS);
@@ -241,7 +241,7 @@ export class Workload {
   }
 
   revoke(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
-    return this.#serve(node, "revoke", async (running) => {
+    return this.#serve(node, "revoke", note, async (running) => {
       const subject = note.subject ?? this.#dice.pick(SUBJECTS);
       const except = note.subject === undefined || this.#dice.chance(0.5) ? undefined : note.key;
       // Who logs in at the same time may be meant, too.
@@ -255,7 +255,7 @@ export class Workload {
 
   claim(node: NodeProcess, note: SessionNote, token: string): Promise<boolean | undefined> {
     let granted: boolean | undefined;
-    return this.#serve(node, "claim", async (running) => {
+    return this.#serve(node, "claim", note, async (running) => {
       granted = await running.engine.claim(note.key, token);
       this.#checkAlive(running);
       this.history.tally.claims += 1;
@@ -270,7 +270,7 @@ export class Workload {
 
   once(node: NodeProcess, note: SessionNote): Promise<void> {
     const place = note.firstKey;
-    return this.#serve(node, "once", async (running) => {
+    return this.#serve(node, "once", note, async (running) => {
       await running.engine.once(
         note.key,
         "job",
@@ -374,7 +374,7 @@ export class Workload {
     return true;
   }
 
-  async #serve(node: NodeProcess, kind: string, handle: (running: Running) => Promise<void>): Promise<void> {
+  async #serve(node: NodeProcess, kind: string, note: SessionNote | undefined, handle: (running: Running) => Promise<void>): Promise<void> {
     const { running } = node;
     if (running === undefined) return;
     this.history.tally.requests += 1;
@@ -388,7 +388,9 @@ export class Workload {
       if (error instanceof ProcessDied || !running.life.isAlive) return;
       const code = error instanceof SessionError ? error.code : undefined;
       if (code !== undefined && ORDINARY.has(code)) return;
-      const isExcused = code !== undefined && TROUBLE.has(code) && !this.isCalm;
+      // What nobody has any more may be asked for in vain: whoever lost it could have known it.
+      const isLost = note !== undefined && !this.history.mustBeKnown(note, this.world.relays.length);
+      const isExcused = code !== undefined && TROUBLE.has(code) && (!this.isCalm || isLost);
       this.history.tally.unavailable += 1;
       this.history.trace(`${node.name} ${kind}: ${code ?? "failure"}`);
       this.history.expect("RP3", isExcused, () => `${node.name} could not serve ${kind}: ${String(error instanceof Error ? (error.stack ?? error.message) : error)}`);

@@ -60,6 +60,12 @@ export class World {
     await this.timeline.runUntil(Promise.all(this.running(this.nodes).map(({ engine }) => engine.ready)), 30_000);
   }
 
+  /** Whether everybody is connected with everybody: each node with each relay, and each two relays both ways. */
+  get isWhole(): boolean {
+    const linkCount = this.nodes.length + 2 * (this.relays.length - 1);
+    return this.relays.every((relay) => relay.running !== undefined && relay.linkCount >= linkCount);
+  }
+
   running(members: readonly Member[] = this.members): Running[] {
     return members.flatMap(({ running }) => (running === undefined ? [] : [running]));
   }
