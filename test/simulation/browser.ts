@@ -64,8 +64,8 @@ export class Browser {
   }
 
   /** What could not be met is replaced by what is there. */
-  giveUp(marks: ReadonlySet<unknown>): void {
+  giveUp(): void {
     this.#dots.clear();
-    this.#known = this.#known.filter(({ id }) => marks.has(id));
+    this.#known = [];
   }
 }

@@ -309,7 +309,7 @@ export class Workload {
     const marks = marksOf(out.session);
     if (out.isBehind) {
       this.history.tally.behind += 1;
-      browser.giveUp(marks);
+      browser.giveUp();
     } else {
       const missing = known.filter((mark) => !out.follows && mark.note.key === out.session.key && !marks.has(mark.id));
       this.history.expect("RW1", missing.length === 0, () => `${running.life.machine.name} shows a browser a session without ${names(missing)} that it was told of`);
