@@ -83,13 +83,13 @@ export class Network {
   /** Changes one direction. What waited at a cut goes on. */
   change(from: Machine, to: Machine, path: Partial<Path>): void {
     this.#paths.set(`${from.name}>${to.name}`, { ...this.path(from, to), ...path });
-    this.wake();
+    for (const end of this.#ends) if (end.life.machine === from && end.remote === to) end.hurry();
   }
 
   /** Every way is fine again. */
   heal(): void {
     this.#paths.clear();
-    this.wake();
+    for (const end of this.#ends) end.hurry();
   }
 
   /** Whatever stood still looks again whether it can go on: a cut ended, a machine goes on. */
@@ -134,7 +134,7 @@ export class Network {
 
 interface Item {
   readonly kind: "request" | "accepted" | "message" | "close" | "reset";
-  readonly dueMs: number;
+  dueMs: number;
   readonly bytes?: Uint8Array;
   readonly code?: number | undefined;
 }
@@ -154,7 +154,7 @@ class End implements Connection {
   readonly #queue: Item[] = [];
   #queuedBytes = 0;
   #lastDueMs = 0;
-  #isMoving = false;
+  #stopMoving: (() => void) | undefined;
   #stopCloseTimer: () => void = () => undefined;
 
   constructor(network: Network, life: Life, remote: Machine, listener: ConnectionListener) {
@@ -253,12 +253,25 @@ class End implements Connection {
   /** Goes on with what is on the way, if it can. */
   wake(): void {
     const [head] = this.#queue;
-    if (head === undefined || this.#isMoving || !this.#canPass(head)) return;
-    this.#isMoving = true;
-    this.#network.timeline.at(head.dueMs, () => {
-      this.#isMoving = false;
+    if (head === undefined || this.#stopMoving !== undefined || !this.#canPass(head)) return;
+    this.#stopMoving = this.#network.timeline.at(head.dueMs, () => {
+      this.#stopMoving = undefined;
       this.#move();
     });
+  }
+
+  /** The way is another one: what waited for a slow one waits no longer than this one takes. */
+  hurry(): void {
+    this.#stopMoving?.();
+    this.#stopMoving = undefined;
+    const { delayMs, bytesPerMs } = this.#path;
+    let dueMs = this.#network.timeline.nowMs + delayMs;
+    for (const item of this.#queue) {
+      dueMs += (item.bytes?.length ?? 0) / bytesPerMs;
+      item.dueMs = Math.min(item.dueMs, dueMs);
+    }
+    this.#lastDueMs = this.#queue.at(-1)?.dueMs ?? 0;
+    this.wake();
   }
 
   get #path(): Path {
