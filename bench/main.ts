@@ -6,6 +6,7 @@ import { benchLmdb } from "./lmdb.ts";
 import { benchLarge } from "./large.ts";
 import { benchMemory } from "./memory.ts";
 import { benchMillion } from "./million.ts";
+import { benchRelay } from "./relay.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   engine: benchEngine,
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   large: benchLarge,
   memory: benchMemory,
   million: benchMillion,
+  relay: benchRelay,
 };
 
 const name = process.argv[2] ?? "";

@@ -22,6 +22,7 @@ export type {
   Limits,
   OnceOptions,
   OpenSession,
+  PeerClock,
   ReplicaHost,
   Replication,
   Revocations,

@@ -1,6 +1,5 @@
 import { COMPACT_AT_ONCE, COMPACT_WHEN_QUIET } from "./document.ts";
 import type { EventHub } from "./event-hub.ts";
-import type { EngineClock } from "./hybrid-clock.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -12,15 +11,13 @@ const WRITER_COUNT_WARNED = 256;
 /** Keeps documents small: at once where one grew far too large, otherwise when its session is quiet (DESIGN 3.4). */
 export class Compactor {
   readonly #runtime: Runtime;
-  readonly #clock: EngineClock;
   readonly #events: EventHub;
   readonly #onCompacted: (live: LiveSession) => void;
   readonly #restless = new Set<LiveSession>();
   #cancelQuiet: (() => void) | undefined;
 
-  constructor(runtime: Runtime, clock: EngineClock, events: EventHub, onCompacted: (live: LiveSession) => void) {
+  constructor(runtime: Runtime, events: EventHub, onCompacted: (live: LiveSession) => void) {
     this.#runtime = runtime;
-    this.#clock = clock;
     this.#events = events;
     this.#onCompacted = onCompacted;
   }
@@ -29,7 +26,7 @@ export class Compactor {
   changed(live: LiveSession): void {
     const { document } = live;
     if (document === undefined) return;
-    live.lastChangeAtMs = this.#clock.nowMs();
+    live.lastChangeAtMs = this.#runtime.monotonicMs();
     if (document.wantsCompaction(COMPACT_AT_ONCE)) this.#compact(live, COMPACT_AT_ONCE);
     if (document.sizeBound > COMPACT_WHEN_QUIET.bytes) this.#awaitQuiet(live);
     if (document.vector.size > WRITER_COUNT_WARNED && !live.isWarned) {
@@ -42,7 +39,7 @@ export class Compactor {
     this.#restless.add(live);
     this.#cancelQuiet ??= this.#runtime.setTimer(QUIET_MS, () => {
       this.#cancelQuiet = undefined;
-      const nowMs = this.#clock.nowMs();
+      const nowMs = this.#runtime.monotonicMs();
       for (const session of this.#restless) {
         if (nowMs - session.lastChangeAtMs < QUIET_MS) continue;
         this.#restless.delete(session);

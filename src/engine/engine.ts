@@ -53,7 +53,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   readonly runtime: Runtime;
   readonly schema: Schema;
   readonly limits: Limits;
-  readonly #clock: EngineClock;
+  readonly clock: EngineClock;
   readonly #context: DocumentContext;
   readonly #registry: Registry;
   readonly sessionStore: SessionStore;
@@ -77,7 +77,6 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   /** @throws SessionError OPTION_INVALID */
   constructor(options: EngineOptions, runtime: Runtime, makeStore: (context: DocumentContext) => SessionStore) {
     this.runtime = runtime;
-    this.#clock = new EngineClock(runtime);
     this.schema = new Schema(options.attributes, options.units);
     const settings = resolveSettings(options);
     this.limits = settings.limits;
@@ -94,9 +93,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       newWriter: () => (this.#writer = this.#drawWriter()),
     };
     this.sessionStore = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
+    this.clock = new EngineClock(runtime, this.sessionStore.highWaterMs?.(), this.epsilonMs, (event) => this.#events.emit(event));
+    if (options.sync !== undefined) this.clock.expectPeers();
     this.#registry = new Registry({
       runtime,
-      clock: this.#clock,
+      clock: this.clock,
       context: this.#context,
       store: this.sessionStore,
       limits: this.limits,
@@ -117,13 +118,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       onRelease: (key) => this.#sync?.unwatch(key),
     });
     this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
-    this.#compactor = new Compactor(runtime, this.#clock, this.#events, (live) => this.#rewritten(live));
+    this.#compactor = new Compactor(runtime, this.#events, (live) => this.#rewritten(live));
     this.#succession = new Succession({
       registry: this.#registry,
       observers: this.#observers,
       events: this.#events,
       context: this.#context,
-      nowMs: () => this.#clock.nowMs(),
+      nowMs: () => this.clock.nowMs(),
       verdictOf: (envelope) => this.verdictOf(envelope),
       load: (key, bornAtMs) => this.#load(key, bornAtMs),
       onMerged: (live) => {
@@ -132,7 +133,8 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       },
     });
     this.revoking = new Revoking({
-      clock: this.#clock,
+      runtime,
+      clock: this.clock,
       subjects: this.#subjects,
       registry: this.#registry,
       store: this.sessionStore,
@@ -156,11 +158,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       registry: this.#registry,
       events: this.#events,
       epsilonMs: this.epsilonMs,
-      nowMs: () => this.#clock.nowMs(),
+      nowMs: () => this.clock.nowMs(),
       current: (key, bornAtMs) => this.#current(key, bornAtMs),
       sync: () => this.#sync,
     });
-    this.#claims = new Claims(runtime, this.#clock, () => this.#sync ?? this.sessionStore);
+    this.#claims = new Claims(runtime, this.clock, () => this.#sync ?? this.sessionStore);
     this.#sync = options.sync?.(this);
     const revocations = this.revoking.known();
     // Whoever asks for a session asks again, and is told.
@@ -174,7 +176,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   issueId(options: { readonly absoluteTimeoutMs?: number } = {}): string {
-    return issueSessionId(this.#clock.nowMs(), this.#lifeMs(options), this.runtime);
+    return issueSessionId(this.clock.nowMs(), this.#lifeMs(options), this.runtime);
   }
 
   get persist(): "before" | "after" {
@@ -190,7 +192,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   isPastLife(id: string): boolean {
-    return this.#clock.nowMs() >= (ageOf(id)?.overAtMs ?? Infinity);
+    return this.clock.nowMs() >= (ageOf(id)?.overAtMs ?? Infinity);
   }
 
   draft(options: DraftOptions = {}): OpenSession {
@@ -203,7 +205,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       0,
       Infinity,
     );
-    if (firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS <= this.#clock.nowMs())
+    if (firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS <= this.clock.nowMs())
       throw new SessionError("OPTION_INVALID", "No session goes on for more than 30 days after its first birth; begin one that is new.");
     return new RequestSession(this, undefined, {
       absoluteTimeoutMs: this.#lifeMs(options),
@@ -227,13 +229,18 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   async checkOut(key: SessionKey, options: CheckOutOptions = {}): Promise<CheckOut> {
     this.#checkOpen();
-    const { live, isBehind } = await this.#seen.reach(key, options);
+    let { live, isBehind } = await this.#seen.reach(key, options);
+    if (live !== undefined && this.#isDoubtful(live.envelope)) {
+      // Whoever is told that it is over is told for good: not by a clock that may be wrong.
+      await this.clock.settled;
+      ({ live, isBehind } = await this.#seen.reach(key, options));
+    }
     if (live === undefined) return { kind: "absent" };
     if (this.verdictOf(live.envelope) === "alive")
       return { kind: "alive", session: new RequestSession(this, live), follows: live.key !== key, isBehind };
     if (live.envelope.ended === undefined) {
       // Somebody is told that the session is over: from here on it is, everywhere.
-      this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.#clock.nowMs())).catch(() => undefined);
+      this.#end(live, endReason(live.envelope, this.#subjects.revocations, this.clock.nowMs())).catch(() => undefined);
     }
     const { ended } = live.envelope;
     return { kind: "ended", reason: ended?.reason ?? "expired", atMs: ended?.atMs ?? live.envelope.deadlineMs };
@@ -336,15 +343,15 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   nowMs(): number {
-    return this.#clock.nowMs();
+    return this.clock.nowMs();
   }
 
   verdictOf(envelope: Envelope): Verdict {
-    return verdict(envelope, this.#subjects.revocations, this.#clock.nowMs());
+    return verdict(envelope, this.#subjects.revocations, this.clock.nowMs());
   }
 
   newEnvelope(key: SessionKey, birth: Birth): Envelope {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.clock.nowMs();
     const createdAtMs = Math.min(birth.bornAtMs ?? nowMs, nowMs);
     const firstCreatedAtMs = Math.min(birth.firstCreatedAtMs, createdAtMs);
     const latestMs = firstCreatedAtMs + ABSOLUTE_TIMEOUT_MAX_MS;
@@ -392,7 +399,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   touch(live: LiveSession): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.clock.nowMs();
     const { envelope } = live;
     // A request that runs for longer than the idle timeout is use, too: nobody was told yet that the session is over.
     if (nowMs <= envelope.touchedAtMs || verdict(envelope, this.#subjects.revocations, nowMs) === "ended") return;
@@ -417,7 +424,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** Now, and after what is revoked already. */
   subjectAtMs(subject: SubjectKey | undefined): number {
-    return this.#subjects.givenAtMs(subject, this.#clock.nowMs());
+    return this.#subjects.givenAtMs(subject, this.clock.nowMs());
   }
 
   setSuccessor(live: LiveSession, key: SessionKey, graceMs: number): void {
@@ -446,7 +453,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
   }
 
   viewOf(live: LiveSession): ContainerNode | undefined {
-    return live.view(() => this.#clock.nowMs());
+    return live.view(() => this.clock.nowMs());
   }
 
   observe(live: LiveSession, listener: (change: SessionChange) => void): () => void {
@@ -538,9 +545,14 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#observers.ended(key, envelope.ended.reason);
   }
 
+  /** Whether only the clock says that it is over, and it may be wrong. */
+  #isDoubtful(envelope: Envelope): boolean {
+    return !this.clock.isSettled && envelope.ended === undefined && verdict(envelope, new Map(), this.clock.nowMs()) !== "alive";
+  }
+
   #endOf({ envelope }: LiveSession): EndReason | undefined {
-    if (this.verdictOf(envelope) !== "ended") return undefined;
-    return endReason(envelope, this.#subjects.revocations, this.#clock.nowMs());
+    if (this.verdictOf(envelope) !== "ended" || this.#isDoubtful(envelope)) return undefined;
+    return endReason(envelope, this.#subjects.revocations, this.clock.nowMs());
   }
 
   async #end(live: LiveSession, reason: EndReason): Promise<Delivery> {
@@ -557,11 +569,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   /** An end of a session that is not held here is remembered as long as any session can live. */
   #unknownEnded(key: SessionKey, reason: EndReason): Envelope {
-    return endEnvelope({ key, deadlineMs: this.#clock.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS }, this.#endNow(reason));
+    return endEnvelope({ key, deadlineMs: this.clock.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS }, this.#endNow(reason));
   }
 
   #endNow(reason: EndReason): { reason: EndReason; atMs: number } {
-    return { reason, atMs: this.#clock.nowMs() };
+    return { reason, atMs: this.clock.nowMs() };
   }
 
   /** How long a session may live that begins now. @throws SessionError OPTION_INVALID */
@@ -582,6 +594,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#compactor.close();
     this.#observers.close();
     this.#claims.close();
+    this.clock.close();
     await this.#registry.close();
     await this.#sync?.close();
     await this.sessionStore.close();

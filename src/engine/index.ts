@@ -14,6 +14,7 @@ export type { End, EndReason, Envelope, Successor } from "./envelope.ts";
 export { SESSION_ERROR_CODES, SessionError } from "./errors.ts";
 export type { SessionErrorCode } from "./errors.ts";
 export type { SessionEvent } from "./events.ts";
+export type { PeerClock } from "./hybrid-clock.ts";
 export { checkDocument } from "./intake.ts";
 export { DEFAULT_LIMITS } from "./limits.ts";
 export type { Limits } from "./limits.ts";

@@ -153,7 +153,7 @@ describe("what ended", () => {
 
   test("[R8] it stays in memory until the store has it, and goes to rest when the store works again", async () => {
     const store = new TroubledStore(true);
-    const node = new TestNode(1, { store });
+    const node = new TestNode(1, { store }).settle();
     const { registry } = node.engine;
     const key = node.create({ a: 1 });
     await settle();
@@ -241,7 +241,7 @@ describe("sweeping", () => {
 
   test("[R9] processes that were started together do not sweep together", () => {
     const firstSweeps = Array.from({ length: 12 }, (_, seed) => {
-      const node = new TestNode(seed + 1);
+      const node = new TestNode(seed + 1).settle();
       let sweptAtMs = 0;
       node.store.discardExpired = async (nowMs) => {
         if (sweptAtMs === 0) sweptAtMs = nowMs;

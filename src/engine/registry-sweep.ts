@@ -1,7 +1,7 @@
 import type { ColdTable } from "./cold-table.ts";
 import type { EventListener, SessionEvent } from "./events.ts";
 import type { HotSessions } from "./hot-sessions.ts";
-import type { EngineClock } from "./hybrid-clock.ts";
+import { type EngineClock, MARK_AHEAD_MS } from "./hybrid-clock.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { Dot, SessionKey } from "./record.ts";
 import type { Registry } from "./registry.ts";
@@ -57,6 +57,7 @@ export class RegistrySweep {
   #isTidying = false;
   #isDiscarding = false;
   #isStopped = false;
+  #isMarkDue = false;
   #stopDiscarding: () => void = () => undefined;
 
   constructor(options: RegistrySweepOptions, swept: Swept) {
@@ -81,6 +82,11 @@ export class RegistrySweep {
     return session.usedAtMs + REST_AFTER_MS <= this.roundAtMs;
   }
 
+  /** Something was stored: what it says of time must hold for the next process on the store. */
+  stored(): void {
+    this.#isMarkDue = true;
+  }
+
   /** Others learn of the last touch in time, so that all of them agree on when the session is idle. */
   tellTouch(session: LiveSession): void {
     const { touchedAtMs, ended } = session.envelope;
@@ -91,13 +97,28 @@ export class RegistrySweep {
 
   #begin(): void {
     this.roundAtMs = this.#options.clock.nowMs();
+    // What goes is gone for good: not by a clock that may be wrong.
+    if (!this.#options.clock.isSettled) return;
     this.#visiting = this.#swept.hot.values();
     this.#isTidying = true;
+    this.#raiseMark();
     this.#discard();
+  }
+
+  /** Ahead of the time, so that it holds until the next round, and the one after that. Where nothing was stored, nothing is. */
+  #raiseMark(): void {
+    const { store, onEvent } = this.#options;
+    if (!this.#isMarkDue || store.raiseHighWater === undefined) return;
+    this.#isMarkDue = false;
+    store.raiseHighWater(this.roundAtMs + MARK_AHEAD_MS).catch((error: unknown) => {
+      this.#isMarkDue = true;
+      onEvent({ type: "store-failed", error });
+    });
   }
 
   /** True while more is left of the round. */
   #slice(): boolean {
+    if (!this.#options.clock.isSettled) return false;
     const nowMs = this.#options.clock.nowMs();
     const { cold, ended } = this.#swept;
     const isVisiting = this.#visitSome(nowMs);

@@ -50,7 +50,10 @@ export class Registry {
     this.#room = new Room(options.limits, options.onEvent);
     this.#saver = new SessionSaver({
       ...options,
-      onStored: (session) => this.#weigh(session),
+      onStored: (session) => {
+        this.#weigh(session);
+        this.#sweep.stored();
+      },
       onMerged: (session) => this.#merged(session),
     });
     this.#sweep = new RegistrySweep(options, {
@@ -97,8 +100,9 @@ export class Registry {
     }
   }
 
-  /** Keys of one of the `KEY_PARTS` parts, after `keepFingerprints`. */
+  /** Those of one of the `KEY_PARTS` parts. */
   *heldKeysIn(part: number): Iterable<SessionKey> {
+    this.#hot.keepParts();
     yield* this.#hot.keysIn(part);
     yield* this.#cold.keysIn(part);
     yield* this.#ended.keysIn(part);
@@ -108,13 +112,14 @@ export class Registry {
   keepFingerprints(listener: FingerprintListener): void {
     this.#onFingerprint = listener;
     this.#cold.keepFingerprints();
-    this.#hot.keepParts();
     for (const session of this.#hot.values()) this.#tellFingerprint(session, 0);
   }
 
-  /** 0 for what is not held. */
+  /** 0 for what is not held, and for what rests without `keepFingerprints`. */
   fingerprint(key: SessionKey): Fingerprint {
-    return this.#hot.get(key)?.fingerprint ?? this.#restingFingerprint(key);
+    const session = this.#hot.get(key);
+    if (session === undefined) return this.#restingFingerprint(key);
+    return this.#onFingerprint === undefined ? fingerprintOf(session) : session.fingerprint;
   }
 
   isHot(key: SessionKey): boolean {
@@ -146,6 +151,20 @@ export class Registry {
   async use<T>(key: SessionKey, run: (session: LiveSession | undefined) => T): Promise<T> {
     const loaded = this.#current(key) !== undefined || !this.#cold.has(key) ? undefined : await this.load(key);
     return run(this.#current(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
+  }
+
+  /** The session whole, as it is now. One that rests in the store stays at rest: whoever reads many of them would drive out those in use. */
+  async record(key: SessionKey): Promise<SessionRecord | undefined> {
+    const cold = this.#current(key) === undefined && this.#cold.session(key) === undefined ? this.#cold.get(key) : undefined;
+    if (cold !== undefined) {
+      const record = await this.#options.store.load(key);
+      const isAtRest = this.#current(key) === undefined && this.#cold.session(key) === undefined && this.#cold.has(key);
+      if (record !== undefined && isAtRest) {
+        const touchedAtMs = Math.max(record.envelope.touchedAtMs, cold.touchedAtMs);
+        return { ...record, envelope: { ...record.envelope, touchedAtMs } };
+      }
+    }
+    return this.use(key, (live) => live?.record());
   }
 
   /**

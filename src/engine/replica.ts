@@ -6,7 +6,7 @@ import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
 import { type Envelope, sameBirth, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import type { EventHub } from "./event-hub.ts";
-import { isHostileStamp, stampMs } from "./hybrid-clock.ts";
+import { isHostileStamp, type PeerClock, stampMs } from "./hybrid-clock.ts";
 import { applyChange, checkDocument, checkPlaces, mergeState } from "./intake.ts";
 import { type LiveSession, mergeTrusted } from "./live-session.ts";
 import {
@@ -36,6 +36,8 @@ export interface ReplicaHost {
   /** How far two clocks may be apart, milliseconds. */
   readonly epsilonMs: number;
   readonly events: EventHub;
+  /** What peers say of the time, and are told. */
+  readonly clock: PeerClock;
   nowMs(): number;
   readonly sessionStore: SessionStore;
   readonly revoking: Pick<Revoking, "known" | "receive">;
@@ -53,12 +55,10 @@ class EngineReplica implements Replica {
   readonly #host: ReplicaHost;
   readonly #registry: Registry;
   readonly #authors = new WeakMap<SessionDocument, AuthorsSeen>();
-  #onFingerprint: FingerprintListener = () => undefined;
 
   constructor(host: ReplicaHost) {
     this.#host = host;
     this.#registry = host.registry;
-    this.#registry.keepFingerprints((key, before, after) => this.#onFingerprint(key, before, after));
     this.#registry.receive = (key, record) => this.receiveState(key, record);
     this.#registry.check = (record) => {
       try {
@@ -89,7 +89,7 @@ class EngineReplica implements Replica {
   }
 
   onFingerprint(listener: FingerprintListener): void {
-    this.#onFingerprint = listener;
+    this.#registry.keepFingerprints(listener);
   }
 
   stored(key: SessionKey): Promise<void> | undefined {
@@ -120,7 +120,7 @@ class EngineReplica implements Replica {
   }
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
-    return this.#registry.use(key, (live) => live?.record());
+    return this.#registry.record(key);
   }
 
   async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {

@@ -86,7 +86,8 @@ export interface Replica {
   readonly durable: boolean;
   /**
    * Names the state that a held session is in; 0 when it is not held. Equal for replicas that hold the same (epoch, version vector, envelope
-   * without touches; of an ended session only that it ended), and for two different states equal by chance only (53 bits).
+   * without touches; of an ended session only that it ended), and for two different states equal by chance only (53 bits). Of a session that
+   * rests it is known where `onFingerprint` was called.
    */
   fingerprint(key: SessionKey): Fingerprint;
   /** `listener` hears of every change of a fingerprint, in the tick in which it happens. One listener; set before anything else. */

@@ -6,11 +6,13 @@ import type { EngineClock } from "./hybrid-clock.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { SessionKey, SubjectKey } from "./record.ts";
 import type { Registry } from "./registry.ts";
+import type { Runtime } from "./runtime.ts";
 import type { SessionStore } from "./session-store.ts";
 import type { Subjects } from "./subjects.ts";
 import { verdict } from "./verdict.ts";
 
 export interface RevokingOptions {
+  readonly runtime: Pick<Runtime, "monotonicMs">;
   readonly clock: EngineClock;
   readonly subjects: Subjects;
   readonly registry: Registry;
@@ -40,9 +42,8 @@ export class Revoking {
 
   /** Whom to let in depends on who was revoked before this process began. @throws SessionError SESSION_UNAVAILABLE */
   known(): Promise<void> | undefined {
-    const { subjects, store, clock } = this.#options;
-    const nowMs = clock.nowMs();
-    return subjects.known(store, nowMs, nowMs - this.#rememberedMs);
+    const { subjects, store, runtime } = this.#options;
+    return subjects.known(store, runtime.monotonicMs(), this.#forgottenMs);
   }
 
   /** See `SessionEngine.revokeAll`. */
@@ -92,6 +93,9 @@ export class Revoking {
     if (isNews || this.#unstored.has(subject)) await this.#store(subject);
     return isNews;
   }
+
+  /** Nobody lives whose session was given to its subject before this. */
+  readonly #forgottenMs = (): number => this.#options.clock.nowMs() - this.#rememberedMs;
 
   get #rememberedMs(): number {
     return ABSOLUTE_TIMEOUT_MAX_MS + 3 * this.#options.epsilonMs;

@@ -10,6 +10,9 @@ import type { CheckOutOptions, Seen } from "./session-engine.ts";
 /** How long a request waits for what its browser has seen of another node. */
 export const SEEN_TIMEOUT_MS = 250;
 
+/** How soon the holders are asked again for a session that its browser has seen and they have not; twice as long each time. */
+const SEEK_PAUSE_MS = 10;
+
 export interface SeenWritesOptions {
   readonly runtime: Runtime;
   readonly registry: Pick<Registry, "receive">;
@@ -66,14 +69,33 @@ export class SeenWrites {
    * @throws SessionError SESSION_UNAVAILABLE
    */
   async reach(key: SessionKey, { seen, bornAtMs }: CheckOutOptions): Promise<Reached> {
-    const live = await this.#options.current(key, bornAtMs);
-    if (live === undefined || seen === undefined) return { live, isBehind: false };
+    const known = await this.#options.current(key, bornAtMs);
+    if (seen === undefined) return { live: known, isBehind: false };
+    const live = known ?? (seen.dots.length === 0 ? undefined : await this.#seek(key, bornAtMs));
+    if (live === undefined) return { live, isBehind: false };
     const reached = this.isMet(live, seen) ? live : await this.#waitFor(key, live, seen);
     if (reached === undefined) return { live: undefined, isBehind: false };
     this.takeTouch(reached, seen);
     const isBehind = !this.isMet(reached, seen);
     if (isBehind) this.#options.events.emit({ type: "lost-write", key: reached.key });
     return { live: reached, isBehind };
+  }
+
+  /** Nobody knew a session that its browser has seen: it may have begun a moment ago, and its first state be on its way to the holders. */
+  async #seek(key: SessionKey, bornAtMs: number | undefined): Promise<LiveSession | undefined> {
+    const { runtime, current, events } = this.#options;
+    if (this.#options.sync() === undefined) return undefined;
+    const untilMs = runtime.monotonicMs() + SEEN_TIMEOUT_MS;
+    let pauseMs = SEEK_PAUSE_MS;
+    for (let leftMs = SEEN_TIMEOUT_MS; leftMs > 0; leftMs = untilMs - runtime.monotonicMs()) {
+      const delayMs = Math.min(pauseMs, leftMs);
+      await new Promise<void>((resolve) => runtime.setTimer(delayMs, resolve));
+      const live = await current(key, bornAtMs);
+      if (live !== undefined) return live;
+      pauseMs *= 2;
+    }
+    events.emit({ type: "lost-write", key });
+    return undefined;
   }
 
   async #waitFor(key: SessionKey, behind: LiveSession, seen: Seen): Promise<LiveSession | undefined> {

@@ -13,6 +13,8 @@ import type { SessionKey, SessionRecord, SubjectKey } from "./record.ts";
  * - ST8 of all `claim`s of one (key, name), by whatever process shares the store, at most one is true until its time is over or it is released.
  * - ST9 a revocation only grows; where `durable` is true a resolved `revoke` is in every later `revocations`, also after a crash.
  * - ST10 where `version` exists it changes with every append that changed the record, whichever process made it.
+ * - ST15 where `highWaterMs` exists it only grows; a resolved `raiseHighWater` is in it from then on, also after a crash, and so is the
+ *   instant up to which anything was discarded.
  * @throws SessionError STORE_UNAVAILABLE when the answer is unknown; trying again is safe (appending is idempotent). STORE_FULL when
  * there is no room: nothing was changed. STORE_CORRUPT when what lies there cannot be read; nothing that lies there was changed.
  */
@@ -48,5 +50,13 @@ export interface SessionStore {
    * each such append), an engine that appends knows whether it was the only one, and loads only when it was not.
    */
   version?(key: SessionKey): number;
+  /**
+   * Only where `durable`: the highest instant that it was ever told of, by any process; 0 for none. No clock of a later process gives less:
+   * what was discarded because its time was over must not come in again.
+   * @throws as `load`
+   */
+  highWaterMs?(): number;
+  /** Raises that to at least `ms`. Resolves when it is stored. */
+  raiseHighWater?(ms: number): Promise<void>;
   close(): Promise<void>;
 }

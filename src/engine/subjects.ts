@@ -60,11 +60,11 @@ export class Subjects {
    * again every few seconds, meanwhile. Registers from before `forgottenMs` are dropped: no session lives so long.
    * @throws SessionError SESSION_UNAVAILABLE; the next call tries again
    */
-  known(store: SessionStore, nowMs: number, forgottenMs: number): Promise<void> | undefined {
-    const isDue = store.version !== undefined && nowMs >= this.#readAtMs + REREAD_MS;
+  known(store: SessionStore, monotonicMs: number, forgottenMs: () => number): Promise<void> | undefined {
+    const isDue = store.version !== undefined && monotonicMs >= this.#readAtMs + REREAD_MS;
     if (this.#isRead && !isDue) return undefined;
-    if (isDue) this.#readAtMs = nowMs;
-    this.#reading ??= this.#read(store, forgottenMs).finally(() => {
+    if (isDue) this.#readAtMs = monotonicMs;
+    this.#reading ??= this.#read(store, forgottenMs()).finally(() => {
       this.#reading = undefined;
     });
     if (!this.#isRead) return this.#reading;

@@ -1,2 +1,2 @@
 export { collectMetrics } from "./collector.ts";
-export type { MetricsOptions } from "./collector.ts";
+export type { MetricsOptions, StatsSource } from "./collector.ts";

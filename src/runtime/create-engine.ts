@@ -8,6 +8,7 @@ import {
 } from "../engine/index.ts";
 import { MemoryStore } from "../storage/index.ts";
 import { nodeRuntime } from "./node-runtime.ts";
+import { warnPerWorker } from "./per-worker-warning.ts";
 import { applicationSpans } from "./telemetry.ts";
 
 /**
@@ -19,10 +20,9 @@ import { applicationSpans } from "./telemetry.ts";
 export function createEngine<Types extends AttributeTypes = AttributeTypes>(
   options: EngineOptions<Types> = {},
 ): SessionEngine<SessionDataOf<Types> & SessionData> {
+  const engine = new Engine(options, { ...nodeRuntime, span: applicationSpans() }, (context) => new MemoryStore(context));
+  // Processes that share a store see each other's sessions there.
+  if (options.sync === undefined && engine.sessionStore.version === undefined) warnPerWorker();
   // An engine knows no declaration at compile time: that its values have the declared types is what merging by kind is for.
-  return new Engine(
-    options,
-    { ...nodeRuntime, span: applicationSpans() },
-    (context) => new MemoryStore(context),
-  ) as SessionEngine as SessionEngine<SessionDataOf<Types> & SessionData>;
+  return engine as SessionEngine as SessionEngine<SessionDataOf<Types> & SessionData>;
 }

@@ -11,12 +11,14 @@ export const DIGEST_INTERVAL_MAX_MS = 10_000;
 /** Buckets that one comparison looks into: on a busy link nearly all differ for a moment. */
 const LIST_COUNT_MAX = 8;
 const GROUP_COUNT_MAX = LIST_COUNT_MAX;
+/** A comparison that brings nothing for so long was lost on the way: another begins. */
+const SILENCE_MS = 2_000;
 
 /** What comparing a list with what is held here led to. */
 export interface Comparison {
-  /** States that were sent or asked for. */
+  /** States that were sent or asked for, of sessions that had time enough to get there by themselves. */
   readonly repairs: number;
-  /** For how long the oldest difference that was left alone may still be on its way; undefined when there was none. */
+  /** For how long the youngest of the other differences may still be on its way; undefined when there was none. */
   readonly inFlightMs: number | undefined;
 }
 
@@ -35,8 +37,8 @@ export interface DigestExchangeOptions {
   readonly onRevocationsDiffer?: (() => void) | undefined;
   /** Sessions are on their way as a whole: what differs will be equal without being looked for. */
   readonly isBusy: () => boolean;
-  /** The other side answered a root: all that was sent before it was taken note of. `isEqual`: it holds the same. */
-  readonly onAnswer?: ((isEqual: boolean) => void) | undefined;
+  /** A comparison that this side began is over. `isEqual`: nothing differed, but for what may still be on its way (`hasInFlight`). */
+  readonly onCompared?: ((isEqual: boolean, hasInFlight: boolean) => void) | undefined;
 }
 
 /**
@@ -46,6 +48,14 @@ export interface DigestExchangeOptions {
 export class DigestExchange {
   readonly #options: DigestExchangeOptions;
   #stopTimer: () => void = () => undefined;
+  /** Leave nothing out, again and again, until nothing differs that had time to get there. */
+  #needsRepair = false;
+  /** What the comparison under way found so far. */
+  #repairs = 0;
+  #inFlightMs: number | undefined;
+  #isPartial = false;
+  /** When the comparison under way brought something last; undefined when there is none. */
+  #heardAtMs: number | undefined;
   /** Comparisons in a row that found a difference. */
   #differCount = 0;
   #isClosed = false;
@@ -54,19 +64,21 @@ export class DigestExchange {
     this.#options = options;
   }
 
-  /** Compares at once, and from then on again and again. */
-  start(): void {
-    if (this.#options.isInitiator) this.#tick();
+  /** Compares after this delay, and from then on again and again. */
+  start(delayMs: number): void {
+    if (this.#options.isInitiator) this.#arm(delayMs);
+  }
+
+  /** Compares now, and leaves nothing out: frames were dropped on the way to the other side. */
+  repair(): void {
+    this.#needsRepair = true;
+    this.#differCount = 0;
+    this.#tick();
   }
 
   close(): void {
     this.#isClosed = true;
     this.#stopTimer();
-  }
-
-  /** Compares now, and leaves nothing out: frames were dropped on the way to the other side. */
-  repair(): void {
-    this.#sendRoot(true);
   }
 
   receive(digest: Digest): void {
@@ -79,13 +91,14 @@ export class DigestExchange {
       case "buckets":
         return void this.#receiveBuckets(digest.groups, isRepair);
       case "list": {
-        const comparison = this.#options.compare(digest.sessions, isRepair, digest.bucket);
-        if (this.#options.isInitiator && !isRepair) this.#differed(comparison);
+        this.#heardAtMs = this.#options.runtime.monotonicMs();
+        const { repairs, inFlightMs } = this.#options.compare(digest.sessions, isRepair, digest.bucket);
+        this.#repairs += repairs;
+        if (inFlightMs !== undefined) this.#inFlightMs = Math.max(this.#inFlightMs ?? 0, inFlightMs);
         return;
       }
-      case "equal":
-        this.#differCount = 0;
-        this.#options.onAnswer?.(true);
+      case "done":
+        return this.#compared(isRepair, digest.isPartial || this.#isPartial);
     }
   }
 
@@ -93,19 +106,20 @@ export class DigestExchange {
     const { interest, isBusy, onRevocationsDiffer } = this.#options;
     const { tree } = interest;
     if (revocations !== (this.#options.revocations?.() ?? 0)) onRevocationsDiffer?.();
-    if (tree.root() === sessions) this.#send({ level: "equal" }, isRepair);
-    else if (isRepair || !isBusy()) this.#send({ level: "groups", groups: tree.groups() }, isRepair);
+    if (tree.root() === sessions) this.#send({ level: "done", isPartial: false }, isRepair);
+    else if (isBusy()) this.#send({ level: "done", isPartial: true }, isRepair);
+    else this.#send({ level: "groups", groups: tree.groups() }, isRepair);
   }
 
   #receiveGroups(theirs: readonly number[], isRepair: boolean): void {
     const { tree } = this.#options.interest;
-    this.#options.onAnswer?.(false);
     const differing = theirs.flatMap((sum, group) => (tree.group(group) === sum ? [] : [group]));
     const groups = (isRepair ? differing : this.#some(differing, GROUP_COUNT_MAX)).map((group) => ({
       group,
       buckets: tree.bucketsOf(group),
     }));
-    if (groups.length > 0) this.#send({ level: "buckets", groups }, isRepair);
+    this.#isPartial = groups.length < differing.length;
+    this.#send({ level: "buckets", groups }, isRepair);
   }
 
   async #receiveBuckets(theirs: readonly DigestGroup[], isRepair: boolean): Promise<void> {
@@ -116,12 +130,14 @@ export class DigestExchange {
         return interest.tree.bucket(bucket) === sum ? [] : [bucket];
       }),
     );
-    for (const [index, bucket] of (isRepair ? differing : this.#some(differing, LIST_COUNT_MAX)).entries()) {
+    const buckets = isRepair ? differing : this.#some(differing, LIST_COUNT_MAX);
+    for (const [index, bucket] of buckets.entries()) {
       if (index > 0) await nextTurn(runtime);
       await drained();
       if (this.#isClosed) return;
       this.#send({ level: "list", bucket, sessions: this.#list(bucket) }, isRepair);
     }
+    this.#send({ level: "done", isPartial: buckets.length < differing.length }, isRepair);
   }
 
   #list(bucket: number): KeyState[] {
@@ -143,16 +159,31 @@ export class DigestExchange {
   }
 
   #tick(): void {
-    if (!this.#options.isBusy()) this.#sendRoot(false);
-    // Moved back if the answer says that comparing again so soon would find the same.
+    const { runtime, isInitiator, isBusy } = this.#options;
+    if (!isInitiator && !this.#needsRepair) return;
+    const nowMs = runtime.monotonicMs();
+    const isComparing = this.#heardAtMs !== undefined && nowMs < this.#heardAtMs + SILENCE_MS;
+    if (!isComparing && !isBusy()) {
+      this.#heardAtMs = nowMs;
+      this.#repairs = 0;
+      this.#inFlightMs = undefined;
+      this.#isPartial = false;
+      this.#sendRoot(this.#needsRepair);
+    }
+    // Moved when the answer says more.
     this.#arm(this.#backOff());
   }
 
-  #differed({ repairs, inFlightMs }: Comparison): void {
-    if (repairs === 0 && inFlightMs === undefined) return;
-    this.#differCount += 1;
-    const settledMs = repairs === 0 && this.#differCount <= 2 ? (inFlightMs ?? 0) : 0;
-    this.#arm(settledMs > 0 ? Math.max(settledMs, 1) : this.#backOff());
+  #compared(isRepair: boolean, isPartial: boolean): void {
+    this.#heardAtMs = undefined;
+    const isEqual = this.#repairs === 0 && !isPartial;
+    if (isRepair && isEqual) this.#needsRepair = false;
+    const inFlightMs = this.#inFlightMs;
+    this.#differCount = isEqual && inFlightMs === undefined ? 0 : this.#differCount + 1;
+    // The first time it pays to look again as soon as what was left alone had time enough.
+    const isWorthWaiting = isEqual && inFlightMs !== undefined && this.#differCount <= 2;
+    this.#arm(isWorthWaiting ? inFlightMs : this.#backOff());
+    this.#options.onCompared?.(isEqual, inFlightMs !== undefined);
   }
 
   /** 1 s, then 2, 4, 8 and 10 s while comparing finds differences that stay. */

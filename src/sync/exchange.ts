@@ -2,7 +2,7 @@ import type { ChangeReceipt, Replica, Runtime, SessionKey, SessionRecord, StateR
 import type { AckLedger } from "./ack-ledger.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { type Comparison, DigestExchange } from "./digest-exchange.ts";
-import type { Fingerprints, Interest } from "./fingerprints.ts";
+import { IN_FLIGHT_MS, type Fingerprints, type Interest } from "./fingerprints.ts";
 import { ASK_STATE_COUNT_MAX, encodeAskState, type AskState } from "./messages/ask-state.ts";
 import type { ChangeMessage } from "./messages/change.ts";
 import type { Digest } from "./messages/digest.ts";
@@ -59,8 +59,8 @@ export interface ExchangeOptions {
   /** Sums up the registers of `revokeAll`; undefined: none. */
   readonly revocations?: (() => number) | undefined;
   readonly onRevocationsDiffer?: (() => void) | undefined;
-  /** The peer answered a digest: it has taken note of all that was sent before. */
-  readonly onDigestAnswer?: ((isEqual: boolean) => void) | undefined;
+  /** A comparison that this side began is over: the peer has taken note of all that was sent before. */
+  readonly onCompared?: ((isEqual: boolean, hasInFlight: boolean) => void) | undefined;
 }
 
 /**
@@ -97,24 +97,18 @@ export class Exchange {
       send: sendControl,
       compare: (sessions, isRepair, bucket) => this.#compareBucket(sessions, isRepair, bucket),
       isBusy: () => this.#states.isBusy,
-      onAnswer: options.onDigestAnswer,
+      onCompared: options.onCompared,
     });
   }
 
-  /** From here on the two sides compare what they hold. `isRepair`: leave nothing out, as after a start. */
-  compare(isRepair = false): void {
-    this.#digests.start();
-    if (isRepair) this.#digests.repair();
+  /** From here on the two sides compare what they hold; the first time after this delay. */
+  compare(delayMs = 0): void {
+    this.#digests.start(delayMs);
   }
 
-  /** Frames to the peer were dropped, and its queue has room again. */
+  /** Frames to the peer were dropped and its queue has room again, or nothing of what it holds is known to be here: compares, and leaves nothing out. */
   repair(): void {
     this.#digests.repair();
-  }
-
-  /** Resolves when all states that were asked for, or found to differ, were sent. */
-  idle(): Promise<void> {
-    return this.#states.idle();
   }
 
   /** Nothing is handed to the replica or sent from here on. */
@@ -299,11 +293,10 @@ export class Exchange {
       interest.add(key);
       if (ours === fingerprint) continue;
       const oursInFlightMs = fingerprints.inFlightMs(key);
-      if (!isRepair && (isRecent || oursInFlightMs > 0)) {
-        inFlightMs = Math.max(inFlightMs ?? 1, oursInFlightMs);
-        continue;
-      }
-      repairs += 1;
+      if (isRecent || oursInFlightMs > 0) {
+        inFlightMs = Math.max(inFlightMs ?? 0, oursInFlightMs || IN_FLIGHT_MS / 2);
+        if (!isRepair) continue;
+      } else repairs += 1;
       if (ours !== 0) this.#states.add(key);
       else if (asked.push(key) === ASK_STATE_COUNT_MAX) {
         this.#ask(asked);

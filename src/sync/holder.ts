@@ -2,6 +2,7 @@ import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
 import { AckWindow } from "./ack-window.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
+import { DIGEST_INTERVAL_MS } from "./digest-exchange.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
 import type { Fingerprints, WatchedSessions } from "./fingerprints.ts";
 import { hexOf } from "./hex.ts";
@@ -42,9 +43,8 @@ export interface HolderOptions {
   /** What this process answers a ping with. */
   readonly nowMs: () => number;
   readonly onPong?: ((holder: Holder, theirMs: number, rttMs: number) => void) | undefined;
-  /** Frames that neither the exchange nor this class knows: `fetched`, for one. @throws ProtocolError for those that nodes do not take */
-  readonly onFrame: (holder: Holder, frame: Frame) => void;
   readonly onFetched: (holder: Holder, fetched: Fetched) => void;
+  readonly onClaimed: (holder: Holder, claimed: Claimed) => void;
   /** Ids whose newest writes it does not have, although they were sent: they go out first. */
   readonly unacknowledged: () => Iterable<SessionKey>;
   /** A numbered frame that tells `id` left. */
@@ -54,7 +54,6 @@ export interface HolderOptions {
   readonly onGone: (key: SessionKey) => void;
   /** It has everything that is not under way. */
   readonly onSynced: (holder: Holder) => void;
-  readonly onClaimed: (holder: Holder, claimed: Claimed) => void;
   readonly onUp: (holder: Holder) => void;
   /** `isDrained`: it said that it stops. */
   readonly onDown: (holder: Holder, isDrained: boolean) => void;
@@ -188,7 +187,7 @@ export class Holder {
         onGone(key);
       },
       onUnwanted: (key) => this.send(encodeUnwatch({ key })),
-      onDigestAnswer: () => this.#synced(),
+      onCompared: () => this.#synced(),
       revocations: () => registers.sum(),
       onRevocationsDiffer: () => this.#sendRegisters(true),
     });
@@ -222,13 +221,12 @@ export class Holder {
       void this.#exchange?.receive(frame, bytes);
     } else if (frame.kind === "ack") this.#acked(frame);
     else if (frame.kind === "fetched") this.#options.onFetched(this, frame);
-    else if (frame.kind === "claimed") this.#options.onClaimed(this, frame);
     else if (frame.kind === "revoke") void this.#revoke(frame);
-    else if (frame.kind === "drain") this.#isDrained = true;
+    else if (frame.kind === "claimed") this.#options.onClaimed(this, frame);
     else if (frame.kind === "status") {
       if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };
-    }
-    else this.#options.onFrame(this, frame);
+    } else if (frame.kind === "drain") this.#isDrained = true;
+    else throw new ProtocolError("malformed", "a frame came that only nodes send");
   }
 
   async #revoke({ revocations, asks }: Revoke): Promise<void> {
@@ -243,7 +241,7 @@ export class Holder {
   }
 
   #sendRegisters(asks: boolean): void {
-    for (const [index, frame] of this.#options.registers.frames(asks).entries()) this.tellUntilAcked(`revoke:all:${index}`, frame);
+    for (const [index, frame] of this.#options.registers.frames({ asks }).entries()) this.tellUntilAcked(`revoke:all:${index}`, frame);
   }
 
   #told(id: string, isSent: boolean): void {
@@ -281,6 +279,10 @@ export class Holder {
   async #watchAll(exchange: Exchange): Promise<void> {
     const { runtime, fingerprints, watched } = this.#options;
     const keys = [...watched.keys()];
+    if (keys.length === 0) {
+      this.#synced();
+      return exchange.compare(DIGEST_INTERVAL_MS);
+    }
     for (let from = 0; from < keys.length; from += WATCH_COUNT_MAX) {
       const sessions: KeyState[] = [];
       for (const key of keys.slice(from, from + WATCH_COUNT_MAX)) {

@@ -91,7 +91,7 @@ export class Link {
 
   /** Ends this connection; another one follows. */
   drop(reason: CloseReason): void {
-    this.#socket?.cut(reason);
+    this.#socket?.end(reason);
   }
 
   /** Resolves when the socket is gone. Sends what is queued first, as far as the relay takes it within a second. */

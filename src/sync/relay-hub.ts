@@ -12,12 +12,12 @@ const TOUCHES_PASSED_MAX = 100_000;
 export interface HubPeer {
   /** The id of the relay at the other end; undefined for a node. */
   readonly relay: string | undefined;
-  /** False: it was dropped; what it told is repaired once the peer has caught up. */
+  /** False: it was dropped; what it told is repaired later. */
   send(frame: Uint8Array): boolean;
 }
 
 /** A node. */
-export interface Watcher extends HubPeer {
+export interface WatchingPeer extends HubPeer {
   /** The sessions that it holds. */
   readonly watched: WatchedSessions;
 }
@@ -28,11 +28,11 @@ export class RelayHub {
   readonly counters: SyncCounters;
   readonly log: SyncLog;
   readonly fingerprints: Fingerprints;
-  /** What relays compare with each other. */
+  /** Everything that is held. */
   readonly all: AllSessions;
   readonly registers: RevocationRegisters;
   readonly #nodes = new Set<HubPeer>();
-  readonly #watchers = new Map<SessionKey, Set<Watcher>>();
+  readonly #watchers = new Map<SessionKey, Set<WatchingPeer>>();
   /** By id: two relays that dial each other have two connections, and use the one that was there first. */
   readonly #relays = new Map<string, Set<HubPeer>>();
   readonly #touchesPassed = new Map<SessionKey, number>();
@@ -54,24 +54,24 @@ export class RelayHub {
     return this.#watchers.size;
   }
 
-  watch(key: SessionKey, peer: Watcher): void {
+  watch(key: SessionKey, peer: WatchingPeer): void {
     const watchers = this.#watchers.get(key);
     if (watchers === undefined) this.#watchers.set(key, new Set([peer]));
     else watchers.add(peer);
   }
 
-  unwatch(key: SessionKey, peer: Watcher): void {
+  unwatch(key: SessionKey, peer: WatchingPeer): void {
     const watchers = this.#watchers.get(key);
     watchers?.delete(peer);
     if (watchers?.size === 0) this.#watchers.delete(key);
   }
 
   /** From here on it gets what is news here and concerns everybody. */
-  addNode(peer: Watcher): void {
+  addNode(peer: WatchingPeer): void {
     this.#nodes.add(peer);
   }
 
-  removeNode(peer: Watcher): void {
+  removeNode(peer: WatchingPeer): void {
     this.#nodes.delete(peer);
   }
 
@@ -101,7 +101,7 @@ export class RelayHub {
   async revoke(revocations: readonly RevokeEntry[], from: HubPeer): Promise<void> {
     const news = await this.registers.receive(revocations);
     if (news.length === 0) return;
-    const frame = encodeRevoke({ asks: false, revocations: news });
+    const frame = encodeRevoke({ asks: false, isWhole: false, revocations: news });
     for (const peer of this.#nodes) if (peer !== from) peer.send(frame);
     for (const relay of this.#otherRelays(from)) relay.send(frame);
   }

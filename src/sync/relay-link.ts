@@ -42,7 +42,7 @@ export class RelayLink {
           send: (frame) => this.#link.send(frame),
           sendControl: (frame) => this.#link.sendControl(frame),
           drained: () => this.#link.drained(),
-          giveUp: () => this.#link.drop("overloaded"),
+          giveUp: () => this.#link.drop("internalError"),
         });
       },
       onFrame: (frame, bytes) => void this.#companion?.receive(frame, bytes),
@@ -60,7 +60,6 @@ export class RelayLink {
 
   /** Says that it stops. Resolves when the socket is gone. */
   close(): Promise<void> {
-    this.#companion?.stop();
     this.#link.send(encodeDrain());
     return this.#link.close();
   }

@@ -1,8 +1,8 @@
 import type { Runtime, SessionKey } from "../engine/index.ts";
 import { AckLedger } from "./ack-ledger.ts";
+import type { Credentials } from "./credentials.ts";
 import type { ClaimGrants } from "./claim-grants.ts";
 import { Companion } from "./companion.ts";
-import type { Credentials } from "./credentials.ts";
 import { Exchange, isExchangeFrame } from "./exchange.ts";
 import { WatchedSessions } from "./fingerprints.ts";
 import { FrameSocket } from "./frame-socket.ts";
@@ -10,18 +10,19 @@ import { RelayGreeting } from "./greeting.ts";
 import { hexOf } from "./hex.ts";
 import { DEAD_AFTER_MS } from "./link-state.ts";
 import { NONCE_BYTES } from "./messages/challenge.ts";
+import type { CloseReason } from "./messages/close-codes.ts";
 import type { Claim } from "./messages/claim.ts";
 import { encodeClaimed } from "./messages/claimed.ts";
-import type { CloseReason } from "./messages/close-codes.ts";
 import { encodeDrain } from "./messages/drain.ts";
 import type { Fetch } from "./messages/fetch.ts";
 import { encodeFetched } from "./messages/fetched.ts";
 import type { Frame } from "./messages/index.ts";
+import type { Ping } from "./messages/ping.ts";
 import { encodePong } from "./messages/pong.ts";
 import type { Revoke } from "./messages/revoke.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { Versions } from "./protocol-version.ts";
-import type { RelayHub, Watcher } from "./relay-hub.ts";
+import type { RelayHub, WatchingPeer } from "./relay-hub.ts";
 import type { Member, RelayMembers } from "./relay-members.ts";
 import type { Accept } from "./transport.ts";
 
@@ -48,16 +49,16 @@ export interface RelayPeerOptions {
 }
 
 /** A connection that somebody else dialed, as the relay sees it, to its end: a node's, or another relay's. */
-export class RelayPeer implements Watcher {
+export class RelayPeer implements WatchingPeer {
   readonly relay = undefined;
-  /** The sessions that the node holds. */
   readonly watched: WatchedSessions;
   readonly #options: RelayPeerOptions;
   readonly #socket: FrameSocket;
   readonly #greeting: RelayGreeting;
-  readonly #exchange: Exchange;
   /** Undefined before the greeting; what a node is to the others, or all that another relay is. */
   #known: Member | Companion | undefined;
+  /** With a node. */
+  #exchange: Exchange | undefined;
   #isPaused = false;
   #pendingCount = 0;
   #heardAtMs: number;
@@ -71,31 +72,12 @@ export class RelayPeer implements Watcher {
       counters: hub.counters,
       log: hub.log,
       onFrame: (frame, bytes) => this.#receive(frame, bytes),
-      onCaughtUp: () => (this.#known instanceof Companion ? this.#known : this.#exchange).repair(),
+      onCaughtUp: () => (this.#known instanceof Companion ? this.#known : this.#exchange)?.repair(),
       onClosed: () => this.#closed(),
     });
     this.watched = new WatchedSessions(hub.fingerprints, (key) => {
       if (this.watched.size >= WATCHED_COUNT_MAX) throw new ProtocolError("overloaded", "a node watches more sessions than one may");
       hub.watch(key, this);
-    });
-    const sendControl = (frame: Uint8Array): void => this.#socket.sendControl(frame);
-    this.#exchange = new Exchange({
-      runtime,
-      replica: hub.replica,
-      counters: hub.counters,
-      log: hub.log,
-      fingerprints: hub.fingerprints,
-      interest: this.watched,
-      isInitiator: false,
-      send: (frame) => this.send(frame),
-      sendControl,
-      drained: () => this.#socket.drained(),
-      ledger: new AckLedger({ runtime, isPrompt: true, isDurable: () => hub.replica.durable, send: sendControl }),
-      wants: () => true,
-      passOn: (key, frame) => hub.passOn(key, frame, this),
-      passOnTouches: (touches) => hub.passOnTouches(touches, this),
-      revocations: () => hub.registers.sum(),
-      onRevocationsDiffer: () => this.#sendRegisters(true),
     });
     this.#greeting = new RelayGreeting(credentials, relayId, runtime.randomBytes(NONCE_BYTES), versions);
     this.#socket.send(this.#greeting.challenge);
@@ -107,7 +89,7 @@ export class RelayPeer implements Watcher {
   }
 
   end(reason: CloseReason): void {
-    this.#stop();
+    this.#closeExchange();
     this.#socket.end(reason);
   }
 
@@ -120,7 +102,7 @@ export class RelayPeer implements Watcher {
   /** A node pings every two seconds. While this side does not read, its silence says less. */
   endIfSilent(nowMs: number): void {
     if (nowMs - this.#heardAtMs < (this.#isPaused ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
-    this.#stop();
+    this.#closeExchange();
     this.#socket.cut("silent");
   }
 
@@ -151,6 +133,14 @@ export class RelayPeer implements Watcher {
     const said = { role: peer.role, id: hexOf(peer.id), incarnation: hexOf(peer.incarnation), address: undefined };
     const told = members.statusFor(said);
     const send = (bytes: Uint8Array): boolean => this.send(bytes);
+    const sendControl = (bytes: Uint8Array): void => this.#socket.sendControl(bytes);
+    const drained = (): Promise<void> => this.#socket.drained();
+    const ledger = new AckLedger({
+      runtime,
+      isPrompt: peer.wantsPromptAcks,
+      isDurable: () => hub.replica.durable,
+      send: sendControl,
+    });
     if (peer.role === "relay") {
       this.#known = new Companion({
         ...said,
@@ -158,36 +148,51 @@ export class RelayPeer implements Watcher {
         hub,
         members,
         told,
-        send,
         isInitiator: false,
-        sendControl: (bytes) => this.#socket.sendControl(bytes),
-        drained: () => this.#socket.drained(),
-        giveUp: () => this.end("overloaded"),
+        ledger,
+        send,
+        sendControl,
+        drained,
+        giveUp: () => this.end("internalError"),
       });
     } else {
+      this.#exchange = new Exchange({
+        runtime,
+        replica: hub.replica,
+        counters: hub.counters,
+        log: hub.log,
+        fingerprints: hub.fingerprints,
+        interest: this.watched,
+        isInitiator: false,
+        ledger,
+        send,
+        sendControl,
+        drained,
+        wants: () => true,
+        passOn: (key, bytes) => hub.passOn(key, bytes, this),
+        passOnTouches: (touches) => hub.passOnTouches(touches, this),
+        revocations: () => hub.registers.sum(),
+        onRevocationsDiffer: () => this.#sendRegisters(true),
+      });
       this.#known = { ...said, send };
       hub.addNode(this);
-      void hub.registers.read.then(() => this.#sendRegisters(false));
       members.joined(this.#known, told);
+      void hub.registers.read.then(() => this.#sendRegisters(false));
     }
   }
 
   #relayWork(companion: Companion, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
-    if (frame.kind === "ping") this.#pong(frame.token);
+    if (frame.kind === "ping") this.#pong(frame);
     else if (frame.kind !== "pong") return companion.receive(frame, bytes);
     return undefined;
   }
 
-  #pong(token: number): void {
-    this.#socket.sendControl(encodePong({ token, nowMs: this.#options.runtime.nowMs() }));
-  }
-
   /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
   #work(node: Member, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
-    if (isExchangeFrame(frame)) return this.#exchange.receive(frame, bytes);
+    if (isExchangeFrame(frame)) return this.#exchange?.receive(frame, bytes);
     switch (frame.kind) {
       case "ping":
-        this.#pong(frame.token);
+        this.#pong(frame);
         return undefined;
       case "pong":
         return undefined;
@@ -206,6 +211,10 @@ export class RelayPeer implements Watcher {
       default:
         throw new ProtocolError("malformed", "a frame came that only relays send");
     }
+  }
+
+  #pong({ token }: Ping): void {
+    this.#socket.sendControl(encodePong({ token, nowMs: this.#options.runtime.nowMs() }));
   }
 
   #unwatch(key: SessionKey): void {
@@ -230,10 +239,9 @@ export class RelayPeer implements Watcher {
   }
 
   /** Acknowledged as a session's frame is; one that cannot be stored ends the connection, and comes again on the next one. */
-  #revoke({ revocations, asks }: Revoke): Promise<void> {
+  #revoke({ revocations, asks }: Revoke): Promise<void> | undefined {
     const { hub } = this.#options;
-    const [first = [""]] = revocations;
-    return this.#exchange.numbered("revoke", first[0], true, async () => {
+    return this.#exchange?.numbered("revoke", revocations[0]?.[0] ?? "", true, async () => {
       try {
         await hub.revoke(revocations, this);
         if (asks) this.#sendRegisters(false);
@@ -246,7 +254,7 @@ export class RelayPeer implements Watcher {
   }
 
   #sendRegisters(asks: boolean): void {
-    for (const frame of this.#options.hub.registers.frames(asks)) this.send(frame);
+    for (const frame of this.#options.hub.registers.frames({ asks })) this.send(frame);
   }
 
   async #claim(claim: Claim): Promise<void> {
@@ -268,13 +276,13 @@ export class RelayPeer implements Watcher {
   }
 
   /** Nothing that came over this connection reaches the replica from here on. */
-  #stop(): void {
-    this.#exchange.close();
+  #closeExchange(): void {
+    this.#exchange?.close();
     if (this.#known instanceof Companion) this.#known.stop();
   }
 
   #closed(): void {
-    this.#stop();
+    this.#closeExchange();
     for (const key of this.watched.keys()) this.#options.hub.unwatch(key, this);
     this.#options.hub.removeNode(this);
     if (this.#known instanceof Companion) this.#known.close();

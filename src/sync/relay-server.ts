@@ -1,20 +1,31 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { createSecureContext } from "node:tls";
 import { WebSocketServer } from "ws";
 import { SessionError, type Replica, type Runtime } from "../engine/index.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
 import { credentialsOf } from "./credentials.ts";
-import { FRAME_BYTES_MAX, GREETING_BYTES_MAX } from "./messages/index.ts";
+import { FRAME_BYTES_MAX } from "./messages/index.ts";
 import type { RelayStatus } from "./messages/status.ts";
 import { addressOf } from "./relay-address.ts";
-import { RelayCore, type KeptIncarnation } from "./relay-core.ts";
+import { type KeptIncarnation, RelayCore } from "./relay-core.ts";
 import type { MemberInfo } from "./relay-members.ts";
+import { guardStranger, type StrangerGuard, UNAUTHENTICATED_MS } from "./stranger-guard.ts";
+import { Traffic, type TrafficFigures } from "./traffic.ts";
 import { dialWebSocket, WebSocketConnection } from "./websocket-transport.ts";
 
-/** From the TCP connection to a valid hello (SEC-42). */
-const UNAUTHENTICATED_MS = 3_000;
 /** Connections at once, strangers included. A node needs one. */
 const CONNECTION_COUNT_MAX = 4_096;
+/** How often a stopping relay looks whether its peers have taken everything. */
+const DRAIN_POLL_MS = 10;
+
+/** What a relay shows to whoever connects: both in PEM, as OpenSSL and ACME clients write them. */
+export interface RelayTls {
+  /** The relay's own certificate first, then those between it and the root. */
+  readonly cert: string;
+  readonly key: string;
+}
 
 export interface RelayServerOptions {
   /** Where the sessions are kept, as `replicaOf(createEngine().host)`. Not closed by the relay. */
@@ -34,17 +45,26 @@ export interface RelayServerOptions {
    * knows the others know, and a relay that was away or is new is of no consequence to a request until it has what they have.
    */
   readonly peers?: readonly string[] | undefined;
+  /** Certificates in PEM that `wss://` peers are checked against, instead of those that Node trusts. */
+  readonly ca?: string | undefined;
   /** Where the replica lasts: what must be kept along with it. */
   readonly incarnation?: KeptIncarnation | undefined;
   /** How long a lost relay counts as one that may hold what nobody else has. Milliseconds; default 30 min. */
   readonly forgetLossAfterMs?: number | undefined;
+  /** With it nodes connect by `wss://`, without by `ws://`. Default: without. */
+  readonly tls?: RelayTls | undefined;
+  /**
+   * Answers plain HTTP requests on the same port; true when it did. It ends its response itself, within 3 s. Whatever it leaves alone is
+   * answered 426. Default: none.
+   */
+  readonly onRequest?: ((...request: Parameters<RequestListener>) => boolean) | undefined;
   /** Where lines for the operator go. Default: nowhere. */
   readonly log?: SyncLog | undefined;
 }
 
 /** A relay that listens. */
 export interface Relay {
-  /** For `relays([...])`: `ws://host:port`. */
+  /** For `relays([...])`: `ws://host:port`, or `wss://` with TLS. */
   readonly address: string;
   readonly port: number;
   readonly domain: string;
@@ -55,6 +75,17 @@ export interface Relay {
   members(): MemberInfo[];
   /** What its answers are worth: whether it has what its peers have, and since when it knows all. */
   status(): RelayStatus;
+  traffic(): TrafficFigures;
+  /**
+   * Shows another certificate from now on, to whoever connects next; connections that are there go on.
+   * @throws SessionError OPTION_INVALID when it cannot be used; the relay then goes on with what it had.
+   */
+  setTls(tls: RelayTls): void;
+  /**
+   * Stops on purpose: takes no new connections, says so to whoever is connected, and resolves when they have taken what is queued for them,
+   * at the latest after `timeoutMs`: true when they had. `close` must follow.
+   */
+  drain(timeoutMs: number): Promise<boolean>;
   /** Tells the nodes, which go on alone, and frees the port. Idempotent. */
   close(): Promise<void>;
 }
@@ -65,45 +96,78 @@ export interface Relay {
  */
 export async function startRelayServer(options: RelayServerOptions): Promise<Relay> {
   const credentials = credentialsOf(options);
-  const host = options.host ?? "127.0.0.1";
-  const port = options.port ?? 0;
+  const { replica, runtime, host = "127.0.0.1", port = 0, tls, onRequest = () => false, log = () => undefined } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
-  const counters = newCounters();
-  const { replica, runtime, log = () => undefined } = options;
-  const { incarnation, forgetLossAfterMs } = options;
+  if (tls !== undefined) checkTls(tls);
+  const { ca, incarnation, forgetLossAfterMs } = options;
   const peers = [...new Set((options.peers ?? []).map(addressOf))];
-  const guards = new WeakMap<Socket, Guard>();
+  const counters = newCounters();
+  const traffic = new Traffic();
+  const guards = new WeakMap<Socket, StrangerGuard>();
+  let isDraining = false;
 
-  const http = createServer((_request, response) => response.writeHead(426, { connection: "close" }).end());
+  const answer: RequestListener = (request, response) => {
+    response.shouldKeepAlive = false;
+    if (onRequest(request, response)) guards.get(request.socket)?.excuse();
+    else response.writeHead(426).end();
+  };
+  const http = tls === undefined ? createServer(answer) : createTlsServer({ ...tls, handshakeTimeout: UNAUTHENTICATED_MS }, answer);
   http.maxConnections = CONNECTION_COUNT_MAX;
-  http.on("connection", (socket: Socket) => guards.set(socket, guardStranger(socket, counters)));
-  const webSockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX });
+  http.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => guards.set(socket, guardStranger(socket, counters)));
+  http.on("tlsClientError", (_error, socket) => {
+    counters.refusedGreetings += 1;
+    socket.destroy();
+  });
+  const webSockets = new WebSocketServer({
+    server: http,
+    perMessageDeflate: false,
+    maxPayload: FRAME_BYTES_MAX,
+    verifyClient: (_info, done) => (isDraining ? done(false, 503) : done(true)),
+  });
   // `listen` below reports it; unheard, it would end the process.
   webSockets.on("error", () => undefined);
   webSockets.on("connection", (webSocket, request: IncomingMessage) => {
     const guard = guards.get(request.socket);
     guard?.countBytes();
     core.accept(
-      (listener) => new WebSocketConnection(webSocket, listener),
+      traffic.accept((listener) => new WebSocketConnection(webSocket, listener)),
       () => guard?.release(),
     );
   });
   await listening(http, host, port);
+  const dial = traffic.dial((address, listener) => dialWebSocket(address, listener, ca));
   // Only now: a peer that is dialed dials back.
-  const core = new RelayCore({ replica, runtime, credentials, counters, log, dial: dialWebSocket, peers, incarnation, forgetLossAfterMs });
+  const core = new RelayCore({ replica, runtime, credentials, counters, log, dial, peers, incarnation, forgetLossAfterMs });
   let closing: Promise<void> | undefined;
   const bound = (http.address() as AddressInfo).port;
   return {
-    address: `ws://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    address: `${tls === undefined ? "ws" : "wss"}://${host.includes(":") ? `[${host}]` : host}:${bound}`,
     port: bound,
     domain: credentials.domain,
     counters,
     connectionCount: () => core.connectionCount,
     members: () => core.members(),
     status: () => core.status,
+    traffic: () => traffic.figures(),
+    setTls: (next) => {
+      if (tls === undefined)
+        throw new SessionError("OPTION_INVALID", "a relay that was started without TLS cannot change to it: start it anew");
+      checkTls(next);
+      (http as TlsServer).setSecureContext(next);
+    },
+    drain: async (timeoutMs) => {
+      isDraining = true;
+      const untilMs = runtime.monotonicMs() + timeoutMs;
+      while (traffic.queuedBytes() > 0) {
+        if (runtime.monotonicMs() >= untilMs) return false;
+        await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      }
+      return true;
+    },
     close: () => {
       closing ??= new Promise<void>((resolve) => {
+        isDraining = true;
         const linksClosed = core.close();
         webSockets.close();
         // Resolves when the last connection is gone; a node that does not answer is cut off after a second.
@@ -115,37 +179,23 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   };
 }
 
-interface Guard {
-  /** Called after the upgrade, when bytes are frames. */
-  countBytes(): void;
-  release(): void;
+/** What OpenSSL says of a certificate or key names what is wrong with it, and nothing that is in it. */
+function checkTls({ cert, key }: RelayTls): void {
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "unknown failure";
+    throw new SessionError(
+      "OPTION_INVALID",
+      `the certificate and its key cannot be used (${why}): give both in PEM, the key without passphrase`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
-/**
- * Holds a stranger to 3 s and 4 KiB, whatever it sends: half a request, half a frame, or a frame header that promises a megabyte, which
- * the WebSocket library would wait for.
- */
-function guardStranger(socket: Socket, counters: SyncCounters): Guard {
-  let byteCount = 0;
-  const count = (chunk: Buffer): void => {
-    byteCount += chunk.length;
-    if (byteCount > GREETING_BYTES_MAX) socket.destroy();
-  };
-  const timer = setTimeout(() => socket.destroy(), UNAUTHENTICATED_MS).unref();
-  const leave = (): void => {
-    counters.refusedGreetings += 1;
-    release();
-  };
-  const release = (): void => {
-    clearTimeout(timer);
-    socket.off("data", count);
-    socket.off("close", leave);
-  };
-  socket.once("close", leave);
-  return { countBytes: () => socket.on("data", count), release };
-}
-
-function listening(http: Server, host: string, port: number): Promise<void> {
+function listening(http: Server | TlsServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     http.once("error", reject);
     http.listen(port, host, () => {

@@ -32,6 +32,8 @@ export interface RelaysOptions {
   readonly missTimeoutMs?: number | undefined;
   /** How long a response waits for acks. Milliseconds; default 500. */
   readonly ackTimeoutMs?: number | undefined;
+  /** Certificates in PEM that `wss://` relays are checked against, instead of those that Node trusts: for a CA of one's own. */
+  readonly ca?: string | undefined;
   /**
    * When a relay was lost that did not say it would stop, or came back empty, requests for ids from before that are refused (SESSION_UNAVAILABLE)
    * where no relay knows the session: the lost one may have. After this time they are absent: what lives was used since. As long as the longest
@@ -44,7 +46,7 @@ export interface RelaysOptions {
 
 /**
  * Replication over relays, for `createEngine({ sync: relays(["ws://127.0.0.1:7411"], { secret }) })`. Every engine that it is given to
- * gets connections of its own. Use `wss://` (a TLS proxy in front of the relay) wherever others could reach the network in between: the
+ * gets connections of its own. Use `wss://` (docs/deploying.md, "TLS") wherever others could reach the network in between: the
  * secret authenticates both sides of a connection, it does not encrypt it.
  * @throws SessionError OPTION_INVALID
  */
@@ -52,7 +54,13 @@ export function relays(addresses: readonly string[], options: RelaysOptions): (h
   const checked = replicatorOptions(addresses, options);
   return (host) => {
     const { runtime, events, epsilonMs: clockErrorMs } = host;
-    const replicator = new Replicator({ ...checked, runtime, clockErrorMs, emit: (event) => events.emit(event), dial: dialWebSocket });
+    const replicator = new Replicator({
+      ...checked,
+      runtime,
+      clockErrorMs,
+      emit: (event) => events.emit(event),
+      dial: (address, listener) => dialWebSocket(address, listener, options.ca),
+    });
     replicator.start(replicaOf(host));
     return replicator;
   };

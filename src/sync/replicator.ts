@@ -16,9 +16,9 @@ import { UnreplicatedWrites } from "./backlog.ts";
 import type { Credentials } from "./credentials.ts";
 import { absenceCounts } from "./completeness.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
+import { ClaimQuorum } from "./claim-quorum.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Fingerprints, WatchedSessions } from "./fingerprints.ts";
-import { ClaimQuorum } from "./claim-quorum.ts";
 import { Holder } from "./holder.ts";
 import { INCARNATION_BYTES, PEER_ID_BYTES } from "./messages/challenge.ts";
 import type { Ack } from "./messages/ack.ts";
@@ -32,7 +32,6 @@ import { encodeTouch } from "./messages/touch.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
 import { PendingFetches } from "./pending-fetches.ts";
-import { ProtocolError } from "./protocol-error.ts";
 import { RevocationRegisters } from "./revocation-registers.ts";
 import { TouchBatch } from "./touch-batch.ts";
 import type { Dial } from "./transport.ts";
@@ -99,6 +98,8 @@ export class Replicator implements Replication {
   #registers: RevocationRegisters | undefined;
   #becomeReady: () => void = () => undefined;
   #closing: Promise<void> | undefined;
+  /** This node goes, not the relays. */
+  #isLeaving = false;
 
   constructor(options: ReplicatorOptions) {
     this.#options = options;
@@ -106,13 +107,13 @@ export class Replicator implements Replication {
     this.degraded = options.degraded;
     this.alone = options.alone;
     this.#fetches = new PendingFetches(options.runtime, options.missTimeoutMs);
-    this.#deliveries = new Deliveries(options.runtime, options.ackTimeoutMs);
     this.#claims = new ClaimQuorum({
       runtime: options.runtime,
       relayCount: options.addresses.length,
       answerTimeoutMs: options.missTimeoutMs,
       holders: () => this.#holders,
     });
+    this.#deliveries = new Deliveries(options.runtime, options.ackTimeoutMs);
     this.#touches = new TouchBatch(options.runtime, (touches) => this.#broadcast(encodeTouch({ touches })));
     this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
   }
@@ -157,15 +158,9 @@ export class Replicator implements Replication {
           onGone: (key) => this.#unreplicated.delete(key),
           onSynced: (holder) => this.#deliveries.synced(holder, (id) => holder.isOpen(id), holder.isDurable),
           onFetched: (holder, fetched) => this.#fetched(holder, fetched),
-          onFrame: () => {
-            throw new ProtocolError("malformed", "a frame came that only nodes send");
-          },
           onClaimed: (holder, claimed) => this.#claims.receive(holder, claimed),
           onUp: (holder) => this.#joined(holder),
-          onDown: (holder, isDrained) => {
-            this.#left(holder, isDrained);
-            clock?.lost(holder.address);
-          },
+          onDown: (holder, isDrained) => this.#left(holder, isDrained),
           onSettled: () => this.#settled(),
         }),
     );
@@ -231,7 +226,7 @@ export class Replicator implements Replication {
 
   sendRevocation(subject: SubjectKey, notBeforeMs: number): Promise<Delivery> {
     const id = `revoke:${subject}`;
-    const frame = encodeRevoke({ asks: false, revocations: [[subject, notBeforeMs]] });
+    const frame = encodeRevoke({ asks: false, isWhole: false, revocations: [[subject, notBeforeMs]] });
     this.#registers?.raised(subject, notBeforeMs);
     for (const holder of this.#holders) holder.tellUntilAcked(id, frame);
     return this.#delivered(id, this.#connected());
@@ -259,6 +254,7 @@ export class Replicator implements Replication {
   }
 
   async #close(): Promise<void> {
+    this.#isLeaving = true;
     this.#touches.flush();
     const closed = this.#holders.map((holder) => holder.close());
     this.#deliveries.close();
@@ -336,8 +332,9 @@ export class Replicator implements Replication {
   #left(holder: Holder, isDrained: boolean): void {
     this.#fetches.lost(holder);
     this.#deliveries.lost(holder);
+    this.#options.clock?.lost(holder.address);
     this.#claims.lost(holder);
-    if (this.#closing !== undefined) return;
+    if (this.#isLeaving) return;
     this.#options.log(`relay ${holder.address} left${isDrained ? " (it stopped)" : ""}`);
     this.#options.emit({ type: "member-left", member: holder.address, isDrained });
   }

@@ -39,16 +39,17 @@ export class RevocationRegisters {
     return this.#sum;
   }
 
-  /** All of them, as frames. */
-  frames(asks = false): Uint8Array[] {
+  /** All of them, as frames: none where there is nothing to say, that there are none included. */
+  frames({ asks = false, evenIfNone = false }): Uint8Array[] {
     this.#prune();
     const entries = [...this.#registers];
     const frames: Uint8Array[] = [];
     for (let from = 0; from < entries.length; from += REVOKE_COUNT_MAX) {
       const isLast = from + REVOKE_COUNT_MAX >= entries.length;
-      frames.push(encodeRevoke({ asks: asks && isLast, revocations: entries.slice(from, from + REVOKE_COUNT_MAX) }));
+      const revocations = entries.slice(from, from + REVOKE_COUNT_MAX);
+      frames.push(encodeRevoke({ asks: asks && isLast, isWhole: isLast, revocations }));
     }
-    return frames.length === 0 && asks ? [encodeRevoke({ asks, revocations: [] })] : frames;
+    return frames.length > 0 || !(asks || evenIfNone) ? frames : [encodeRevoke({ asks, isWhole: true, revocations: [] })];
   }
 
   /** Resolves when they are stored, to those that were news. Rejects when they could not be. */

@@ -21,7 +21,6 @@ export interface StateQueueOptions {
 export class StateQueue {
   readonly #options: StateQueueOptions;
   readonly #keys = new Set<SessionKey>();
-  readonly #waiting: (() => void)[] = [];
   #isRunning = false;
   #isClosed = false;
 
@@ -42,15 +41,9 @@ export class StateQueue {
     void this.#run();
   }
 
-  /** Resolves when nothing waits any more, or it is closed. */
-  idle(): Promise<void> {
-    return this.#isRunning && !this.#isClosed ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
-  }
-
   close(): void {
     this.#isClosed = true;
     this.#keys.clear();
-    this.#wake();
   }
 
   async #run(): Promise<void> {
@@ -72,11 +65,6 @@ export class StateQueue {
       if (this.#isClosed) return;
     }
     this.#isRunning = false;
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const resume of this.#waiting.splice(0)) resume();
   }
 }
 

@@ -6,13 +6,14 @@ import type { Connection, ConnectionListener } from "./transport.ts";
 /** A peer that does not answer a close frame within this time is cut off. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
-/** Dials `ws://` and `wss://` addresses. */
-export function dialWebSocket(address: string, listener: ConnectionListener): Connection {
+/** Dials `ws://` and `wss://` addresses. `ca`: certificates in PEM that are trusted instead of those that Node trusts. */
+export function dialWebSocket(address: string, listener: ConnectionListener, ca?: string): Connection {
   const socket = new WebSocket(address, {
     perMessageDeflate: false,
     maxPayload: FRAME_BYTES_MAX,
     handshakeTimeout: GREETING_TIMEOUT_MS,
     followRedirects: false,
+    ...(ca === undefined ? {} : { ca }),
   });
   socket.on("open", () => listener.onOpen());
   return new WebSocketConnection(socket, listener);

@@ -347,6 +347,31 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
       expect(await next.revocations()).toEqual(new Map([[SUBJECTS[0], 9]]));
     });
 
+    test("[ST15] the high-water mark only grows, for all that share it and the next process", async () => {
+      const made = await underTest();
+      if (made.store.raiseHighWater === undefined) return;
+      const [store, other] = [made.store, anotherOf(made)];
+      expect(store.highWaterMs?.()).toBe(0);
+      await store.raiseHighWater?.(5_000);
+      await other.raiseHighWater?.(9_000);
+      await store.raiseHighWater?.(7_000);
+      expect([store.highWaterMs?.(), other.highWaterMs?.()]).toEqual([9_000, 9_000]);
+      const next = made.reopen === undefined ? store : await made.reopen();
+      opened.push(next);
+      expect(next.highWaterMs?.()).toBe(9_000);
+    });
+
+    test("[ST15] the high-water mark knows of the instant up to which anything was discarded, and of no later one", async () => {
+      const { store } = await underTest();
+      if (store.highWaterMs === undefined) return;
+      const { old } = records();
+      await store.append(KEYS[0], old, 10);
+      await store.append(KEYS[1], old, 20);
+      await store.append(KEYS[2], old, 50);
+      expect(await discardAll(store, 30)).toBe(2);
+      expect(store.highWaterMs()).toBe(20);
+    });
+
     test("[ST10] the version changes with each append that changed the record, whoever made it", async () => {
       const made = await underTest();
       if (made.store.version === undefined) return;

@@ -11,7 +11,7 @@ import { startProcess, type TestProcess } from "../support/process.ts";
 import { TEST_SECRET } from "../support/relay-holder.ts";
 
 const SECRET = { CONVERGE_SESSION_SECRET: TEST_SECRET };
-const LISTENING = /^converge-session relay listening on (ws:\/\/127\.0\.0\.1:(\d+)) domain=default protocol=2$/;
+const LISTENING = /^converge-session relay listening on (ws:\/\/127\.0\.0\.1:(\d+)) domain=default protocol=\d+ /;
 
 const engines: SessionEngine[] = [];
 const processes: TestProcess[] = [];

@@ -71,7 +71,7 @@ describe("whom a rotated key leads to", () => {
         fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 6 }),
         fc.nat(60_000),
         async (graces, waitMs) => {
-          const node = new TestNode(1);
+          const node = new TestNode(1).settle();
           const keys = Array.from({ length: graces.length + 1 }, (_, index) => node.create({ index }));
           for (const [index, graceMs] of graces.entries()) await succeed(node, keys[index] ?? "", keys[index + 1] ?? "", graceMs);
           node.runtime.advance(waitMs);

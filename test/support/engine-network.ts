@@ -19,7 +19,7 @@ type Message =
 const NO_DELIVERY: Delivery = { acks: 0, wanted: 0, durable: false };
 
 /** Replication that sends nothing by itself: what the engine gave it waits in `outbox`, and the test delivers. */
-class HandReplication implements Replication {
+export class HandReplication implements Replication {
   acks = 0;
   degraded: "serve" | "fail" = "serve";
   alone: "serve" | "refuse" = "serve";
@@ -121,6 +121,12 @@ export class TestNode {
     this.store = store ?? new MemoryStore(this.engine.context);
     if (replica === undefined) throw new Error("the engine did not start replication");
     this.replica = replica;
+  }
+
+  /** No peer is waited for any longer: its clock is what its machine's was. */
+  settle(): this {
+    this.engine.clock.close();
+    return this;
   }
 
   /** A new session with these attributes; its key. */

@@ -4,6 +4,8 @@ import type { TestContext } from "vitest";
 
 /** Programs that are not npm packages: what they are called on Debian and elsewhere, and how to get them. */
 const TOOLS = {
+  openssl: { commands: ["openssl"], install: "apt-get install openssl" },
+  "systemd-analyze": { commands: ["systemd-analyze"], install: "apt-get install systemd" },
   chromium: { commands: ["chromium", "chromium-browser", "google-chrome"], install: "apt-get install chromium" },
 } as const;
 

@@ -59,3 +59,26 @@ export class TroubledStore implements SessionStore {
     return this.#store.close();
   }
 }
+
+/** One that keeps a high-water mark, for as long as this object is used. */
+export class MarkedStore extends TroubledStore {
+  markMs = 0;
+  raiseCount = 0;
+
+  constructor() {
+    super(true);
+  }
+
+  highWaterMs(): number {
+    return this.markMs;
+  }
+
+  async raiseHighWater(ms: number): Promise<void> {
+    this.raiseCount++;
+    if (this.isBroken) throw new Error("the disk is on fire");
+    this.markMs = Math.max(this.markMs, ms);
+  }
+
+  /** Outlives the engines on it. */
+  override async close(): Promise<void> {}
+}

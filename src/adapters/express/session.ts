@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler, Response } from "express";
 import type { AttributeTypes, SessionData, SessionDataOf, SessionEngine, SessionHandle } from "../../engine/index.ts";
-import { beginRequest, isWithinPath, presentedBy, rememberSettings, withoutParameter } from "../http/index.ts";
+import { beginRequest, isWithinPath, openPresented, rememberSettings, withoutParameter } from "../http/index.ts";
 import type { RequestSession } from "../http/index.ts";
 import { Cookie } from "./classic-cookie.ts";
 import { EngineStore } from "./engine-store.ts";
@@ -84,8 +84,7 @@ function createMiddleware<Data extends object>(options: ExpressSessionOptions): 
     store: settings.store,
     open: async (request: IncomingMessage) => {
       const incoming = { request, cookie: settings.cookieOf(request), isSecure: isSecure(request, proxy) };
-      const { token } = presentedBy(settings, incoming);
-      return token === undefined ? undefined : (settings.engine.openById(token.id) as Promise<SessionHandle<Data> | undefined>);
+      return (await openPresented(settings, incoming)) as SessionHandle<Data> | undefined;
     },
     encodeUrl: (request: IncomingMessage, link: string) => exchangeOf(request)?.encodeUrl(link) ?? link,
   });

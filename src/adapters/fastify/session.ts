@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
 import { SessionError } from "../../engine/index.ts";
-import { beginRequest, failRaw, gateResponse, isWithinPath, resolveOptions } from "../http/index.ts";
+import { beginRequest, failRaw, forgetBody, gateResponse, isWithinPath, resolveOptions } from "../http/index.ts";
 import type { RequestSession, ResolvedOptions, SessionOptions } from "../http/index.ts";
 
 export type FastifySessionOptions = SessionOptions<FastifyRequest>;
@@ -74,7 +74,7 @@ function plugin(fastify: Parameters<FastifyPluginCallback>[0], options: FastifyS
       (error: Error) => next(error),
     );
   });
-  fastify.addHook("onSend", (request, _reply, payload, next) => {
+  fastify.addHook("onSend", (request, reply, payload, next) => {
     const state = attached.get(request);
     if (state === undefined) {
       next(null, payload);
@@ -82,6 +82,8 @@ function plugin(fastify: Parameters<FastifyPluginCallback>[0], options: FastifyS
     }
     const fail = (error: unknown): void => {
       release(payload);
+      // Fastify's error handlers answer with what the route has set so far: a 503 that still has the Location of a redirect.
+      forgetBody(reply);
       next(error instanceof Error ? error : new Error(String(error)));
     };
     let committing: void | Promise<void>;

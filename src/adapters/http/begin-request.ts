@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { ageOf } from "../../engine/index.ts";
+import type { SessionEngine, SessionHandle, SessionKey } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
 import type { Carrier } from "./carrier.ts";
 import { isLoopback } from "./connection.ts";
@@ -7,6 +8,7 @@ import type { Channel, Connection, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { RequestSession } from "./request-session.ts";
 import type { Opening } from "./request-session.ts";
+import { SeenExchange } from "./seen-exchange.ts";
 import type { PresentedToken } from "./token.ts";
 
 /** A parallel request may still carry the id that a login just replaced; that long it gets no session of its own. */
@@ -36,10 +38,7 @@ const LOOPBACK: Connection = { isSecure: false, isLoopback: true };
 const PLAIN: Connection = { isSecure: false, isLoopback: false };
 
 /** The first valid id in the order of the resolvers. Two valid cookies for different sessions count as none. */
-export function presentedBy(
-  settings: AdapterSettings,
-  { request, cookie, isSecure }: Omit<IncomingRequest, "isUse" | "source">,
-): Presented {
+function presentedBy(settings: AdapterSettings, { request, cookie, isSecure }: Omit<IncomingRequest, "isUse" | "source">): Presented {
   const isAlwaysOpen = cookie.attributes.secure === false;
   const channel = isAlwaysOpen ? "open" : cookie.channel(isSecure ? TLS : isLoopback(request) ? LOOPBACK : PLAIN);
   for (const carrier of settings.carriers) {
@@ -60,31 +59,64 @@ export function presentedBy(
  * `settings.waitMs`. Never rejects: a session that could not be loaded fails the code that asks for it, not the request.
  */
 export function beginRequest(settings: AdapterSettings, incoming: IncomingRequest): RequestSession | Promise<RequestSession> {
-  const { channel, token, carrier } = presentedBy(settings, incoming);
-  if (token === undefined) return new RequestSession(settings, incoming, channel, NO_SESSION);
+  const presented = presentedBy(settings, incoming);
+  const { token } = presented;
   const { engine } = settings;
+  if (token === undefined) {
+    return new RequestSession(settings, incoming, presented, NO_SESSION, engine.isShared ? new SeenExchange(engine) : undefined);
+  }
   const { id } = token;
+  let seen: SeenExchange | undefined;
   try {
     const key = engine.keyOf(id);
-    const open = engine.checkOutHot(key);
+    seen = engine.isShared ? seenBy(engine, incoming, presented, key) : undefined;
+    const open = engine.checkOutHot(key, seen?.seen);
     if (open !== undefined && open.envelope.successor === undefined) {
-      return new RequestSession(settings, incoming, channel, { kind: "alive", open, id, follows: false }, token, carrier);
+      return new RequestSession(settings, incoming, presented, { kind: "alive", open, id, follows: false }, seen);
     }
-    if (open === undefined && engine.isPastLife(id)) {
-      return new RequestSession(settings, incoming, channel, NO_SESSION, token, carrier);
-    }
-    return openCold(settings, key, id).then((opening) => new RequestSession(settings, incoming, channel, opening, token, carrier));
+    if (open === undefined && engine.isPastLife(id)) return new RequestSession(settings, incoming, presented, NO_SESSION, seen);
+    return openCold(settings, key, id, seen).then((opening) => new RequestSession(settings, incoming, presented, opening, seen));
   } catch (cause) {
-    return new RequestSession(settings, incoming, channel, { kind: "unavailable", cause }, token, carrier);
+    return new RequestSession(settings, incoming, presented, { kind: "unavailable", cause }, seen);
   }
 }
 
-async function openCold(settings: AdapterSettings, key: string, id: string): Promise<Opening> {
+/** For a request without a response: the session that its id names, as new as its client has seen it. */
+export async function openPresented(
+  settings: AdapterSettings,
+  incoming: Omit<IncomingRequest, "isUse" | "source">,
+): Promise<SessionHandle | undefined> {
+  const { engine } = settings;
+  const presented = presentedBy(settings, incoming);
+  if (presented.token === undefined) return undefined;
+  const { id } = presented.token;
+  const key = engine.keyOf(id);
+  const seen = engine.isShared && !engine.isPastLife(id) ? seenBy(engine, incoming, presented, key).seen : undefined;
+  if (seen !== undefined && engine.checkOutHot(key, seen) === undefined) {
+    await engine.checkOut(key, { bornAtMs: ageOf(id)?.bornAtMs, seen });
+  }
+  return engine.openById(id);
+}
+
+function seenBy(
+  engine: SessionEngine,
+  { request, cookie }: Pick<IncomingRequest, "request" | "cookie">,
+  { carrier, channel }: Presented,
+  key: SessionKey,
+): SeenExchange {
+  return new SeenExchange(engine, key, carrier?.readSeen(request, cookie, channel, key));
+}
+
+async function openCold(settings: AdapterSettings, key: string, id: string, exchange: SeenExchange | undefined): Promise<Opening> {
   const { engine, waitMs, setTimer } = settings;
   try {
-    const opening = engine.checkOut(key, { bornAtMs: ageOf(id)?.bornAtMs });
-    const result = await withDeadline(opening, waitMs, setTimer, () => new Error(`No answer within ${waitMs} ms.`));
-    if (result.kind === "alive") return { kind: "alive", open: result.session, id, follows: result.follows };
+    const asking = engine.checkOut(key, { bornAtMs: ageOf(id)?.bornAtMs, seen: exchange?.seen });
+    const result = await withDeadline(asking, waitMs, setTimer, () => new Error(`No answer within ${waitMs} ms.`));
+    // What is over needs no waiting for, and after a login its slots may be those of the new session by now.
+    if (exchange?.seen !== undefined) exchange.isBehind = result.kind === "alive" ? result.isBehind : result.kind === "absent";
+    if (result.kind === "alive") {
+      return { kind: "alive", open: result.session, id, follows: result.follows };
+    }
     // The engine's clock, not this machine's: a new session is born now.
     const isRecent = result.kind === "ended" && engine.draft().envelope.createdAtMs - result.atMs < ROTATED_GRACE_MS;
     return isRecent && result.reason === "rotated" ? { kind: "rotated" } : NO_SESSION;

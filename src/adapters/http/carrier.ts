@@ -1,15 +1,28 @@
 import type { IncomingMessage } from "node:http";
+import type { SessionKey } from "../../engine/index.ts";
 import type { Channel, CookieOverrides, SessionCookie, TokenReading } from "./cookie.ts";
 import type { KeyRing } from "./key-ring.ts";
 import type { Resolver } from "./resolvers.ts";
 import { signToken, verifyToken } from "./token.ts";
 import { parameterOf } from "./url-parameter.ts";
+import { readSeenHeader, seenHeader } from "./seen-header.ts";
+import { NOTHING_SEEN } from "./version-token.ts";
+import type { SeenReading, Slot, VersionToken } from "./version-token.ts";
 
-/** What the response says of the session, when its headers are written. `isRefresh`: the client has this id already. */
+/**
+ * What the response says of the session, when its headers are written. `isRefresh`: the client has this id already. `seen`: what tells other
+ * nodes what it has seen.
+ */
 export interface ResponseMark {
   readonly setCookie?: string;
   readonly header?: readonly [name: string, value: string];
   readonly isRefresh: boolean;
+  readonly seen?: SeenMark | undefined;
+}
+
+export interface SeenMark {
+  readonly setCookies?: readonly string[];
+  readonly header?: readonly [name: string, value: string];
 }
 
 /** What a carrier writes. */
@@ -27,6 +40,12 @@ interface OutgoingToken extends Outgoing {
   readonly nowMs: number;
 }
 
+/** What a client is to remember of the session `key`, slot by slot; undefined: to forget. */
+interface OutgoingSeen extends Omit<Outgoing, "isRefresh"> {
+  readonly key: SessionKey;
+  readonly tokens: ReadonlyMap<Slot, VersionToken | undefined>;
+}
+
 /** One way by which session ids come and go. */
 export interface Carrier {
   readonly kind: Resolver["kind"];
@@ -35,6 +54,9 @@ export interface Carrier {
   isWanted(request: IncomingMessage): boolean;
   write(token: OutgoingToken): ResponseMark | undefined;
   clear(outgoing: Outgoing): ResponseMark | undefined;
+  /** What the client says that it has seen of the session `key`. */
+  readSeen(request: IncomingMessage, cookie: SessionCookie, channel: Channel, key: SessionKey): SeenReading;
+  writeSeen(seen: OutgoingSeen): SeenMark | undefined;
 }
 
 /** As the client asks for it, else by the last: for the session that a request begins. */
@@ -64,6 +86,12 @@ const COOKIE: Carrier = {
   clear: ({ cookie, channel, overrides, isRefresh }) => {
     const setCookie = cookie.clear(channel, overrides);
     return setCookie === undefined ? undefined : { setCookie, isRefresh };
+  },
+  readSeen: (request, cookie, channel, key) => cookie.readSeen(request.headers.cookie, channel, key),
+  writeSeen: ({ cookie, channel, overrides, key, tokens }) => {
+    const written = [...tokens].map(([slot, token]) => cookie.writeSeen(channel, slot, key, token, overrides));
+    const setCookies = written.filter((setCookie) => setCookie !== undefined);
+    return setCookies.length === 0 ? undefined : { setCookies };
   },
 };
 
@@ -97,6 +125,14 @@ class HeaderCarrier implements Carrier {
 
   clear({ channel, isRefresh }: Outgoing): ResponseMark | undefined {
     return channel === "closed" ? undefined : { header: [this.#name, ""], isRefresh };
+  }
+
+  readSeen(request: IncomingMessage, _cookie: SessionCookie, channel: Channel, key: SessionKey): SeenReading {
+    return readSeenHeader(this.#keys, request, this.#scope(channel), key);
+  }
+
+  writeSeen({ channel, key, tokens }: OutgoingSeen): SeenMark | undefined {
+    return channel === "closed" ? undefined : { header: seenHeader(this.#keys, this.#scope(channel), key, tokens) };
   }
 
   /** With a space in it, which no cookie's name has. */
@@ -138,6 +174,15 @@ export class UrlCarrier implements Carrier {
   }
 
   clear(): undefined {
+    return undefined;
+  }
+
+  /** A client that can keep neither cookies nor headers cannot keep this, either. */
+  readSeen(): SeenReading {
+    return NOTHING_SEEN;
+  }
+
+  writeSeen(): undefined {
     return undefined;
   }
 

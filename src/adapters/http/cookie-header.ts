@@ -21,6 +21,19 @@ export function cookieValues(header: string, name: string, countMax: number): st
   return values;
 }
 
+/** The last character of the name, and the value, of all cookies whose name is `prefix` and one character more: in order, by the same rules. */
+export function cookiesBeside(header: string, prefix: string): [last: string, value: string][] {
+  const found: [string, string][] = [];
+  if (!header.includes(prefix)) return found;
+  for (const pair of header.split(";")) {
+    const equals = pair.indexOf("=");
+    if (equals === -1) continue;
+    const name = trimmed(pair, 0, equals);
+    if (name.length === prefix.length + 1 && name.startsWith(prefix)) found.push([name.slice(-1), trimmed(pair, equals + 1, pair.length)]);
+  }
+  return found;
+}
+
 function trimmed(text: string, from: number, to: number): string {
   let start = from;
   let end = to;

@@ -1,11 +1,14 @@
 import { stringifySetCookie } from "cookie";
-import { cookieValues } from "./cookie-header.ts";
+import type { SessionKey } from "../../engine/index.ts";
+import { cookiesBeside, cookieValues } from "./cookie-header.ts";
 import { checkCookieName, defaultName, PREFIX, resolveCookieOptions } from "./cookie-options.ts";
 import type { CookieAttributes, CookieOptions, Priority, SameSite } from "./cookie-options.ts";
 import type { KeyRing } from "./key-ring.ts";
 import type { Notices } from "./notices.ts";
 import { signToken, TOKEN_BYTES_MAX, verifyToken } from "./token.ts";
 import type { PresentedToken } from "./token.ts";
+import { isSlot, NOTHING_SEEN, readSlots, signVersion } from "./version-token.ts";
+import type { SeenReading, Slot, VersionToken } from "./version-token.ts";
 
 /**
  * How the session id travels on one connection.
@@ -34,6 +37,12 @@ export interface CookieOverrides {
   readonly priority?: Priority | null;
   readonly maxAge?: null;
 }
+
+/** How long a browser tells what it has seen: by then every process that can be reached has it, and of the others nobody knows when. */
+const SEEN_SECONDS = 60;
+
+/** All cookies of a session, with their names, stay below 8 KiB: nine companions, and an id of 256 characters. */
+const COMPANION_NAME_BYTES_MAX = 700;
 
 /** A tossed cookie costs one MAC each; an honest browser sends one, or two while a Path or Domain is changed. */
 const CANDIDATE_COUNT_MAX = 4;
@@ -127,6 +136,36 @@ export class SessionCookie {
     if (channel === "closed") return undefined;
     const gone = { name: this.#names[channel], value: "", expires: new Date(0), maxAge: 0 };
     return stringifySetCookie({ ...gone, ...this.effective(channel, overrides) }, AS_IT_IS);
+  }
+
+  /** What the companions of this cookie say that the browser has seen of the session `key`. */
+  readSeen(header: string | undefined, channel: Channel, key: SessionKey): SeenReading {
+    const prefix = `${this.#names[channel]}-`;
+    if (header === undefined || !header.includes(prefix)) return NOTHING_SEEN;
+    const found = cookiesBeside(header, prefix).flatMap(([last, value]) => (isSlot(last) ? ([[last, value]] as const) : []));
+    return readSlots(this.#keys, (slot) => prefix + slot, key, found);
+  }
+
+  /** The `Set-Cookie` value of one companion, with the attributes of this cookie; without a token one that makes the browser forget it. */
+  writeSeen(
+    channel: Channel,
+    slot: Slot,
+    key: SessionKey,
+    token: VersionToken | undefined,
+    overrides: CookieOverrides = NO_OVERRIDES,
+  ): string | undefined {
+    const name = `${this.#names[channel]}-${slot}`;
+    if (channel === "closed") return undefined;
+    const attributes = this.effective(channel, overrides);
+    if (token === undefined) return stringifySetCookie({ name, value: "", expires: new Date(0), maxAge: 0, ...attributes }, AS_IT_IS);
+    if (Buffer.byteLength(name) > COMPANION_NAME_BYTES_MAX) {
+      this.#notices.notify(
+        "cookie-too-large",
+        `The name of the session cookie is too long for what tells other nodes what a browser has seen; keep it below ${COMPANION_NAME_BYTES_MAX} bytes.`,
+      );
+      return undefined;
+    }
+    return stringifySetCookie({ name, value: signVersion(this.#keys, name, key, token), maxAge: SEEN_SECONDS, ...attributes }, AS_IT_IS);
   }
 
   /** Whether a session that begins on this connection could be found again. If not, a notice says what to set. */

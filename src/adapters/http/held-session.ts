@@ -1,5 +1,5 @@
 import { SessionError } from "../../engine/index.ts";
-import type { Envelope, OpenSession } from "../../engine/index.ts";
+import type { CommitResult, Envelope, OpenSession } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
 import type { CookieOverrides, EffectiveAttributes } from "./cookie.ts";
 import { MAX_AGE_MS_MAX } from "./cookie-options.ts";
@@ -26,6 +26,8 @@ export class HeldSession implements SessionOwner, CookieOwner {
   #isPersistent: boolean | undefined;
   /** The cookie's life was set to nothing: the session is over with this response. */
   isOver = false;
+  /** This request wrote to it: its client must find that everywhere. */
+  hasCommitted = false;
   /** The life that the application asked for, where it is more than the session has until its absolute end. */
   wantedLifeMs: number | undefined;
   /** What was said in this request of whom it belongs to. */
@@ -173,6 +175,11 @@ export class HeldSession implements SessionOwner, CookieOwner {
       this.#open.identify(this.#id);
     }
     return this.#id;
+  }
+
+  noteCommit(result: CommitResult): CommitResult {
+    if (result === "committed") this.hasCommitted = true;
+    return result;
   }
 
   /** `destroyed`: reads as empty. `replaced`: still readable, as libraries copy from it after a login. Neither can be written. */

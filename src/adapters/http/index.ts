@@ -1,5 +1,5 @@
 export { stringifySetCookie } from "cookie";
-export { beginRequest, presentedBy } from "./begin-request.ts";
+export { beginRequest, openPresented } from "./begin-request.ts";
 export { UrlCarrier } from "./carrier.ts";
 export { isWithinPath } from "./connection.ts";
 export type { CookieOptions } from "./cookie-options.ts";
@@ -13,6 +13,7 @@ export type { Resolver } from "./resolvers.ts";
 export { gateResponse } from "./response-gate.ts";
 export type { GateKeeper } from "./response-gate.ts";
 export { failRaw } from "./raw-failure.ts";
+export { forgetBody } from "./response-headers.ts";
 export type { Secret } from "./key-ring.ts";
 export type { Notice, NoticeCode } from "./notices.ts";
 export { resolveOptions } from "./session-options.ts";

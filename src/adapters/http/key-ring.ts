@@ -1,4 +1,4 @@
-import { createSecretKey, KeyObject } from "node:crypto";
+import { createHmac, createSecretKey, KeyObject, timingSafeEqual } from "node:crypto";
 import { sign, unsign } from "cookie-signature";
 import { SessionError } from "../../engine/index.ts";
 import type { Notices } from "./notices.ts";
@@ -48,6 +48,24 @@ export class KeyRing {
     }
     return undefined;
   }
+
+  /** HMAC-SHA-256 of `bytes`, by the first secret. */
+  mac(bytes: Uint8Array): Uint8Array {
+    return macOf(bytes, this.#secrets[0]);
+  }
+
+  /** Whether `mac`, not empty, is what some secret of the ring gives for `bytes`, or the beginning of that. Compares in constant time. */
+  isMac(bytes: Uint8Array, mac: Uint8Array): boolean {
+    return mac.length > 0 && this.#secrets.some((secret) => isEqual(macOf(bytes, secret).subarray(0, mac.length), mac));
+  }
+}
+
+function macOf(bytes: Uint8Array, secret: KeyObject): Uint8Array {
+  return createHmac("sha256", secret).update(bytes).digest();
+}
+
+function isEqual(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 function isSecret(value: unknown): value is Secret {

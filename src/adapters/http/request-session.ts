@@ -1,6 +1,6 @@
 import type { CommitResult, OpenSession, SessionKey } from "../../engine/index.ts";
 import type { AdapterSettings } from "./adapter-settings.ts";
-import type { IncomingRequest } from "./begin-request.ts";
+import type { IncomingRequest, Presented } from "./begin-request.ts";
 import { wantedCarrier } from "./carrier.ts";
 import type { Carrier, ResponseMark } from "./carrier.ts";
 import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
@@ -9,6 +9,7 @@ import { HeldSession } from "./held-session.ts";
 import { noCookieToRotate, notBegun, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
 import { isRotated, newDraft, newIdOf, prolonging, rotationOf } from "./rotation.ts";
 import type { Rotation } from "./rotation.ts";
+import type { SeenExchange } from "./seen-exchange.ts";
 import { COOKIE_ATTRIBUTE } from "./session.ts";
 import type { RegenerateOptions, SessionObject } from "./session.ts";
 import type { PresentedToken } from "./token.ts";
@@ -31,6 +32,8 @@ export class RequestSession {
   readonly #incoming: IncomingRequest;
   readonly #presented: PresentedToken | undefined;
   readonly #opening: Opening;
+  /** Undefined where no other process has the session. */
+  readonly #seen: SeenExchange | undefined;
   readonly #isUse: boolean;
   #carrier: Carrier | undefined;
   #held: HeldSession | undefined;
@@ -56,26 +59,25 @@ export class RequestSession {
   /** The last of the operations under way; they run one after the other, and this never rejects. */
   #underWay: Promise<void> | undefined;
 
-  /** `carrier`: by which the id came; undefined without a valid one. */
   constructor(
     settings: AdapterSettings,
     incoming: IncomingRequest,
-    channel: Channel,
+    { channel, token, carrier }: Presented,
     opening: Opening,
-    presented?: PresentedToken,
-    carrier?: Carrier,
+    seen: SeenExchange | undefined,
   ) {
     this.#settings = settings;
     this.#incoming = incoming;
     this.cookieSettings = incoming.cookie;
     this.channel = channel;
-    this.#presented = presented;
+    this.#presented = token;
     this.#carrier = carrier;
     this.#opening = opening;
+    this.#seen = seen;
     this.#isUse = opening.kind === "alive" && incoming.isUse;
     if (opening.kind !== "alive") return;
     if (this.#isUse) opening.open.touch();
-    this.#held = new HeldSession(settings, this, opening.open, opening.id, presented?.sentAtMs !== undefined);
+    this.#held = new HeldSession(settings, this, opening.open, opening.id, token?.sentAtMs !== undefined);
   }
 
   /**
@@ -88,7 +90,8 @@ export class RequestSession {
 
   /** Whether the response needs this request's session even if the application never asks for it. */
   get concernsResponse(): boolean {
-    return this.#settings.saveUninitialized || this.#isRefreshDue;
+    const { saveUninitialized } = this.#settings;
+    return saveUninitialized || this.#isRefreshDue || this.#seen?.isDue(this.#held, this.#isUse) === true;
   }
 
   /** By which the id comes and goes: as it came, else as the client asks for it, else by the cookie. */
@@ -171,6 +174,15 @@ export class RequestSession {
   /** Decided now, against what the session is now: a late response must not bring back the cookie of a session that ended. */
   mark(): ResponseMark | undefined {
     this.#areHeadersWritten = true;
+    const mark = this.#markId();
+    if (this.#seen === undefined) return mark;
+    // What a failed commit left behind is promised to nobody.
+    const held = this.#isClosed ? undefined : this.#held;
+    const seen = this.#seen.mark(this, { held, isUse: this.#isUse, clearing: this.#clearing });
+    return seen === undefined ? mark : { isRefresh: true, ...mark, seen };
+  }
+
+  #markId(): ResponseMark | undefined {
     const held = this.#held;
     if (held !== undefined && this.#isTellingDue(held)) {
       return this.carrier.write({
@@ -271,6 +283,7 @@ export class RequestSession {
     this.#noteSubject(fresh);
     fresh.identify();
     fresh.open.commit({ evenIfEmpty: true });
+    fresh.hasCommitted = true;
     this.#become(fresh, old);
     const wasCookieDue = this.#isCookieDue;
     this.#isCookieDue = true;
@@ -345,7 +358,7 @@ export class RequestSession {
       const isWritten = this.#failedRotation !== undefined && (open.isModified() || this.#abandoned?.open.isModified() === true);
       if (isWritten) throw this.#failedRotation?.error;
       if (this.#settings.subject !== undefined && open.isModified()) this.#noteSubject(held);
-      return open.commit();
+      return held.noteCommit(open.commit());
     }
     const { isEmpty } = held;
     if ((isEmpty && !evenIfEmpty) || this.#isBeginningRefused) return "unchanged";
@@ -367,7 +380,7 @@ export class RequestSession {
     }
     this.#noteSubject(held);
     held.identify();
-    const result = open.commit(evenIfEmpty ? { evenIfEmpty } : {});
+    const result = held.noteCommit(open.commit(evenIfEmpty ? { evenIfEmpty } : {}));
     if (result === "committed") this.#isCookieDue = true;
     return result;
   }

@@ -5,6 +5,9 @@ import type { ResponseMark } from "./carrier.ts";
 export type WriteHeadArguments = readonly unknown[];
 
 const CACHEABLE = /\b(public|s-maxage)\b/i;
+/** Kept by a shared cache for a while, unless something else forbids it (RFC 9111 section 3). */
+const KEPT = /\bmax-age\s*=\s*"?0*[1-9]/i;
+const NOT_SHARED = /\b(private|no-store)\b/i;
 
 /**
  * Puts what tells of the session on the response, and gives back what to call the original `writeHead` with. Headers that come as arguments are set
@@ -20,17 +23,21 @@ export function addMark(
   const headers = typeof second === "string" ? third : (third ?? second);
   applyHeaders(response, headers);
   const cacheControl = response.getHeader("cache-control");
-  const isCacheable = typeof cacheControl === "string" && CACHEABLE.test(cacheControl);
+  const said = Array.isArray(cacheControl) ? cacheControl.join() : String(cacheControl ?? "");
+  const isCacheable = CACHEABLE.test(said);
   // A refresh can wait for the next response; a shared cache that keeps a cookie gives it to strangers (CVE-2025-48947).
-  if (!(isCacheable && mark.isRefresh)) {
-    if (mark.setCookie !== undefined) {
-      const before = response.getHeader("set-cookie");
-      const cookies = before === undefined ? [] : Array.isArray(before) ? before : [String(before)];
-      response.setHeader("Set-Cookie", [...cookies, mark.setCookie]);
-    }
-    if (mark.header !== undefined) response.setHeader(...mark.header);
-    if (cacheControl === undefined) response.setHeader("Cache-Control", "no-store");
+  const own = isCacheable && mark.isRefresh ? undefined : mark;
+  // What a visitor has seen is no stranger's affair, and takes the room of what the stranger himself has seen.
+  const seen = isCacheable || (KEPT.test(said) && !NOT_SHARED.test(said)) ? undefined : mark.seen;
+  const cookies = [...(own?.setCookie === undefined ? [] : [own.setCookie]), ...(seen?.setCookies ?? [])];
+  if (cookies.length > 0) {
+    const before = response.getHeader("set-cookie");
+    const others = before === undefined ? [] : Array.isArray(before) ? before : [String(before)];
+    response.setHeader("Set-Cookie", [...others, ...cookies]);
   }
+  const fields = [own?.header, seen?.header].filter((field) => field !== undefined);
+  for (const field of fields) response.setHeader(...field);
+  if (cacheControl === undefined && cookies.length + fields.length > 0) response.setHeader("Cache-Control", "no-store");
   return { args: typeof second === "string" ? [status, second] : [status], isCacheable: isCacheable && !mark.isRefresh };
 }
 
@@ -65,6 +72,6 @@ function setHeader(response: ServerResponse, name: string, value: unknown): void
 /** What describes the body that was to be sent; an error page has another one. */
 const ABOUT_THE_BODY = ["Content-Length", "Content-Range", "Content-Disposition", "ETag", "Last-Modified", "Location", "Transfer-Encoding"];
 
-export function forgetBody(response: ServerResponse): void {
+export function forgetBody(response: { removeHeader(name: string): unknown }): void {
   for (const name of ABOUT_THE_BODY) response.removeHeader(name);
 }

@@ -9,6 +9,7 @@ import { keyToBytes, type SessionKey, type Sha256, type SubjectKey } from "../..
  *   [SUBJECT][16 bytes subject][16 bytes key] sessions of a subject; empty
  *   [CLAIM][16 bytes key][16 bytes hash of the name]
  *   [REVOCATION][16 bytes subject]            [u48 notBeforeMs]
+ *   [HIGH_WATER]                              in the place of discardAtMs: no clock gives less than this
  * Values but the empty ones are a frame: `[u32 CRC-32 of what follows][the entry's key][u48 discardAtMs][u48 transaction][content]`.
  * All numbers big-endian, so that keys sort by time.
  */
@@ -19,6 +20,7 @@ export const TIME = 0x02;
 export const SUBJECT = 0x03;
 const CLAIM = 0x04;
 export const REVOCATION = 0x05;
+const HIGH_WATER = 0x06;
 export const FORMAT_VERSION = 1;
 export const FORMAT_NAME = "converge-session store";
 
@@ -36,6 +38,7 @@ export interface Frame {
 }
 
 export const FORMAT_KEY = Buffer.of(FORMAT);
+export const HIGH_WATER_KEY = Buffer.of(HIGH_WATER);
 
 export function recordKey(key: SessionKey): Buffer {
   return prefixed(RECORD, keyToBytes(key));

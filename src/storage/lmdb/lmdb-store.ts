@@ -18,6 +18,7 @@ import {
   encodeFrame,
   endOf,
   type Frame,
+  HIGH_WATER_KEY,
   idOf,
   keyText,
   readTimeEntry,
@@ -199,6 +200,15 @@ class LmdbStore implements SessionStore {
     return frame === undefined ? 0 : transactionOf(entryKey, frame, frame.length) || UNKNOWN_VERSION;
   }
 
+  highWaterMs(): number {
+    this.#checkOpen();
+    return highWaterOf(this.#environment.current()?.getBinary(HIGH_WATER_KEY));
+  }
+
+  raiseHighWater(ms: number): Promise<void> {
+    return this.#write((transaction) => raise(transaction, ms));
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#environment.release();
     return this.#closing;
@@ -210,6 +220,7 @@ class LmdbStore implements SessionStore {
     end.writeUIntBE(storableMs(Math.floor(nowMs) + 1), 1, NUMBER_BYTES);
     const timeEntries = transaction.keys(Buffer.of(TIME), end, limit);
     let records = 0;
+    let latestMs = 0;
     for (const entry of timeEntries) {
       const { discardAtMs, entryKey } = readTimeEntry(entry);
       const isRecord = entryKey[0] === RECORD;
@@ -225,7 +236,10 @@ class LmdbStore implements SessionStore {
       if (subject !== undefined) transaction.remove(subjectEntry(subject, keyText(idOf(entryKey))));
       transaction.remove(entryKey);
       records += Number(isRecord);
+      latestMs = discardAtMs;
     }
+    // That its time is over must stay true: with a clock that is set back, an old copy of it would be alive.
+    raise(transaction, latestMs);
     return { records, entries: timeEntries.length };
   }
 
@@ -288,6 +302,17 @@ class LmdbStore implements SessionStore {
 
 const EMPTY = Buffer.alloc(0);
 const UNKNOWN_VERSION = -1;
+
+/** One that is damaged counts as none: it is a guard for clocks that are set back, and there is another as soon as it is raised. */
+function highWaterOf(frame: Buffer | undefined): number {
+  return (frame === undefined ? undefined : decodeFrame(HIGH_WATER_KEY, frame))?.discardAtMs ?? 0;
+}
+
+function raise(transaction: WriteTransaction, ms: number): void {
+  const atMs = storableMs(ms);
+  if (atMs <= highWaterOf(transaction.get(HIGH_WATER_KEY))) return;
+  transaction.put(HIGH_WATER_KEY, encodeFrame(HIGH_WATER_KEY, atMs, transaction.id, EMPTY));
+}
 
 function subjectOf(frame: Frame): SubjectKey | undefined {
   try {

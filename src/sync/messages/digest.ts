@@ -21,13 +21,15 @@ export const DIGEST_LIST_MAX = 32_768;
 /**
  * What the sender holds of the sessions that this connection is about, summed up: fingerprints, XORed.
  * `[u8 26][u8 level][u8 flags]`, and by level
- * - 0 root: `[7 bytes sessions][7 bytes revocations]`; whoever holds the same answers with level 4, equal (nothing more), whoever differs with
+ * - 0 root: `[7 bytes sessions][7 bytes revocations]`; whoever holds the same answers with level 4, whoever differs with
  * - 1 groups: `([7 bytes])` × 32; answered, where groups differ, with
  * - 2 buckets: `[varuint count]([u8 group][7 bytes] × 32)*` of those groups; answered with
  * - 3 list: one frame for each bucket that differs: `[varuint bucket][varuint count]([16 bytes key][7 bytes fingerprint])*`, where the highest bit
  *   of a fingerprint says that it changed a moment ago. Whoever gets it sends the states that differ, and asks for those that it lacks.
+ * - 4 done: that was all. With flag 2 there is more that differs, for another time.
  *
- * Flag 1, repair: frames were dropped, nothing is left out because it may still be on its way. It goes along in the answers.
+ * Flag 1, repair: frames were dropped, or the sides have just met: nothing is left out because it may still be on its way. It goes along in
+ * the answers.
  */
 export type Digest = { readonly kind: "digest"; readonly isRepair: boolean } & DigestLevel;
 
@@ -36,7 +38,7 @@ export type DigestLevel =
   | { readonly level: "groups"; readonly groups: readonly Fingerprint[] }
   | { readonly level: "buckets"; readonly groups: readonly DigestGroup[] }
   | { readonly level: "list"; readonly bucket: number; readonly sessions: readonly KeyState[] }
-  | { readonly level: "equal" };
+  | { readonly level: "done"; readonly isPartial: boolean };
 
 /** The buckets of one group. */
 export interface DigestGroup {
@@ -46,13 +48,14 @@ export interface DigestGroup {
 
 export const DIGEST = 26;
 
-const LEVELS = ["root", "groups", "buckets", "list", "equal"] as const;
+const LEVELS = ["root", "groups", "buckets", "list", "done"] as const;
 const REPAIR = 1;
+const PARTIAL = 2;
 
 export function encodeDigest(message: { readonly isRepair: boolean } & DigestLevel): Uint8Array {
   const encoder = frameOf(DIGEST);
   writeUint8(encoder, LEVELS.indexOf(message.level));
-  writeUint8(encoder, message.isRepair ? REPAIR : 0);
+  writeUint8(encoder, (message.isRepair ? REPAIR : 0) | (message.level === "done" && message.isPartial ? PARTIAL : 0));
   switch (message.level) {
     case "root":
       writeFingerprint(encoder, message.sessions);
@@ -73,7 +76,7 @@ export function encodeDigest(message: { readonly isRepair: boolean } & DigestLev
       writeVarUint(encoder, message.sessions.length);
       for (const session of message.sessions) writeKeyState(encoder, session);
       break;
-    case "equal":
+    case "done":
       break;
   }
   return toUint8Array(encoder);
@@ -83,8 +86,9 @@ export function decodeDigest(reader: ByteReader): Digest {
   const level = LEVELS[reader.u8()];
   if (level === undefined) throw new ProtocolError("malformed", "a digest frame has a level that this version does not have");
   const flags = reader.u8();
-  if (flags > REPAIR) throw new ProtocolError("malformed", "a digest frame has a flag that this version does not have");
-  const header = { kind: "digest", isRepair: flags === REPAIR } as const;
+  if (flags > (level === "done" ? REPAIR | PARTIAL : REPAIR))
+    throw new ProtocolError("malformed", "a digest frame has a flag that this version does not have");
+  const header = { kind: "digest", isRepair: (flags & REPAIR) !== 0 } as const;
   switch (level) {
     case "root":
       return { ...header, level, sessions: readFingerprint(reader), revocations: readFingerprint(reader) };
@@ -98,8 +102,8 @@ export function decodeDigest(reader: ByteReader): Digest {
       for (let left = reader.count(KEY_STATE_BYTES, DIGEST_LIST_MAX); left > 0; left -= 1) sessions.push(readKeyState(reader));
       return { ...header, level, bucket, sessions };
     }
-    case "equal":
-      return { ...header, level };
+    case "done":
+      return { ...header, level, isPartial: (flags & PARTIAL) !== 0 };
   }
 }
 

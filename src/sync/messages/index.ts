@@ -4,10 +4,10 @@ import { ACK, decodeAck, type Ack } from "./ack.ts";
 import { ASK_STATE, decodeAskState, type AskState } from "./ask-state.ts";
 import { CHALLENGE, decodeChallenge, type Challenge } from "./challenge.ts";
 import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
+import { decodeDigest, DIGEST, type Digest } from "./digest.ts";
 import { CLAIM, decodeClaim, type Claim } from "./claim.ts";
 import { CLAIMED, decodeClaimed, type Claimed } from "./claimed.ts";
 import { decodeDrain, DRAIN, type Drain } from "./drain.ts";
-import { decodeDigest, DIGEST, type Digest } from "./digest.ts";
 import { decodeEnd, END, type EndMessage } from "./end.ts";
 import { decodeFetch, FETCH, type Fetch } from "./fetch.ts";
 import { decodeFetched, FETCHED, type Fetched } from "./fetched.ts";
@@ -17,7 +17,6 @@ import { decodePong, PONG, type Pong } from "./pong.ts";
 import { decodeRevoke, REVOKE, type Revoke } from "./revoke.ts";
 import { decodeState, STATE, type State } from "./state.ts";
 import { decodeStatus, STATUS, type Status } from "./status.ts";
-import { decodeTold, TOLD, type Told } from "./told.ts";
 import { decodeTouch, TOUCH, type Touch } from "./touch.ts";
 import { decodeUnwatch, UNWATCH, type Unwatch } from "./unwatch.ts";
 import { decodeWatch, WATCH, type Watch } from "./watch.ts";
@@ -47,7 +46,6 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 28, 29 | claim, claimed | node, relay | `claim` and `once`, claim |
  * | 30 | status | relay | what its answers are worth has changed |
  * | 31 | drain | both | it stops |
- * | 32 | told | relays | a join |
  *
  * Before `welcome` only the first three are valid, in that order.
  */
@@ -68,13 +66,12 @@ export type Frame =
   | EndMessage
   | Ack
   | AskState
+  | Digest
   | Revoke
   | Claim
   | Claimed
   | Status
-  | Drain
-  | Told
-  | Digest;
+  | Drain;
 
 /** Frames that both sides of a connection count since `welcome`, and whose number an ack names. */
 export function isNumbered(frame: Frame): boolean {
@@ -123,11 +120,10 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [END, decodeEnd],
   [ACK, decodeAck],
   [ASK_STATE, decodeAskState],
+  [DIGEST, decodeDigest],
   [REVOKE, decodeRevoke],
   [CLAIM, decodeClaim],
   [CLAIMED, decodeClaimed],
   [STATUS, decodeStatus],
   [DRAIN, decodeDrain],
-  [TOLD, decodeTold],
-  [DIGEST, decodeDigest],
 ]);

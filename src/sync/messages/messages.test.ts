@@ -11,8 +11,8 @@ import { encodeChangeMessage } from "./change.ts";
 import { encodeClaim } from "./claim.ts";
 import { encodeClaimed } from "./claimed.ts";
 import { CLOSE_CODES, closeReasonOf } from "./close-codes.ts";
-import { encodeDrain } from "./drain.ts";
 import { encodeDigest, type DigestLevel } from "./digest.ts";
+import { encodeDrain } from "./drain.ts";
 import { encodeEnd } from "./end.ts";
 import { encodeFetch } from "./fetch.ts";
 import { encodeFetched } from "./fetched.ts";
@@ -23,7 +23,6 @@ import { encodePong } from "./pong.ts";
 import { encodeRevoke } from "./revoke.ts";
 import { encodeState } from "./state.ts";
 import { encodeStatus } from "./status.ts";
-import { encodeTold } from "./told.ts";
 import { encodeTouch } from "./touch.ts";
 import { encodeUnwatch } from "./unwatch.ts";
 import { encodeWatch } from "./watch.ts";
@@ -33,13 +32,6 @@ const exactly = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ mi
 const key = exactly(16).map(keyFromBytes);
 const number = fc.maxSafeNat();
 const instant = fc.nat({ max: 2 ** 31 - 1 });
-const status = fc.record({ isComplete: fc.boolean(), completeSinceMs: number, memberCount: number });
-const dialer = fc.record({
-  role: fc.constantFrom("node" as const, "relay" as const),
-  id: exactly(16),
-  incarnation: exactly(16),
-  wantsPromptAcks: fc.boolean(),
-});
 const fingerprint = fc.maxSafeNat();
 const fingerprints = fc.array(fingerprint, { minLength: 32, maxLength: 32 });
 const keyStates = fc.array(fc.record({ key, fingerprint, isRecent: fc.boolean() }), { maxLength: 8 });
@@ -55,8 +47,15 @@ const level: fc.Arbitrary<DigestLevel> = fc.oneof(
       ),
   }),
   fc.record({ level: fc.constant("list" as const), bucket: fc.nat({ max: 1023 }), sessions: keyStates }),
-  fc.record({ level: fc.constant("equal" as const) }),
+  fc.record({ level: fc.constant("done" as const), isPartial: fc.boolean() }),
 );
+const status = fc.record({ isComplete: fc.boolean(), completeSinceMs: number, memberCount: number });
+const dialer = fc.record({
+  role: fc.constantFrom("node" as const, "relay" as const),
+  id: exactly(16),
+  incarnation: exactly(16),
+  wantsPromptAcks: fc.boolean(),
+});
 const writer = fc.integer({ min: 2 ** 32, max: 2 ** 35 - 1 });
 const epoch = fc.record({ counter: fc.nat(), hash: fc.nat().map((value) => value.toString(16).padStart(16, "0")) });
 const alive: fc.Arbitrary<Envelope> = fc.record({
@@ -120,7 +119,19 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   state: coded("state", fc.record({ round: fc.nat({ max: 255 }), record }), encodeState),
   change: coded("change", fc.record({ key, change }), encodeChangeMessage),
   touch: coded("touch", fc.record({ touches: fc.array(fc.tuple(key, number), { maxLength: 8 }) }), encodeTouch),
-  revoke: coded("revoke", fc.record({ asks: fc.boolean(), revocations: fc.array(fc.tuple(key, number), { maxLength: 8 }) }), encodeRevoke),
+  end: coded("end", fc.record({ envelope: ended }), encodeEnd),
+  ack: coded("ack", fc.record({ number, durable: fc.boolean(), missed: fc.array(key, { maxLength: 3 }) }), encodeAck),
+  "ask-state": coded("ask-state", fc.record({ keys: fc.array(key, { maxLength: 3 }) }), encodeAskState),
+  digest: coded(
+    "digest",
+    fc.tuple(fc.boolean(), level).map(([isRepair, fields]) => ({ isRepair, ...fields })),
+    encodeDigest,
+  ),
+  revoke: coded(
+    "revoke",
+    fc.record({ asks: fc.boolean(), isWhole: fc.boolean(), revocations: fc.array(fc.tuple(key, number), { maxLength: 8 }) }),
+    encodeRevoke,
+  ),
   claim: coded(
     "claim",
     fc.record({
@@ -149,15 +160,6 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   ),
   status: coded("status", fc.record({ status }), encodeStatus),
   drain: coded("drain", fc.record({}), encodeDrain),
-  told: coded("told", fc.record({ step: fc.constantFrom("named" as const, "asked" as const, "answered" as const) }), encodeTold),
-  end: coded("end", fc.record({ envelope: ended }), encodeEnd),
-  ack: coded("ack", fc.record({ number, durable: fc.boolean(), missed: fc.array(key, { maxLength: 3 }) }), encodeAck),
-  "ask-state": coded("ask-state", fc.record({ keys: fc.array(key, { maxLength: 3 }) }), encodeAskState),
-  digest: coded(
-    "digest",
-    fc.tuple(fc.boolean(), level).map(([isRepair, fields]) => ({ isRepair, ...fields })),
-    encodeDigest,
-  ),
 };
 
 function coded<Kind extends Frame["kind"], Fields extends object>(

@@ -1,0 +1,12 @@
+import type { RelayStatus, SyncCounters, TrafficFigures } from "../sync/index.ts";
+
+/** A relay at one instant. Figures only: nothing here tells one session or peer from another. */
+export interface RelayFigures extends RelayStatus {
+  /** Complete, and not about to stop. */
+  readonly isReady: boolean;
+  readonly isDraining: boolean;
+  /** Nodes that are connected, and showed that they belong here. */
+  readonly nodeCount: number;
+  readonly traffic: TrafficFigures;
+  readonly counters: Readonly<SyncCounters>;
+}

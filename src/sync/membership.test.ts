@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import { Membership, type OtherRelay } from "./membership.ts";
+import type { RelayStatus } from "./messages/status.ts";
+
+const FORGET_MS = 1_800_000;
+const [AT_B, AT_C] = ["ws://b/", "ws://c/"];
+const B: OtherRelay = { id: "b", incarnation: "B", address: AT_B };
+const C: OtherRelay = { id: "c", incarnation: "C", address: AT_C };
+
+function relay(addresses: readonly string[], keptSinceMs?: number): Membership {
+  return new Membership({ nowMs: 1_000, keptSinceMs, addresses, forgetLossAfterMs: FORGET_MS });
+}
+
+const complete = (completeSinceMs: number): RelayStatus => ({ isComplete: true, completeSinceMs, memberCount: 2 });
+
+/** It meets another one, hears what that one's answers are worth, and both become equal. */
+function meet(membership: Membership, other: OtherRelay, status: RelayStatus): void {
+  membership.joined(other);
+  membership.told(other.id, status);
+  membership.equal(other.id);
+}
+
+describe("membership", () => {
+  it("[SY24] alone is complete at once, and knows what is born from now on", () => {
+    expect(relay([]).status(1_000)).toEqual({ isComplete: true, completeSinceMs: 1_000, memberCount: 1 });
+  });
+
+  it("[SY24] passes its barrier when it was equal with every relay that it dials, not before", () => {
+    const membership = relay([AT_B, AT_C]);
+    membership.joined(B);
+    expect(membership.status(1_000)).toMatchObject({ isComplete: false, memberCount: 1 });
+    meet(membership, B, complete(10));
+    expect(membership.status(1_000)).toMatchObject({ isComplete: false, memberCount: 2 });
+    meet(membership, C, complete(20));
+    expect(membership.status(1_000)).toMatchObject({ isComplete: true, memberCount: 3 });
+  });
+
+  it("[SY24] does not wait for itself", () => {
+    const membership = relay([AT_B]);
+    membership.isItself(AT_B);
+    expect(membership.status(1_000)).toMatchObject({ isComplete: true, memberCount: 1 });
+  });
+
+  it("[SY24] that began empty knows what those know that it joined", () => {
+    const membership = relay([AT_B, AT_C]);
+    meet(membership, B, complete(10));
+    meet(membership, C, complete(20));
+    expect(membership.status(2_000).completeSinceMs).toBe(20);
+  });
+
+  it("[SY24] that began empty takes nothing over from one that is joining itself", () => {
+    const membership = relay([AT_B]);
+    meet(membership, B, { isComplete: false, completeSinceMs: 10, memberCount: 1 });
+    expect(membership.status(2_000)).toMatchObject({ isComplete: true, completeSinceMs: 1_000 });
+  });
+
+  it("[SY24] with a folder goes on from what it kept, or from what the others know where that is less", () => {
+    const [kept, less] = [relay([AT_B], 500), relay([AT_B], 500)];
+    expect(kept.status(1_000)).toMatchObject({ isComplete: false, completeSinceMs: 500 });
+    meet(kept, B, complete(400));
+    meet(less, B, complete(700));
+    expect([kept.completeSinceMs, less.completeSinceMs]).toEqual([500, 700]);
+  });
+
+  it("[SY25] a relay that is lost may have had what nobody else has", () => {
+    const membership = relay([AT_B]);
+    meet(membership, B, complete(10));
+    membership.left(B.id, 5_000);
+    expect(membership.status(6_000)).toEqual({ isComplete: true, completeSinceMs: 5_000, memberCount: 1 });
+    expect(membership.completeSinceMs).toBe(5_000);
+  });
+
+  it("[SY25] back with what it kept, it is as it was, once they were equal", () => {
+    const membership = relay([AT_B]);
+    meet(membership, B, complete(10));
+    membership.left(B.id, 5_000);
+    membership.joined({ ...B, id: "b2" });
+    expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 5_000, memberCount: 1 });
+    membership.equal("b2");
+    expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 10, memberCount: 2 });
+  });
+
+  it("[SY25] back empty, the loss stays; and it learns of it, that its own old self was lost", () => {
+    const membership = relay([AT_B]);
+    meet(membership, B, complete(10));
+    membership.left(B.id, 5_000);
+    const empty = { ...B, id: "b2", incarnation: "B2" };
+    meet(membership, empty, complete(6_000));
+    expect(membership.status(7_000)).toMatchObject({ completeSinceMs: 5_000, memberCount: 2 });
+    expect(membership.status(7_000, "B2").completeSinceMs).toBe(5_000);
+    expect(membership.status(7_000, "B").completeSinceMs).toBe(10);
+  });
+
+  it("[SY25] a relay that said it stops loses nothing, and still counts", () => {
+    const membership = relay([AT_B]);
+    meet(membership, B, complete(10));
+    membership.drained(B.id);
+    membership.left(B.id, 5_000);
+    expect(membership.status(6_000)).toEqual({ isComplete: true, completeSinceMs: 10, memberCount: 2 });
+    // Back empty: counted once, and not before it has what is here.
+    const empty = { ...B, id: "b2", incarnation: "B2" };
+    membership.joined(empty);
+    expect(membership.status(6_000).memberCount).toBe(1);
+    membership.equal(empty.id);
+    expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 10, memberCount: 2 });
+  });
+
+  it("[SY25] one that stays away is no member, until so long that nothing alive can be missing", () => {
+    const membership = relay([AT_B]);
+    meet(membership, B, complete(10));
+    membership.left(B.id, 5_000);
+    expect(membership.status(5_000 + FORGET_MS - 1).memberCount).toBe(1);
+    expect(membership.status(5_000 + FORGET_MS).memberCount).toBe(2);
+  });
+
+  it("[SY25] with two connections it is lost with the last of them", () => {
+    const membership = relay([AT_B]);
+    membership.joined({ ...B, address: undefined });
+    meet(membership, B, complete(10));
+    expect(membership.left(B.id, 5_000)).toMatchObject({ isLast: false });
+    expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 10, memberCount: 2 });
+    expect(membership.left(B.id, 6_000)).toEqual({ isLast: true, isDrained: false });
+    expect(membership.status(7_000)).toMatchObject({ completeSinceMs: 6_000, memberCount: 1 });
+  });
+
+  it("[SY25] never counts one relay twice that only dials", () => {
+    const membership = relay([]);
+    for (const incarnation of ["X", "Y", "Z"]) {
+      const other = { id: incarnation, incarnation, address: undefined };
+      membership.joined(other);
+      membership.equal(other.id);
+      expect(membership.status(2_000).memberCount).toBe(2);
+      membership.drained(other.id);
+      membership.left(other.id, 2_000);
+      expect(membership.status(2_000).memberCount).toBe(2);
+    }
+  });
+});
