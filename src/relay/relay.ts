@@ -60,6 +60,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   logTroubles(engine, log);
   try {
     const replica = replicaOf(engine.host);
+    engine.host.clock.expectPeers();
     const store = folder?.store();
     if (store !== undefined) await restoreSessions(store, replica, log);
     let isDraining = false;
@@ -69,6 +70,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       replica,
       incarnation: folder?.incarnation,
       runtime: engine.host.runtime,
+      clock: engine.host.clock,
       onRequest: (request, response) => options.admin === undefined && endpoints?.(request, response) === true,
     });
     const figures = (): RelayFigures => figuresOf(server, isDraining);

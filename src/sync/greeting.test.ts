@@ -168,7 +168,7 @@ describe("greeting", () => {
   });
 
   it("[SY1] accepts no frame out of its place", () => {
-    const [ping, challenge] = [sent(encodePing({ token: 1 })), sent(relay().challenge)];
+    const [ping, challenge] = [sent(encodePing({ token: 1, nowMs: 0, rttMs: 0 })), sent(relay().challenge)];
     expect(() => relay().receive(ping)).toThrow(refusal("malformed"));
     expect(() => node().receive(sent(encodeWelcome({ standing: STANDING, mac: nonce(0) })))).toThrow(refusal("malformed"));
     const twice = node();

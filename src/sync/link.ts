@@ -28,7 +28,7 @@ export interface LinkOptions {
   readonly onFrame: (frame: Frame, bytes: Uint8Array) => void;
   /** Frames were dropped because too much was queued, and now the relay has read nearly all of it. */
   readonly onCaughtUp: () => void;
-  /** What this process answers a ping with; milliseconds since the epoch. */
+  /** What this process says in its pings and answers others' with: its wall clock, milliseconds since the epoch. */
   readonly nowMs: () => number;
   /** What the relay's clock said, and how long asking took. */
   readonly onPong?: ((theirMs: number, rttMs: number) => void) | undefined;
@@ -52,6 +52,8 @@ export class Link {
   #failureCount = 0;
   #pingCount = 0;
   #pingedAtMs = 0;
+  /** 0: no ping of this connection was answered. */
+  #rttMs = 0;
   #lastLogged: string | undefined;
   #isSettled = false;
   #relay: KnownRelay | undefined;
@@ -115,6 +117,8 @@ export class Link {
       this.#lastLogged = undefined;
       this.#settle();
       if (this.#relay !== undefined) this.#options.onUp(this.#relay);
+      this.#rttMs = 0;
+      this.#ping();
     }
     if (event.kind !== "heard") this.#arm();
   }
@@ -183,12 +187,18 @@ export class Link {
   #ping(): void {
     this.#pingCount += 1;
     this.#pingedAtMs = this.#options.runtime.monotonicMs();
-    this.#socket?.sendControl(encodePing({ token: this.#pingCount }));
+    this.#socket?.sendControl(encodePing({ token: this.#pingCount, nowMs: this.#options.nowMs(), rttMs: this.#rttMs }));
   }
 
   #ponged({ token, nowMs }: Pong): void {
     // An older one says nothing of how long it took.
-    if (token === this.#pingCount) this.#options.onPong?.(nowMs, this.#options.runtime.monotonicMs() - this.#pingedAtMs);
+    if (token !== this.#pingCount) return;
+    const isFirst = this.#rttMs === 0;
+    const rttMs = this.#options.runtime.monotonicMs() - this.#pingedAtMs;
+    this.#rttMs = Math.max(1, Math.ceil(rttMs));
+    this.#options.onPong?.(nowMs, rttMs);
+    // Now the other side can be told the time, too.
+    if (isFirst) this.#ping();
   }
 
   #drop(before: LinkState, event: LinkEvent): void {

@@ -1,4 +1,4 @@
-import type { Replica, Runtime } from "../engine/index.ts";
+import type { PeerClock, Replica, Runtime } from "../engine/index.ts";
 import { ClaimGrants } from "./claim-grants.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import type { Credentials } from "./credentials.ts";
@@ -34,6 +34,8 @@ export interface RelayCoreOptions {
   readonly replica: Replica;
   /** Clock, timers and randomness. */
   readonly runtime: Runtime;
+  /** Tells and hears what time it is; expects peers. Default: the runtime's clock is told, and nobody hears. */
+  readonly clock?: PeerClock | undefined;
   readonly credentials: Credentials;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
@@ -67,7 +69,7 @@ export class RelayCore {
     const { replica, runtime, credentials, counters, log, dial, peers = [], incarnation } = options;
     this.#relayId = runtime.randomBytes(PEER_ID_BYTES);
     this.#incarnation = incarnation?.id ?? runtime.randomBytes(INCARNATION_BYTES);
-    this.#hub = new RelayHub(replica, runtime, counters, log);
+    this.#hub = new RelayHub(replica, runtime, counters, log, options.clock);
     const membership = new Membership({
       nowMs: runtime.nowMs(),
       keptSinceMs: incarnation?.completeSinceMs,

@@ -1,4 +1,4 @@
-import type { Replica, Runtime, SessionKey } from "../engine/index.ts";
+import type { PeerClock, Replica, Runtime, SessionKey } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
 import { AllSessions, Fingerprints, type WatchedSessions } from "./fingerprints.ts";
 import { encodeRevoke, type RevokeEntry } from "./messages/revoke.ts";
@@ -27,6 +27,8 @@ export class RelayHub {
   readonly replica: Replica;
   readonly counters: SyncCounters;
   readonly log: SyncLog;
+  /** Tells and hears what time it is. */
+  readonly clock: PeerClock | undefined;
   readonly fingerprints: Fingerprints;
   /** Everything that is held. */
   readonly all: AllSessions;
@@ -37,7 +39,8 @@ export class RelayHub {
   readonly #relays = new Map<string, Set<HubPeer>>();
   readonly #touchesPassed = new Map<SessionKey, number>();
 
-  constructor(replica: Replica, runtime: Runtime, counters: SyncCounters, log: SyncLog) {
+  constructor(replica: Replica, runtime: Runtime, counters: SyncCounters, log: SyncLog, clock?: PeerClock) {
+    this.clock = clock;
     this.replica = replica;
     this.counters = counters;
     this.log = log;

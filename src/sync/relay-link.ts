@@ -47,8 +47,12 @@ export class RelayLink {
       },
       onFrame: (frame, bytes) => void this.#companion?.receive(frame, bytes),
       onCaughtUp: () => this.#companion?.repair(),
-      nowMs: () => runtime.nowMs(),
+      nowMs: () => hub.clock?.ownMs() ?? runtime.nowMs(),
+      onPong: (theirMs, rttMs) => {
+        if (this.#companion !== undefined) hub.clock?.heard(this.#companion.id, theirMs, rttMs);
+      },
       onDown: () => {
+        if (this.#companion !== undefined) hub.clock?.lost(this.#companion.id);
         this.#companion?.close();
         this.#companion = undefined;
       },

@@ -182,7 +182,7 @@ export class RelayPeer implements WatchingPeer {
   }
 
   #relayWork(companion: Companion, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
-    if (frame.kind === "ping") this.#pong(frame);
+    if (frame.kind === "ping") this.#pong(companion, frame);
     else if (frame.kind !== "pong") return companion.receive(frame, bytes);
     return undefined;
   }
@@ -192,7 +192,7 @@ export class RelayPeer implements WatchingPeer {
     if (isExchangeFrame(frame)) return this.#exchange?.receive(frame, bytes);
     switch (frame.kind) {
       case "ping":
-        this.#pong(frame);
+        this.#pong(node, frame);
         return undefined;
       case "pong":
         return undefined;
@@ -213,8 +213,11 @@ export class RelayPeer implements WatchingPeer {
     }
   }
 
-  #pong({ token }: Ping): void {
-    this.#socket.sendControl(encodePong({ token, nowMs: this.#options.runtime.nowMs() }));
+  #pong(from: Member, { token, nowMs, rttMs }: Ping): void {
+    const { runtime, hub } = this.#options;
+    if (rttMs > 0) hub.clock?.heard(from.id, nowMs, rttMs);
+    const answerMs = from.role === "relay" ? hub.clock?.ownMs() : hub.clock?.agreedMs();
+    this.#socket.sendControl(encodePong({ token, nowMs: answerMs ?? runtime.nowMs() }));
   }
 
   #unwatch(key: SessionKey): void {
@@ -285,6 +288,7 @@ export class RelayPeer implements WatchingPeer {
     this.#closeExchange();
     for (const key of this.watched.keys()) this.#options.hub.unwatch(key, this);
     this.#options.hub.removeNode(this);
+    if (this.#known !== undefined) this.#options.hub.clock?.lost(this.#known.id);
     if (this.#known instanceof Companion) this.#known.close();
     else if (this.#known !== undefined) this.#options.members.left(this.#known);
     this.#options.onClosed(this);

@@ -3,7 +3,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { AddressInfo, Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import { WebSocketServer } from "ws";
-import { SessionError, type Replica, type Runtime } from "../engine/index.ts";
+import { type PeerClock, SessionError, type Replica, type Runtime } from "../engine/index.ts";
 import { newCounters, type SyncCounters, type SyncLog } from "./counters.ts";
 import { credentialsOf } from "./credentials.ts";
 import { FRAME_BYTES_MAX } from "./messages/index.ts";
@@ -32,6 +32,8 @@ export interface RelayServerOptions {
   readonly replica: Replica;
   /** Of the same engine: clock, timers and randomness. */
   readonly runtime: Runtime;
+  /** Of the same engine. Default: the clock of `runtime`. */
+  readonly clock?: PeerClock | undefined;
   /** Default 127.0.0.1. */
   readonly host?: string | undefined;
   /** Default 0: any free port, see `Relay.port`. */
@@ -96,7 +98,7 @@ export interface Relay {
  */
 export async function startRelayServer(options: RelayServerOptions): Promise<Relay> {
   const credentials = credentialsOf(options);
-  const { replica, runtime, host = "127.0.0.1", port = 0, tls, onRequest = () => false, log = () => undefined } = options;
+  const { replica, runtime, clock, host = "127.0.0.1", port = 0, tls, onRequest = () => false, log = () => undefined } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
   if (tls !== undefined) checkTls(tls);
@@ -138,7 +140,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   await listening(http, host, port);
   const dial = traffic.dial((address, listener) => dialWebSocket(address, listener, ca));
   // Only now: a peer that is dialed dials back.
-  const core = new RelayCore({ replica, runtime, credentials, counters, log, dial, peers, incarnation, forgetLossAfterMs });
+  const core = new RelayCore({ replica, runtime, clock, credentials, counters, log, dial, peers, incarnation, forgetLossAfterMs });
   let closing: Promise<void> | undefined;
   const bound = (http.address() as AddressInfo).port;
   return {

@@ -58,6 +58,7 @@ export function relays(addresses: readonly string[], options: RelaysOptions): (h
       ...checked,
       runtime,
       clockErrorMs,
+      clock: host.clock,
       emit: (event) => events.emit(event),
       dial: (address, listener) => dialWebSocket(address, listener, options.ca),
     });
@@ -70,7 +71,7 @@ export function relays(addresses: readonly string[], options: RelaysOptions): (h
 export function replicatorOptions(
   addresses: readonly string[],
   options: RelaysOptions,
-): Omit<ReplicatorOptions, "runtime" | "dial" | "clockErrorMs" | "emit"> {
+): Omit<ReplicatorOptions, "runtime" | "dial" | "clockErrorMs" | "clock" | "emit"> {
   if (addresses.length === 0) throw new SessionError("OPTION_INVALID", "relays() needs at least one address, as ws://127.0.0.1:7411");
   return {
     addresses: [...new Set(addresses.map(addressOf))],

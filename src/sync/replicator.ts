@@ -4,6 +4,7 @@ import type {
   Delivery,
   Envelope,
   FetchAnswer,
+  PeerClock,
   Replica,
   Replication,
   Runtime,
@@ -57,17 +58,8 @@ export interface ReplicatorOptions {
   /** Hears who comes and goes. */
   readonly emit: (event: SessionEvent) => void;
   readonly log: SyncLog;
-  /** The clock that others hear of, milliseconds since the epoch. Default: the runtime's. */
-  readonly nowMs?: (() => number) | undefined;
-  /** Hears what the clocks of the relays say; `source` names one of them. */
-  readonly clock?: ClockListener | undefined;
-}
-
-/** Whoever keeps this process's clock by those of others. */
-export interface ClockListener {
-  /** `rttMs`: how long asking took. */
-  heard(source: string, theirMs: number, rttMs: number): void;
-  lost(source: string): void;
+  /** Tells and hears what time it is. Default: the runtime's clock is told, and nobody hears. */
+  readonly clock?: PeerClock | undefined;
 }
 
 const UNAVAILABLE: FetchAnswer = { kind: "unavailable" };
@@ -120,7 +112,7 @@ export class Replicator implements Replication {
 
   start(replica: Replica): void {
     this.#replica = replica;
-    const { runtime, dial, addresses, credentials, log, nowMs, clock } = this.#options;
+    const { runtime, dial, addresses, credentials, log, clock } = this.#options;
     const dialer: Dialer = {
       role: "node",
       id: runtime.randomBytes(PEER_ID_BYTES),
@@ -149,8 +141,8 @@ export class Replicator implements Replication {
           fingerprints,
           watched,
           registers,
-          nowMs: nowMs ?? (() => runtime.nowMs()),
-          onPong: (holder, theirMs, rttMs) => clock?.heard(holder.address, theirMs, rttMs),
+          nowMs: () => clock?.ownMs() ?? runtime.nowMs(),
+          onPong: (holder, theirMs, rttMs) => clock?.heard(holder.address, theirMs, rttMs, true),
           wants: (key) => watched.has(key) || this.#fetches.has(key),
           unacknowledged: () => this.#unacknowledged(),
           onSent: (holder, id, number) => this.#deliveries.sent(holder, id, number),

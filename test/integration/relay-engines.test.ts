@@ -42,10 +42,16 @@ async function request(engine: SessionEngine, key: string, change: (session: Awa
   session.commit();
 }
 
+/** Where it was made on another node a moment ago, its state may still be on the way. */
 async function opened(engine: SessionEngine, key: string): Promise<ReturnType<SessionEngine["draft"]>> {
-  const result = await engine.checkOut(key);
-  if (result.kind !== "alive") throw new Error(`the session is ${result.kind} here`);
-  return result.session;
+  let session: ReturnType<SessionEngine["draft"]> | undefined;
+  await eventually(async () => {
+    const result = await engine.checkOut(key);
+    if (result.kind !== "alive") throw new Error(`the session is ${result.kind} here`);
+    ({ session } = result);
+  });
+  if (session === undefined) throw new Error("the session was not opened");
+  return session;
 }
 
 async function values(engine: SessionEngine, key: string): Promise<Record<string, unknown>> {
@@ -165,7 +171,7 @@ describe("two engines on one relay", () => {
     session.commit();
     await engine.checkOut(engine.keyOf(id));
     await engine.end(engine.keyOf(id), "destroyed");
-    await eventually(() => expect(raw.peers[0]?.kinds().slice(0, 3)).toEqual(["hello", "state", "end"]));
+    await eventually(() => expect(raw.peers[0]?.kinds().slice(0, 4)).toEqual(["hello", "ping", "state", "end"]));
     const all = Buffer.concat(raw.peers[0]?.received ?? []);
     raw.close();
     expect(all.includes("basket")).toBe(true);

@@ -45,7 +45,7 @@ async function heard(peer: RawPeer): Promise<Frame[]> {
   for (const _ of ["first", "second"]) {
     pingCount += 1;
     const token = pingCount;
-    peer.send(encodePing({ token }));
+    peer.send(encodePing({ token, nowMs: 0, rttMs: 0 }));
     await eventually(() => expect(peer.frames).toContainEqual(expect.objectContaining({ kind: "pong", token })));
   }
   return peer.frames.splice(0).filter(({ kind }) => !["challenge", "welcome", "pong", "ack"].includes(kind));

@@ -39,7 +39,7 @@ async function member(options: { secret?: string; domain?: string } = {}): Promi
 /** A relay that still does its work answers. */
 async function expectRelayWorks(): Promise<void> {
   const peer = await member();
-  peer.send(encodePing({ token: 7 }));
+  peer.send(encodePing({ token: 7, nowMs: 0, rttMs: 0 }));
   await eventually(() => expect(peer.frames.at(-1)).toMatchObject({ kind: "pong", token: 7 }));
 }
 
@@ -118,7 +118,7 @@ describe("a member that breaks the protocol", () => {
     const [breaking, other] = [await member(), await member()];
     breaking.send(bytes);
     await eventually(() => expect(breaking.closeCode).toBe(code));
-    other.send(encodePing({ token: 1 }));
+    other.send(encodePing({ token: 1, nowMs: 0, rttMs: 0 }));
     await eventually(() => expect(other.frames.at(-1)).toMatchObject({ kind: "pong", token: 1 }));
   });
 
@@ -134,7 +134,7 @@ describe("a member that breaks the protocol", () => {
   it("[SY5] is given up when it does not read, and what waits for it stays bounded; the others go on", async () => {
     const [stuck, writer, reader] = [await member(), await member(), await member()];
     for (const peer of [stuck, reader]) peer.send(encodeWatch({ sessions: [{ key: A, fingerprint: 0, isRecent: false }] }));
-    for (const peer of [stuck, reader]) peer.send(encodePing({ token: 1 }));
+    for (const peer of [stuck, reader]) peer.send(encodePing({ token: 1, nowMs: 0, rttMs: 0 }));
     await eventually(() => expect([stuck, reader].map((peer) => peer.kinds().at(-1))).toEqual(["pong", "pong"]));
     stuck.socket.pause();
     // 40 MiB for each watcher: more than the queue and all the buffers of the kernel between two sockets hold.
@@ -147,7 +147,7 @@ describe("a member that breaks the protocol", () => {
     }
     expect(on.relay.counters.queueOverflows).toBe(1);
     await eventually(() => expect(on.relay.connectionCount()).toBe(2));
-    writer.send(encodePing({ token: 2 }));
+    writer.send(encodePing({ token: 2, nowMs: 0, rttMs: 0 }));
     await eventually(() => expect(writer.frames.at(-1)).toMatchObject({ kind: "pong", token: 2 }));
   });
 });

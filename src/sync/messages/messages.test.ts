@@ -99,7 +99,7 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
     encodeHello,
   ),
   welcome: coded("welcome", fc.record({ standing: fc.record({ incarnation: exactly(16), status }), mac: exactly(32) }), encodeWelcome),
-  ping: coded("ping", fc.record({ token: number }), encodePing),
+  ping: coded("ping", fc.record({ token: number, nowMs: number, rttMs: number }), encodePing),
   pong: coded("pong", fc.record({ token: number, nowMs: number }), encodePong),
   watch: coded("watch", fc.record({ sessions: keyStates }), encodeWatch),
   unwatch: coded("unwatch", fc.record({ key }), encodeUnwatch),

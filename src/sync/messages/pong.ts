@@ -6,7 +6,10 @@ import { frameOf } from "./frame-writer.ts";
 export interface Pong {
   readonly kind: "pong";
   readonly token: number;
-  /** What the clock of whoever answers says, milliseconds since the epoch: by it the others keep theirs. */
+  /**
+   * To a node: the time that the relay found its peers to agree on, milliseconds since the epoch; 0: it has not heard enough. To another
+   * relay: what its wall clock says.
+   */
   readonly nowMs: number;
 }
 
