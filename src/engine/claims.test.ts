@@ -64,7 +64,9 @@ describe("claim", () => {
     node.link.grantor = {
       claim: async (of, name, _nowMs, _untilMs, bornAtMs) => {
         asked.push([of, name, bornAtMs]);
-        return !granted.has(name) && granted.add(name) !== undefined;
+        const isFree = !granted.has(name);
+        granted.add(name);
+        return isFree;
       },
       release: async (_key, name) => void granted.delete(name),
     };

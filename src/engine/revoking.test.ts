@@ -120,12 +120,15 @@ describe("revocations across nodes", () => {
     expect([await node.read(fresh), await other.read(fresh)]).toEqual(["ended", "ended"]);
   });
 
-  test.each([Number.NaN, -1, 0.5, Infinity, 2 ** 52])("[E18] one that nobody can have made is refused and counted: %d", async (notBeforeMs) => {
-    const node = new TestNode(1, SECRET);
-    expect(await node.replica.receiveRevocation("AAAAAAAAAAAAAAAAAAAAAA", notBeforeMs)).toBe(false);
-    expect(await node.replica.revocations()).toEqual(new Map());
-    expect(node.told("input-refused")).toHaveLength(1);
-  });
+  test.each([Number.NaN, -1, 0.5, Infinity, 2 ** 52])(
+    "[E18] one that nobody can have made is refused and counted: %d",
+    async (notBeforeMs) => {
+      const node = new TestNode(1, SECRET);
+      expect(await node.replica.receiveRevocation("AAAAAAAAAAAAAAAAAAAAAA", notBeforeMs)).toBe(false);
+      expect(await node.replica.revocations()).toEqual(new Map());
+      expect(node.told("input-refused")).toHaveLength(1);
+    },
+  );
 });
 
 async function exchanged(from: TestNode, to: TestNode, key: SessionKey): Promise<{ key: SessionKey }> {

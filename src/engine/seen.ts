@@ -102,38 +102,29 @@ export class SeenWrites {
     const { runtime, registry, current } = this.#options;
     const sync = this.#options.sync();
     if (sync === undefined) return behind;
-    let live: LiveSession | undefined = behind;
-    let isOver = false;
-    let hasChanged = false;
-    let resume: () => void = () => undefined;
-    const wake = (): void => {
-      hasChanged = true;
-      resume();
-    };
-    const cancel = runtime.setTimer(SEEN_TIMEOUT_MS, () => {
-      isOver = true;
-      wake();
-    });
-    const keys = new Set([key, live.key]);
-    for (const each of keys) this.#wait(each, wake);
+    const bell = new Bell();
+    const ring = (): void => bell.ring();
+    const cancel = runtime.setTimer(SEEN_TIMEOUT_MS, () => bell.end());
+    const keys = new Set([key, behind.key]);
+    for (const each of keys) this.#wait(each, ring);
     sync
-      .fetch(live.key, live.envelope.createdAtMs)
+      .fetch(behind.key, behind.envelope.createdAtMs)
       .then((answer) => (answer.kind === "found" ? registry.receive(behind.key, answer.record) : undefined))
       .catch(() => undefined);
     try {
-      while (live !== undefined && !isOver && !this.isMet(live, seen)) {
-        if (!hasChanged) await new Promise<void>((resolve) => (resume = resolve));
-        hasChanged = false;
+      let live: LiveSession | undefined = behind;
+      while (live !== undefined && !bell.isOver && !this.isMet(live, seen)) {
+        await bell.heard();
         // It may have been rotated meanwhile.
         live = await current(key);
         if (live === undefined || keys.has(live.key)) continue;
         keys.add(live.key);
-        this.#wait(live.key, wake);
+        this.#wait(live.key, ring);
       }
       return live;
     } finally {
       cancel();
-      for (const each of keys) this.#stopWaiting(each, wake);
+      for (const each of keys) this.#stopWaiting(each, ring);
     }
   }
 
@@ -146,5 +137,27 @@ export class SeenWrites {
     const waiting = this.#waiting.get(key);
     waiting?.delete(wake);
     if (waiting?.size === 0) this.#waiting.delete(key);
+  }
+}
+
+/** Wakes one who waits; rung while nobody does, it wakes the next one at once. */
+class Bell {
+  isOver = false;
+  #isRung = false;
+  #wake: () => void = () => undefined;
+
+  ring(): void {
+    this.#isRung = true;
+    this.#wake();
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.ring();
+  }
+
+  async heard(): Promise<void> {
+    if (!this.#isRung) await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#isRung = false;
   }
 }

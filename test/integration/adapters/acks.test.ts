@@ -49,11 +49,11 @@ afterEach(async () => {
   }
 });
 
-describe.each(FRAMEWORKS)("acks in $name", ({ start: startApp }) => {
+describe.each(FRAMEWORKS)("acks in $name", (framework) => {
   async function start(): Promise<{ link: AskedReplication; visitor: Visitor; engine: Engine }> {
     const link = new AskedReplication();
     const engine = new Engine({ sync: () => link }, nodeRuntime, (context) => new MemoryStore(context));
-    const app = await startApp({ engine }, routes);
+    const app = await framework.start({ engine }, routes);
     running.push({ app, engine });
     const visitor = new Visitor(app.url);
     await visitor.send("/write");
