@@ -115,6 +115,7 @@ export function judgeProcesses(world: World, history: History, isWild: boolean):
   for (const member of world.members) {
     const refused = member.events.filter(({ type }) => type === "input-refused");
     history.expect("D16", refused.length === 0, () => `${member.name} refused ${refused.length} honest inputs: ${reasonOf(refused[0])}`);
+    history.expect("RP3", member.failures.length === 0, () => `${member.name} could not start: ${String(member.failures[0])}`);
     const { malformedFrames } = member.counters;
     history.expect("SY2", isWild || malformedFrames === 0, () => `${member.name} met ${malformedFrames} frames that nobody may send`);
   }

@@ -26,6 +26,8 @@ function inTime(store: SessionStore, timeline: Timeline): SessionStore {
     release: (...release) => drive(store.release(...release)),
     revocations: () => drive(store.revocations()),
     revoke: (...revoke) => drive(store.revoke(...revoke)),
+    highWaterMs: () => store.highWaterMs?.() ?? 0,
+    raiseHighWater: (ms) => drive(store.raiseHighWater?.(ms) ?? Promise.resolve()),
     close: () => store.close(),
   };
 }

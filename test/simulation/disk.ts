@@ -29,11 +29,12 @@ interface Contents {
   readonly rows: ReadonlyMap<SessionKey, Row>;
   readonly claims: ReadonlyMap<string, number>;
   readonly revocations: ReadonlyMap<SubjectKey, Register>;
+  readonly highWaterMs: number;
   /** What a relay keeps of itself. */
   readonly incarnation: Incarnation | undefined;
 }
 
-const EMPTY: Contents = { rows: new Map(), claims: new Map(), revocations: new Map(), incarnation: undefined };
+const EMPTY: Contents = { rows: new Map(), claims: new Map(), revocations: new Map(), highWaterMs: 0, incarnation: undefined };
 
 /** A disk that can be copied, put back as it was, emptied, slow and broken. */
 export class Disk {
@@ -128,6 +129,7 @@ class DiskStore implements SessionStore {
         rows: kept,
         claims: new Map([...claims].filter(([, untilMs]) => untilMs > nowMs)),
         revocations: new Map([...revocations].filter(([, register]) => register.discardAtMs > nowMs)),
+        ...(due.length === 0 ? {} : { highWaterMs: Math.max(this.#disk.contents.highWaterMs, ...due.map(([, row]) => row.discardAtMs)) }),
       });
       return due.length;
     });
@@ -168,6 +170,14 @@ class DiskStore implements SessionStore {
       });
       this.#disk.change({ revocations });
     }, true);
+  }
+
+  highWaterMs(): number {
+    return this.#disk.contents.highWaterMs;
+  }
+
+  raiseHighWater(ms: number): Promise<void> {
+    return this.#do(() => this.#disk.change({ highWaterMs: Math.max(ms, this.#disk.contents.highWaterMs) }));
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,7 @@ import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import type { SessionEvent } from "../../src/engine/events.ts";
 import { replicaOf } from "../../src/engine/replica.ts";
 import type { Replica } from "../../src/engine/replication.ts";
+import { restoreSessions } from "../../src/relay/restore.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { INCARNATION_BYTES } from "../../src/sync/messages/challenge.ts";
 import { newCounters, type SyncCounters } from "../../src/sync/counters.ts";
@@ -50,6 +51,8 @@ export interface Member {
   readonly isServing: boolean;
   readonly counters: SyncCounters;
   readonly events: SessionEvent[];
+  /** What kept it from starting. */
+  readonly failures: readonly unknown[];
   start(): void;
   /** Ends the process as a deploy does. */
   stop(): Promise<void>;
@@ -63,6 +66,9 @@ export interface Running {
   readonly replica: Replica;
 }
 
+/** As a service manager waits before it starts again what could not start. */
+const RESTART_MS = 500;
+
 /** What every application of the simulation declares: one attribute of each merge type. */
 const ATTRIBUTES = { marks: set<number>(), hits: counter(), items: list<number>(), cart: map<number>() };
 
@@ -71,6 +77,7 @@ abstract class Process implements Member {
   readonly setting: MemberSetting;
   counters: SyncCounters = newCounters();
   readonly events: SessionEvent[] = [];
+  readonly failures: unknown[] = [];
   #running: Running | undefined;
   #deathKind: "killed" | "vanished" = "killed";
   #isStopping = false;
@@ -182,6 +189,7 @@ export class NodeProcess extends Process {
           ...replicatorOptions(this.#addresses, { ...this.#options, secret: SECRET, log: (line) => timeline.trace(`${this.name} log: ${line}`) }),
           runtime: host.runtime,
           clockErrorMs: host.epsilonMs,
+          clock: host.clock,
           emit: (event) => host.events.emit(event),
           dial: this.dialer(life),
         });
@@ -215,22 +223,42 @@ export class RelayProcess extends Process {
   }
 
   protected begin(life: Life): Running {
-    const { timeline } = this.machine;
     const engine = this.makeEngine(life, {});
     const replica = replicaOf(engine.host);
+    engine.host.clock.expectPeers();
+    this.#core = undefined;
+    this.#serve(life, engine, this.seen(replica)).catch((error: unknown) => {
+      if (!life.isAlive) return;
+      if (this.disk?.isBroken !== true) this.failures.push(error);
+      // Whatever watches over it starts it again.
+      this.crash("killed");
+      this.machine.timeline.after(RESTART_MS, () => {
+        if (this.running === undefined) this.start();
+      });
+    });
+    return { life, engine, replica };
+  }
+
+  /** As src/relay/relay.ts does, with a network and a disk of the simulation. */
+  async #serve(life: Life, engine: Engine, replica: Replica): Promise<void> {
+    const { timeline } = this.machine;
+    const log = (line: string): void => timeline.trace(`${this.name} log: ${line}`);
+    const incarnation = this.disk === undefined ? undefined : keptIncarnation(this.disk, life);
+    if (this.disk !== undefined) await restoreSessions(engine.sessionStore, replica, log);
+    if (!life.isAlive) return;
     const core = new RelayCore({
-      replica: this.seen(replica),
+      replica,
       runtime: life,
+      clock: engine.host.clock,
       credentials: credentialsOf({ secret: SECRET }),
       counters: this.counters,
       dial: this.dialer(life),
       peers: this.#peers,
-      incarnation: this.disk === undefined ? undefined : keptIncarnation(this.disk, life),
-      log: (line) => timeline.trace(`${this.name} log: ${line}`),
+      incarnation,
+      log,
     });
     this.#core = core;
     this.setting.network.listen(this.address, life, (connect) => core.accept(connect, () => undefined));
-    return { life, engine, replica };
   }
 
   /** Connections of others, and to others, that are past their greeting. */

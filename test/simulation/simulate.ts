@@ -136,5 +136,24 @@ async function finish(world: World, history: History, workload: Workload): Promi
     const [node] = world.nodes;
     if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
   }
+  await claimNew(world, history, workload);
   await converge(world, history);
+}
+
+/** A claim in a session that every relay knows the whole life of: whoever asks alone is granted it, of those who ask at once one. */
+async function claimNew(world: World, history: History, workload: Workload): Promise<void> {
+  const { timeline } = world;
+  const [browser] = workload.browsers;
+  const [node] = world.nodes;
+  if (browser === undefined || node === undefined) return;
+  // Clocks may differ by so much: a relay that came back counts its own record from then on.
+  await timeline.runFor(3_000);
+  await timeline.runUntil(workload.create(browser, node), 10_000);
+  const { note } = browser;
+  if (note === undefined) return;
+  const alone = await timeline.runUntil(workload.claim(node, note, "alone"), REQUEST_MS_MAX);
+  history.expect("C1", alone === true, () => "a claim was not granted, though everybody could be asked");
+  const claims = world.nodes.map((each) => workload.claim(each, note, "at once"));
+  const granted = await timeline.runUntil(Promise.all(claims), REQUEST_MS_MAX);
+  history.expect("C1", granted.includes(true), () => "a claim was granted to none of those who asked at once");
 }

@@ -390,7 +390,8 @@ export class Workload {
       if (code !== undefined && ORDINARY.has(code)) return;
       // What nobody has any more may be asked for in vain: whoever lost it could have known it.
       const isLost = note !== undefined && !this.history.mustBeKnown(note, this.world.relays.length);
-      const isExcused = code !== undefined && TROUBLE.has(code) && (!this.isCalm || isLost);
+      // A claim is judged by whether anybody had it.
+      const isExcused = code !== undefined && TROUBLE.has(code) && (!this.isCalm || isLost || kind === "claim");
       this.history.tally.unavailable += 1;
       this.history.trace(`${node.name} ${kind}: ${code ?? "failure"}`);
       this.history.expect("RP3", isExcused, () => `${node.name} could not serve ${kind}: ${String(error instanceof Error ? (error.stack ?? error.message) : error)}`);
