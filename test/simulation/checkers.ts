@@ -1,4 +1,7 @@
+import { toHex } from "../../src/engine/containers.ts";
+import { encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
+import { sha256 } from "../support/manual-runtime.ts";
 import type { History, SessionNote } from "./history.ts";
 import type { Member } from "./members.ts";
 import { type CopyView, textOf, viewOf } from "./view.ts";
@@ -10,12 +13,18 @@ export type Copies = ReadonlyMap<SessionKey, ReadonlyMap<Member, CopyView>>;
 /** What everybody holds now. */
 export async function copiesOf(world: World, history: History): Promise<Copies> {
   const copies = new Map<SessionKey, Map<Member, CopyView>>();
+  const known = new Map<string, CopyView>();
   for (const key of history.sessions.keys()) {
     const held = new Map<Member, CopyView>();
     copies.set(key, held);
     for (const member of world.members) {
       const record = await member.running?.replica.record(key);
-      if (record !== undefined) held.set(member, viewOf(record));
+      if (record === undefined) continue;
+      // Most copies are the same bytes: each is looked at once.
+      const name = toHex(sha256(encodeRecord(record)));
+      const view = known.get(name) ?? viewOf(record);
+      known.set(name, view);
+      held.set(member, view);
     }
   }
   return copies;

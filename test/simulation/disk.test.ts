@@ -44,7 +44,13 @@ sessionStoreContract("a disk of the simulation", (context) => {
     store: inTime(disk.open(life, context), timeline),
     reopen: async () => {
       life.die();
-      return inTime(disk.open(new Machine("machine", timeline, new Dice(2)).begin(() => undefined), context), timeline);
+      return inTime(
+        disk.open(
+          new Machine("machine", timeline, new Dice(2)).begin(() => undefined),
+          context,
+        ),
+        timeline,
+      );
     },
   };
 });

@@ -41,6 +41,8 @@ export interface SessionNote {
   usedAtMs: number;
   maybeUsedAtMs: number;
   subject: string | undefined;
+  /** The last time that somebody gave it to a subject, or tried to. */
+  givenAtMs: number;
   /** Somebody may be entitled to say that it is over, though nobody ended it by name: a revocation. */
   mayBeOver: boolean;
   /** It was over on everybody at the end of a round. */
@@ -61,6 +63,9 @@ export interface Violation {
   readonly what: string;
   readonly atMs: number;
 }
+
+/** A session that was given to its subject so much before a revocation is meant by it, whatever the clocks say. */
+export const GIVEN_SLACK_MS = 5_000;
 
 /** How much was done and looked at: a run that did too little proves nothing. */
 export interface Tally {
@@ -145,6 +150,7 @@ export class History {
       usedAtMs: nowMs,
       maybeUsedAtMs: nowMs,
       subject: undefined,
+      givenAtMs: -Infinity,
       mayBeOver: false,
       overSinceMs: undefined,
       successor: undefined,
@@ -198,13 +204,16 @@ export class History {
     return note.marks.some((mark) => this.mustSurvive(mark, relayCount));
   }
 
-  /** Whether a relay must know it, so that nobody who asks the relays is told that there is none. */
-  mustBeOnRelays(note: SessionNote, relayCount: number): boolean {
-    return note.marks.some(({ settledAtMs, delivery, status, atMs }) =>
-      settledAtMs === undefined
-        ? status === "told" && this.relaysLostSince(atMs) < (delivery?.acks ?? 0)
-        : this.relaysLostSince(settledAtMs) < relayCount,
-    );
+  /**
+   * Whether nobody may say that there is none: a relay that once knew it still does, or says that it does not know everything, for as long as
+   * anybody has it.
+   */
+  mustNotBeAbsent(note: SessionNote, relayCount: number): boolean {
+    return note.marks.some(({ settledAtMs, delivery, status, atMs, member }) => {
+      if (settledAtMs !== undefined) return this.relaysLostSince(settledAtMs) < relayCount || !this.isLostSince(member, settledAtMs);
+      const acks = delivery?.acks ?? 0;
+      return status === "told" && acks > 0 && (this.relaysLostSince(atMs) < acks || !this.isLostSince(member, atMs));
+    });
   }
 
   /** Whether everybody must know that it is over, once everybody could talk to everybody. */
@@ -213,12 +222,15 @@ export class History {
     return note.ends.some(
       (end) =>
         end.delivery !== undefined &&
+        (end.reason !== "revoked" || note.givenAtMs < end.atMs - GIVEN_SLACK_MS) &&
         (!this.isLostSince(end.member, end.atMs) || this.relaysLostSince(end.atMs) < end.delivery.acks),
     );
   }
 
   /** Whether anybody may say that it is over. */
   mayBeOver(note: SessionNote, slackMs: number): boolean {
-    return note.ends.length > 0 || note.mayBeOver || note.successor !== undefined || this.#now() > note.usedAtMs + note.idleTimeoutMs - slackMs;
+    return (
+      note.ends.length > 0 || note.mayBeOver || note.successor !== undefined || this.#now() > note.usedAtMs + note.idleTimeoutMs - slackMs
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { print } from "../support/print.ts";
 import { CI_RUN, simulate } from "./simulate.ts";
 
 /**
@@ -18,7 +19,7 @@ const options = {
   ...CI_RUN,
   requests: numberOf("REQUESTS", CI_RUN.requests),
   rounds: numberOf("ROUNDS", CI_RUN.rounds),
-  ...(process.env["TRACE"] === "1" ? { onTrace: (line: string) => console.log(line) } : {}),
+  ...(process.env["TRACE"] === "1" ? { onTrace: print } : {}),
 };
 const startedMs = performance.now();
 const failed: number[] = [];
@@ -30,10 +31,12 @@ for (let seed = first; seed < first + count; seed++) {
   heals.push(...report.tally.healMs);
   if (report.violations.length === 0) continue;
   failed.push(seed);
-  for (const { law, what, atMs } of report.violations.slice(0, 5)) console.log(`  [${law}] at ${atMs.toFixed(0)} ms: ${what}`);
-  console.log(`SEED=${seed} npm run sim`);
+  for (const { law, what, atMs } of report.violations.slice(0, 5)) print(`  [${law}] at ${atMs.toFixed(0)} ms: ${what}`);
+  print(`SEED=${seed} npm run sim`);
 }
 heals.sort((left, right) => left - right);
 const healP99Ms = heals[Math.floor(heals.length * 0.99)] ?? 0;
-console.log(JSON.stringify({ seeds: count, failed: failed.length, ...sums, healP99Ms, seconds: Math.round(performance.now() - startedMs) / 1000 }));
+print(
+  JSON.stringify({ seeds: count, failed: failed.length, ...sums, healP99Ms, seconds: Math.round(performance.now() - startedMs) / 1000 }),
+);
 process.exitCode = failed.length === 0 ? 0 : 1;

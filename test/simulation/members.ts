@@ -26,6 +26,7 @@ const SECRET = "a secret of the simulation alone, thirty-two bytes and more";
 export interface Seams {
   readonly replica?: (replica: Replica, member: Member) => Replica;
   readonly dial?: (dial: Dial, member: Member) => Dial;
+  readonly incarnation?: (kept: KeptIncarnation | undefined, member: Member) => KeptIncarnation | undefined;
 }
 
 export interface MemberSetting {
@@ -186,7 +187,11 @@ export class NodeProcess extends Process {
       sync: (host) => {
         replica = replicaOf(host);
         const replicator = new Replicator({
-          ...replicatorOptions(this.#addresses, { ...this.#options, secret: SECRET, log: (line) => timeline.trace(`${this.name} log: ${line}`) }),
+          ...replicatorOptions(this.#addresses, {
+            ...this.#options,
+            secret: SECRET,
+            log: (line) => timeline.trace(`${this.name} log: ${line}`),
+          }),
           runtime: host.runtime,
           clockErrorMs: host.epsilonMs,
           clock: host.clock,
@@ -243,7 +248,9 @@ export class RelayProcess extends Process {
   async #serve(life: Life, engine: Engine, replica: Replica): Promise<void> {
     const { timeline } = this.machine;
     const log = (line: string): void => timeline.trace(`${this.name} log: ${line}`);
-    const incarnation = this.disk === undefined ? undefined : keptIncarnation(this.disk, life);
+    const kept = this.disk === undefined ? undefined : keptIncarnation(this.disk, life);
+    const { seams } = this.setting;
+    const incarnation = seams.incarnation === undefined ? kept : seams.incarnation(kept, this);
     if (this.disk !== undefined) await restoreSessions(engine.sessionStore, replica, log);
     if (!life.isAlive) return;
     const core = new RelayCore({

@@ -132,9 +132,19 @@ export class Nemesis {
           this.#dice.between(100, 5_000),
         );
       case "stall":
-        return this.#change(this.#shuffled(this.#dice.pick(this.#links)), { bytesPerMs: this.#dice.between(0.05, 5) }, false, this.#dice.between(100, 4_000));
+        return this.#change(
+          this.#shuffled(this.#dice.pick(this.#links)),
+          { bytesPerMs: this.#dice.between(0.05, 5) },
+          false,
+          this.#dice.between(100, 4_000),
+        );
       case "wildFrames":
-        return this.#change(this.#dice.pick(this.#links), { drop: 0.05, duplicate: 0.05, reorder: 0.1 }, true, this.#dice.between(500, 5_000));
+        return this.#change(
+          this.#dice.pick(this.#links),
+          { drop: 0.05, duplicate: 0.05, reorder: 0.1 },
+          true,
+          this.#dice.between(500, 5_000),
+        );
       case "suspend":
         return this.#suspend();
       case "crashNode":

@@ -91,7 +91,12 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     }
     judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);
   } catch (error) {
-    history.expect("RP3", false, () => `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    history.expect(
+      "RP3",
+      false,
+      () =>
+        `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
   } finally {
     world.onDeath = () => undefined;
     world.end();
@@ -120,7 +125,13 @@ async function converge(world: World, history: History): Promise<boolean> {
     const first = found[0] ?? "";
     const isOne = !isLate && differByFingerprint(world, history) === undefined;
     history.expect("R14", !isOne, () => `copies differ whose fingerprints are equal: ${first}`);
-    if (isLate) return history.expect("D1", false, () => `${found.length} sessions differ ${tookMs} ms after everything healed${world.isWhole ? "" : ", and not all are connected"}: ${first}`);
+    if (isLate)
+      return history.expect(
+        "D1",
+        false,
+        () =>
+          `${found.length} sessions differ ${tookMs} ms after everything healed${world.isWhole ? "" : ", and not all are connected"}: ${first}`,
+      );
   }
 }
 

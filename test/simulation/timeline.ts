@@ -59,14 +59,14 @@ export class Timeline {
 
   /** Lets time pass until `work` is done. @throws what it throws; and when it is not done after `limitMs` */
   async runUntil<T>(work: Promise<T>, limitMs: number): Promise<T> {
-    let isDone = false;
+    const state = { isDone: false };
     const done = (): void => {
-      isDone = true;
+      state.isDone = true;
     };
     work.then(done, done);
     const untilMs = this.#nowMs + limitMs;
     await turn();
-    while (!isDone) {
+    while (!state.isDone) {
       if ((this.#peek()?.atMs ?? Infinity) > untilMs) throw new Error(`not done after ${limitMs} ms of virtual time`);
       await this.#step();
     }

@@ -28,6 +28,13 @@ export function viewOf({ envelope, document }: SessionRecord): CopyView {
   return { isOver: false, digest: toHex(sha256(new TextEncoder().encode(digest))).slice(0, 16), plain };
 }
 
+/** The writes that a copy has. */
+export function marksIn({ document }: SessionRecord): ReadonlySet<unknown> {
+  if (document === undefined) return new Set();
+  const { marks } = plainOf(SessionDocument.load(CONTEXT, document).root(0)) as Record<string, unknown>;
+  return marks instanceof Set ? marks : new Set();
+}
+
 /** A plain value as text; equal values have equal texts. */
 export function textOf(value: unknown): string {
   return JSON.stringify(value, (_name, part: unknown) => {

@@ -5,8 +5,8 @@ import { Browser } from "./browser.ts";
 import type { Dice } from "./dice.ts";
 import type { EndNote, History, Mark, SessionNote } from "./history.ts";
 import { ProcessDied } from "./machine.ts";
-import type { NodeProcess } from "./members.ts";
-import type { Running } from "./members.ts";
+import type { NodeProcess, RelayProcess, Running } from "./members.ts";
+import { marksIn } from "./view.ts";
 import type { World } from "./world.ts";
 
 /** What requests do, and how often. */
@@ -211,7 +211,12 @@ export class Workload {
       const session = engine.draft({ from: before });
       session.identify(id);
       const inherited = marksOf(session) as ReadonlySet<number>;
-      const next = this.history.begin(id, engine.keyOf(id), { inherited, firstKey: old.firstKey, idleTimeoutMs: old.idleTimeoutMs, subject: old.subject });
+      const next = this.history.begin(id, engine.keyOf(id), {
+        inherited,
+        firstKey: old.firstKey,
+        idleTimeoutMs: old.idleTimeoutMs,
+        subject: old.subject,
+      });
       const mark = this.history.mark(next, node);
       if (!(await this.#write(running, session, mark))) return;
       // From here on the old one may be over once its grace is.
@@ -232,10 +237,12 @@ export class Workload {
       if (session === undefined) return;
       const subject = this.#dice.pick(SUBJECTS);
       const written = this.history.sessions.get(session.key ?? "") ?? note;
+      written.givenAtMs = this.history.nowMs;
       session.setSubject(subject);
       const mark = this.history.mark(written, node);
       if (!(await this.#write(running, session, mark))) return;
       written.subject = subject;
+      written.givenAtMs = this.history.nowMs;
       browser.told(session, mark);
     });
   }
@@ -245,10 +252,15 @@ export class Workload {
       const subject = note.subject ?? this.#dice.pick(SUBJECTS);
       const except = note.subject === undefined || this.#dice.chance(0.5) ? undefined : note.key;
       // Who logs in at the same time may be meant, too.
-      for (const other of this.history.sessions.values()) if (other.key !== except) other.mayBeOver = true;
+      const others = [...this.history.sessions.values()].filter(({ key }) => key !== except);
+      for (const other of others) other.mayBeOver = true;
+      const meant = others.filter((other) => other.subject === subject);
+      const atMs = this.history.nowMs;
       await running.engine.revokeAll(subject, except === undefined ? {} : { except });
       this.#checkAlive(running);
       this.history.tally.revocations += 1;
+      const delivery = { acks: 0, wanted: 0, durable: false };
+      for (const other of meant) other.ends.push({ reason: "revoked", member: node, life: running.life, atMs, delivery });
       if (except === undefined && browser.note === note) browser.forget();
     });
   }
@@ -312,7 +324,11 @@ export class Workload {
       browser.giveUp();
     } else {
       const missing = known.filter((mark) => !out.follows && mark.note.key === out.session.key && !marks.has(mark.id));
-      this.history.expect("RW1", missing.length === 0, () => `${running.life.machine.name} shows a browser a session without ${names(missing)} that it was told of`);
+      this.history.expect(
+        "RW1",
+        missing.length === 0,
+        () => `${running.life.machine.name} shows a browser a session without ${names(missing)} that it was told of`,
+      );
     }
     out.session.touch();
     note.usedAtMs = this.history.nowMs;
@@ -339,7 +355,7 @@ export class Workload {
         history.expect("E6", history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is over (${out.reason}), and nobody ended it`);
         return;
       case "absent": {
-        const isKnown = this.isCalm ? history.mustBeKnown(note, relays) : history.mustBeOnRelays(note, relays);
+        const isKnown = this.isCalm ? history.mustBeKnown(note, relays) : history.mustNotBeAbsent(note, relays);
         history.expect("R4", !isKnown || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
       }
     }
@@ -370,7 +386,11 @@ export class Workload {
     }
     mark.status = "told";
     this.history.tally.told += 1;
-    if (mark.delivery.acks > 0) this.history.tally.acked += 1;
+    const { acks } = mark.delivery;
+    if (acks === 0) return true;
+    this.history.tally.acked += 1;
+    const holders = this.world.relays.filter((relay) => this.history.isLostSince(relay, mark.atMs) || hasMark(relay, mark)).length;
+    this.history.expect("RP4", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
     return true;
   }
 
@@ -394,7 +414,11 @@ export class Workload {
       const isExcused = code !== undefined && TROUBLE.has(code) && (!this.isCalm || isLost || kind === "claim");
       this.history.tally.unavailable += 1;
       this.history.trace(`${node.name} ${kind}: ${code ?? "failure"}`);
-      this.history.expect("RP3", isExcused, () => `${node.name} could not serve ${kind}: ${String(error instanceof Error ? (error.stack ?? error.message) : error)}`);
+      this.history.expect(
+        "RP3",
+        isExcused,
+        () => `${node.name} could not serve ${kind}: ${String(error instanceof Error ? (error.stack ?? error.message) : error)}`,
+      );
     } finally {
       this.pending.delete(request);
     }
@@ -407,12 +431,18 @@ export class Workload {
   #checkAlive(running: Running): void {
     if (!running.life.isAlive) throw new ProcessDied();
   }
-
 }
 
 export function marksOf(session: OpenSession): ReadonlySet<unknown> {
   const marks = session.get("marks");
   return marks instanceof Set ? marks : new Set();
+}
+
+/** Whether a relay has a write where it must not get lost: on its disk, if it has one. */
+function hasMark({ disk, running }: RelayProcess, { id, note }: Mark): boolean {
+  const record = disk === undefined ? running?.engine.registry.hot(note.key)?.record() : disk.record(note.key);
+  // What is over, or rests, is nobody's loss.
+  return record?.document === undefined ? disk === undefined || record !== undefined : marksIn(record).has(id);
 }
 
 function pause({ life }: Running, delayMs: number): Promise<void> {
