@@ -76,6 +76,7 @@ const sides: Record<string, () => number | Promise<number>> = {
       limits: DEFAULT_LIMITS,
       writer: () => 2 ** 33,
       newWriter: () => 2 ** 33 + 1,
+      drawWriter: () => 2 ** 33 + 1,
     };
     return cpuMicrosecondsPer(
       () => {

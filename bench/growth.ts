@@ -95,6 +95,10 @@ class Node {
             sent(this, (node, key) => void replicaOf(node.engine.host).receiveState(key, record));
           },
           sendChange: (_, change) => sent(this, (node, key) => void replicaOf(node.engine.host).receiveChange(key, change)),
+          sendCompaction: (key, epoch) => {
+            this.compactions++;
+            sent(this, (node) => void replicaOf(node.engine.host).receiveCompaction(key, epoch));
+          },
           sendTouch: () => undefined,
           sendEnd: () => Promise.resolve({ acks: 0, wanted: 0, durable: false }),
           close: () => Promise.resolve(),
@@ -183,6 +187,7 @@ async function genesisBytes(values: Record<string, unknown>): Promise<number> {
     limits: DEFAULT_LIMITS,
     writer: () => 2 ** 33,
     newWriter: () => 2 ** 33 + 1,
+    drawWriter: () => 2 ** 33 + 1,
   };
   return SessionDocument.load(context, record.document).genesis().bytes.length;
 }

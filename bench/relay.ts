@@ -11,10 +11,10 @@ import { relays } from "../src/sync/index.ts";
 import { smallFixture } from "./fixture.ts";
 
 const SECRET = "a secret for the benchmark, at least 32 bytes";
-const SESSIONS = 100_000;
-const CONNECTIONS = 200;
+const SESSIONS = 20_000;
+const CONNECTIONS = 100;
 const CHANGED = 200;
-const CHANGES = 20_000;
+const CHANGES = 10_000;
 const SLICE = 200;
 
 /** What a relay costs: memory by sessions and connections, CPU by changes that go to two other nodes, and how long it takes to start with old sessions. */

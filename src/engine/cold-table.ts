@@ -10,7 +10,7 @@ export interface Cold {
   readonly discardAtMs: number;
   readonly touchedAtMs: number;
   readonly fate: Fate;
-  /** Of the state in which it rests; 0 where nobody is told of those (`keepFingerprints`). */
+  /** Of the state in which it rests; 0 where those are not kept (`keepFingerprints`). */
   readonly fingerprint: Fingerprint;
 }
 

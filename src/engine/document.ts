@@ -1,6 +1,7 @@
 import * as Y from "yjs";
 import type { CellTable, StoredRow } from "./cell-table.ts";
 import { Layout, namedContainer, raise, ROOT_CONTAINER, type Row } from "./cells.ts";
+import type { Envelope } from "./envelope.ts";
 import { emptyGenesis, type Genesis, genesisOf, ROWS_NAME } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
 import { SessionError } from "./errors.ts";
@@ -18,6 +19,18 @@ export interface DocumentContext {
   writer(): WriterId;
   /** A new one, for a document that may lack what this process wrote under the old one: a reused id diverges for good. */
   newWriter(): WriterId;
+  /** One that nothing else is written under. */
+  drawWriter(): WriterId;
+}
+
+/**
+ * The context for the document of a session. One that goes on from another (`firstKey`) shares its history, and what is written late to the other
+ * is merged in: had both one writer, what covers the one would cover the other. So it is written under ids of its own.
+ */
+export function contextFor(context: DocumentContext, { key, firstKey }: Pick<Envelope, "key" | "firstKey">): DocumentContext {
+  if (firstKey === key) return context;
+  let writer = context.drawWriter();
+  return { ...context, writer: () => writer, newWriter: () => (writer = context.drawWriter()) };
 }
 
 /** Cells that one commit writes in one container; all have its dot. */
@@ -244,6 +257,16 @@ export class SessionDocument {
     const genesis = this.genesis();
     this.#compactSize = genesis.bytes.length;
     if (size <= rule.factor * genesis.bytes.length + rule.bytes) return false;
+    this.adopt(genesis);
+    return true;
+  }
+
+  /** Goes on in the epoch that somebody else compacted this document to, where he compacted the very same. True when it did. */
+  compactTo(epoch: Epoch): boolean {
+    if (epoch.counter !== this.#epoch.counter + 1) return false;
+    const genesis = this.genesis();
+    if (genesis.epoch.hash !== epoch.hash) return false;
+    this.#compactSize = genesis.bytes.length;
     this.adopt(genesis);
     return true;
   }

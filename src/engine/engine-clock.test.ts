@@ -21,13 +21,21 @@ describe("an engine that starts with a wrong clock", () => {
   test("[K6] discards nothing before the first exchange, and nothing after it that is alive", async () => {
     const node = new TestNode(1, { idleTimeoutMs: IDLE_MS });
     const key = node.create({ a: 1 });
+    const discardedAtMs: number[] = [];
+    node.store.discardExpired = async (nowMs) => {
+      discardedAtMs.push(nowMs);
+      return 0;
+    };
     node.runtime.stepTo(node.runtime.nowMs() + HOUR_MS);
     await pass(node.runtime, 5_000);
+    expect(discardedAtMs).toEqual([]);
     expect(node.engine.stats().sessions).toMatchObject({ hot: 1 });
     node.engine.clock.heard("relay", node.runtime.nowMs() - HOUR_MS, 1);
     await pass(node.runtime, 5_000);
     expect(await node.read(key)).toEqual({ a: 1 });
     expect(node.told("idle")).toEqual([]);
+    expect(discardedAtMs.length).toBeGreaterThan(2);
+    expect(Math.max(...discardedAtMs)).toBeLessThan(node.runtime.nowMs() - HOUR_MS + 1);
   });
 
   test("[K6] tells nobody that a session is over until then, and serves it if it is not", async () => {

@@ -323,8 +323,24 @@ describe("compaction", () => {
     expect(after?.epoch.counter).toBe(1);
     expect(after?.bytes.length).toBeLessThan(before?.bytes.length ?? 0);
     const told = node.link.outbox.at(-1);
-    if (told?.kind !== "state") throw new Error("nothing was told");
-    expect(await other.replica.receiveState(key, told.record)).toEqual({ kind: "merged", ahead: false });
+    if (told?.kind !== "compaction") throw new Error("nothing was told");
+    expect(await other.replica.receiveCompaction(key, { ...told.epoch, hash: "0000000000000000" })).toBe(false);
+    expect(await other.replica.receiveCompaction(key, told.epoch)).toBe(true);
+    expect(await other.record(key)).toEqual(await node.record(key));
+    expect(await other.replica.receiveCompaction(key, told.epoch)).toBe(false);
+  });
+
+  test("[D12] a change of the epoch that this replica would compact to is taken in without asking for anything", async () => {
+    const [node, other] = [new TestNode(1), new TestNode(2)];
+    const key = node.create({ a: 0 });
+    for (let index = 0; index < 40; index++) await node.write(key, { [`n${index % 3}`]: "x".repeat(100 + index) });
+    await other.replica.receiveState(key, await node.record(key));
+    node.engine.registry.hot(key)?.document?.compact({ factor: 0, bytes: 0 });
+    await node.write(key, { late: true });
+    const sent = node.link.outbox.at(-1);
+    if (sent?.kind !== "change") throw new Error("no change was sent");
+    expect(sent.change.epoch.counter).toBe(1);
+    expect(await other.replica.receiveChange(key, sent.change)).toBe("applied");
     expect(await other.record(key)).toEqual(await node.record(key));
   });
 });

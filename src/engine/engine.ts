@@ -1,7 +1,7 @@
 import { Acknowledgement } from "./acknowledgement.ts";
 import { Schema } from "./attributes/schema.ts";
 import { envelopesOf } from "./directory.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
+import { contextFor, type DocumentContext, SessionDocument } from "./document.ts";
 import { type EndReason, endEnvelope, type Envelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { EventHub } from "./event-hub.ts";
@@ -91,6 +91,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       limits: this.limits,
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
+      drawWriter: () => this.#drawWriter(),
     };
     this.sessionStore = typeof options.store === "function" ? options.store(this.#context) : (options.store ?? makeStore(this.#context));
     this.clock = new EngineClock(runtime, this.sessionStore.highWaterMs?.(), this.epsilonMs, (event) => this.#events.emit(event));
@@ -118,7 +119,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       onRelease: (key) => this.#sync?.unwatch(key),
     });
     this.#observers = new Observers(this.#events, runtime, (live) => this.#endOf(live));
-    this.#compactor = new Compactor(runtime, this.#events, (live) => this.#rewritten(live));
+    this.#compactor = new Compactor(runtime, this.#events, (live) => {
+      this.compacted(live);
+      if (live.document !== undefined) this.#sync?.sendCompaction(live.key, live.document.epoch);
+    });
     this.#succession = new Succession({
       registry: this.#registry,
       observers: this.#observers,
@@ -371,9 +375,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     };
   }
 
-  newDocument(from: SessionDocument | undefined): SessionDocument {
-    // Loading it sees commits of this process that are not its own document's: it is written under another writer id.
-    return from === undefined ? SessionDocument.create(this.#context) : SessionDocument.load(this.#context, from.encode());
+  newDocument(envelope: Envelope, from: SessionDocument | undefined): SessionDocument {
+    return from === undefined
+      ? SessionDocument.create(this.#context)
+      : SessionDocument.load(contextFor(this.#context, envelope), from.encode());
   }
 
   add(envelope: Envelope, document: SessionDocument): LiveSession {
@@ -527,6 +532,11 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       // One that was rotated is the same session as its successor.
       if (envelope.successor === undefined && this.verdictOf(envelope) === "alive") yield envelope;
     }
+  }
+
+  /** A session says what it said, in fewer bytes. */
+  compacted(live: LiveSession): void {
+    void this.#registry.changed(live);
   }
 
   /** A session changed in a way that no change can say: others are told it whole. */

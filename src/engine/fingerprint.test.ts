@@ -28,7 +28,7 @@ const ENVELOPE: Envelope = {
 
 function contextOf(writer: number): DocumentContext {
   const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash("sha256").update(bytes).digest());
-  return { sha256, limits: DEFAULT_LIMITS, writer: () => writer, newWriter: () => writer + 1 };
+  return { sha256, limits: DEFAULT_LIMITS, writer: () => writer, newWriter: () => writer + 1, drawWriter: () => writer + 1 };
 }
 
 function sessionWith(envelope: Partial<Envelope>, writer = WRITER_MIN, stamps: readonly number[] = [256]): LiveSession {

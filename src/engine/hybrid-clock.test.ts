@@ -264,6 +264,17 @@ describe("with peers", () => {
     expect(machine.aheadMs).toBe(HOUR_MS);
   });
 
+  test("[K4] [K8] a jump that the peers contradicted is not believed when they are gone", () => {
+    const machine = new Machine();
+    machine.hear("relay", 0);
+    machine.jump(HOUR_MS);
+    machine.pass(1_000);
+    machine.hear("relay", 0);
+    machine.clock.lost("relay");
+    machine.pass(HOUR_MS);
+    expect(machine.aheadMs).toBe(0);
+  });
+
   test("[K7] a wall clock that is off the others is told of, once for each time that it goes wrong", () => {
     const machine = new Machine();
     machine.hear("relay", 0);

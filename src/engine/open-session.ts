@@ -56,7 +56,7 @@ export interface SessionHost {
   verdictOf(envelope: Envelope): Verdict;
   newEnvelope(key: SessionKey, birth: Birth): Envelope;
   /** Empty, or a copy of one that it goes on from. */
-  newDocument(from: SessionDocument | undefined): SessionDocument;
+  newDocument(envelope: Envelope, from: SessionDocument | undefined): SessionDocument;
   /** Takes in a new session. */
   add(envelope: Envelope, document: SessionDocument): LiveSession;
   /** The live session of today, for one that may have gone cold since it was opened. */
@@ -251,8 +251,8 @@ export class RequestSession implements OpenSession {
     const key = this.#draftKey;
     if (key === undefined) throw new SessionError("INVARIANT_BROKEN", "A draft is identified before it is committed.");
     const from = this.#fromDocument;
-    const document = this.#engine.newDocument(from);
     const envelope = this.#engine.newEnvelope(key, this.#birth());
+    const document = this.#engine.newDocument(envelope, from);
     const { difference, stamp } = this.#difference(envelope, document, document.root(this.#sinceBirthMs(envelope)));
     const isEmpty = difference.rows.length === 0 && difference.local.size === 0;
     if (isEmpty && from === undefined && !evenIfEmpty) return "unchanged";

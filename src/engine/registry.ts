@@ -1,8 +1,8 @@
 import { ColdTable } from "./cold-table.ts";
-import { SessionDocument } from "./document.ts";
+import { contextFor, SessionDocument } from "./document.ts";
 import { type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
-import { endedFingerprint, type FingerprintListener, fingerprintOf } from "./fingerprint.ts";
+import { HeldFingerprints } from "./held-fingerprints.ts";
 import { HotSessions } from "./hot-sessions.ts";
 import { inTime } from "./in-time.ts";
 import { KEY_PARTS } from "./key-table.ts";
@@ -10,7 +10,7 @@ import { LiveSession, mergeTrusted } from "./live-session.ts";
 import { mergeRecords } from "./merge-records.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { RegistryOptions } from "./registry-options.ts";
-import type { FetchAnswer, Fingerprint } from "./replication.ts";
+import type { FetchAnswer } from "./replication.ts";
 import { RegistrySweep } from "./registry-sweep.ts";
 import { Room } from "./room.ts";
 import { SessionSaver } from "./session-saver.ts";
@@ -32,6 +32,7 @@ export class Registry {
   check: (record: SessionRecord) => SessionRecord | undefined = (record) => record;
   /** Takes in what a peer has of a session, as `Replica.receiveState`. Set with `check`. */
   receive: (key: SessionKey, record: SessionRecord) => Promise<unknown> = () => Promise.resolve();
+  readonly fingerprints: HeldFingerprints;
   readonly #options: RegistryOptions;
   readonly #hot: HotSessions;
   /** Sessions that rest in the store but still belong to this process. */
@@ -41,12 +42,12 @@ export class Registry {
   readonly #room: Room;
   readonly #saver: SessionSaver;
   readonly #sweep: RegistrySweep;
-  #onFingerprint: FingerprintListener | undefined;
   #isClosed = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#hot = new HotSessions(options.limits, options.store.durable);
+    this.fingerprints = new HeldFingerprints(this.#hot, this.#cold, this.#ended);
     this.#room = new Room(options.limits, options.onEvent);
     this.#saver = new SessionSaver({
       ...options,
@@ -106,20 +107,6 @@ export class Registry {
     yield* this.#hot.keysIn(part);
     yield* this.#cold.keysIn(part);
     yield* this.#ended.keysIn(part);
-  }
-
-  /** From now on the states of all sessions have names, and `listener` hears of every change of one. To be called before anything is held. */
-  keepFingerprints(listener: FingerprintListener): void {
-    this.#onFingerprint = listener;
-    this.#cold.keepFingerprints();
-    for (const session of this.#hot.values()) this.#tellFingerprint(session, 0);
-  }
-
-  /** 0 for what is not held, and for what rests without `keepFingerprints`. */
-  fingerprint(key: SessionKey): Fingerprint {
-    const session = this.#hot.get(key);
-    if (session === undefined) return this.#restingFingerprint(key);
-    return this.#onFingerprint === undefined ? fingerprintOf(session) : session.fingerprint;
   }
 
   isHot(key: SessionKey): boolean {
@@ -212,7 +199,7 @@ export class Registry {
     }
     session.version++;
     this.#weigh(session);
-    if (this.#onFingerprint !== undefined) this.#tellFingerprint(session, session.fingerprint);
+    this.fingerprints.changed(session);
     this.#options.onChange?.(session, origin);
     if (session.envelope.ended !== undefined) return this.#bury(session);
     const storing = this.#options.store.durable ? this.store(session).catch(() => undefined) : undefined;
@@ -301,7 +288,8 @@ export class Registry {
     if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
     const isUnconfirmed = fetched !== undefined && stored.record !== undefined && record.envelope.ended === undefined;
     if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();
-    const document = record.document === undefined ? undefined : SessionDocument.load(context, record.document, cold?.own);
+    const document =
+      record.document === undefined ? undefined : SessionDocument.load(contextFor(context, record.envelope), record.document, cold?.own);
     const session = new LiveSession(record.envelope, document);
     session.storeVersion = storeVersion;
     session.storedTouchMs = stored.record?.envelope.touchedAtMs ?? 0;
@@ -337,7 +325,7 @@ export class Registry {
   /** A session changed by what another process had stored. */
   #merged(session: LiveSession): void {
     this.#weigh(session);
-    if (this.#onFingerprint !== undefined) this.#tellFingerprint(session, session.fingerprint);
+    this.fingerprints.changed(session);
     this.#options.onChange?.(session, "remote");
     if (session.envelope.ended !== undefined) void this.#bury(session);
   }
@@ -358,12 +346,11 @@ export class Registry {
   #insert(session: LiveSession): void {
     const { key } = session;
     if (this.#hot.get(key) !== undefined) throw new SessionError("INVARIANT_BROKEN", "There is one live session a key at any time.");
-    const before = this.#onFingerprint === undefined ? 0 : this.#restingFingerprint(key);
+    const before = this.fingerprints.resting(key);
     const isNew = !this.#cold.delete(key) && !this.#ended.delete(key);
     session.isHeld = true;
     this.#hot.insert(session, this.#sweep.roundAtMs);
-    // One that comes back as it went need not be decoded for that.
-    if (this.#onFingerprint !== undefined && (before === 0 || session.fingerprint !== before)) this.#tellFingerprint(session, before);
+    this.fingerprints.inserted(session, before);
     this.#options.onInsert?.(session);
     if (isNew) this.#options.onHold(key);
     this.#cool();
@@ -411,7 +398,7 @@ export class Registry {
       fate: fateOf(envelope, epsilonMs),
       fingerprint: session.fingerprint,
     });
-    session.rest(this.#options.context);
+    session.rest(contextFor(this.#options.context, envelope));
     this.#options.onEvent({ type: "passivated", key });
     return true;
   }
@@ -443,25 +430,14 @@ export class Registry {
   #forget(key: SessionKey, own: Dot | undefined): void {
     const { context, onRelease } = this.#options;
     if (own !== undefined && own[1] > 0 && own[0] === context.writer()) context.newWriter();
-    const before = this.#onFingerprint === undefined ? 0 : this.fingerprint(key);
+    const before = this.fingerprints.of(key);
     const session = this.#hot.get(key);
     if (session !== undefined) session.isHeld = false;
     const wasHot = session !== undefined && this.#hot.delete(session);
     const wasCold = this.#cold.delete(key);
     const wasEnded = this.#ended.delete(key);
-    if (before !== 0) this.#onFingerprint?.(key, before, 0);
+    this.fingerprints.forgotten(key, before);
     if (wasHot || wasCold || wasEnded) onRelease(key);
-  }
-
-  #tellFingerprint(session: LiveSession, before: Fingerprint): void {
-    const after = fingerprintOf(session);
-    session.fingerprint = after;
-    if (after !== before) this.#onFingerprint?.(session.key, before, after);
-  }
-
-  /** Of what is at rest, or ended; 0 for neither. */
-  #restingFingerprint(key: SessionKey): Fingerprint {
-    return this.#cold.fingerprint(key) || (this.#ended.has(key) ? endedFingerprint(key) : 0);
   }
 
   #weigh(session: LiveSession): void {

@@ -1,7 +1,7 @@
 import type { CellTable } from "./cell-table.ts";
 import { type Cell, covers, type Row } from "./cells.ts";
 import { AuthorsSeen, conflictsOf } from "./conflicts.ts";
-import { type DocumentContext, SessionDocument } from "./document.ts";
+import { contextFor, type DocumentContext, SessionDocument } from "./document.ts";
 import { ABSOLUTE_TIMEOUT_MAX_MS } from "./engine-options.ts";
 import { type Envelope, sameBirth, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
@@ -13,6 +13,7 @@ import {
   type Change,
   compareEpochs,
   type DocumentRecord,
+  type Epoch,
   type SessionKey,
   type SessionRecord,
   type Stamp,
@@ -42,6 +43,8 @@ export interface ReplicaHost {
   readonly sessionStore: SessionStore;
   readonly revoking: Pick<Revoking, "known" | "receive">;
   readonly revocations: Revocations;
+  /** Must be called after a session was compacted as somebody else compacted it. */
+  compacted(live: LiveSession): void;
   /** Must be called after every change that came from elsewhere. Resolves as `Registry.changed` does. */
   cameIn(live: LiveSession): Promise<void> | undefined;
 }
@@ -59,6 +62,7 @@ class EngineReplica implements Replica {
   constructor(host: ReplicaHost) {
     this.#host = host;
     this.#registry = host.registry;
+    this.#registry.fingerprints.keep();
     this.#registry.receive = (key, record) => this.receiveState(key, record);
     this.#registry.check = (record) => {
       try {
@@ -85,11 +89,11 @@ class EngineReplica implements Replica {
   }
 
   fingerprint(key: SessionKey): Fingerprint {
-    return this.#registry.fingerprint(key);
+    return this.#registry.fingerprints.of(key);
   }
 
   onFingerprint(listener: FingerprintListener): void {
-    this.#registry.keepFingerprints(listener);
+    this.#registry.fingerprints.listener = listener;
   }
 
   stored(key: SessionKey): Promise<void> | undefined {
@@ -159,6 +163,19 @@ class EngineReplica implements Replica {
     }
   }
 
+  async receiveCompaction(key: SessionKey, epoch: Epoch): Promise<boolean> {
+    try {
+      return await this.#registry.use(key, (live) => {
+        if (live?.document?.compactTo(epoch) !== true) return false;
+        this.#host.compacted(live);
+        return true;
+      });
+    } catch {
+      // It could not be loaded: the next change, or a comparison, tells it again.
+      return false;
+    }
+  }
+
   async receiveEnd(key: SessionKey, envelope: Envelope): Promise<void> {
     if (envelope.key !== key || envelope.ended === undefined) return;
     const end = this.#received({ envelope, document: undefined });
@@ -181,7 +198,9 @@ class EngineReplica implements Replica {
 
   #add({ envelope, document }: SessionRecord): Promise<void> | undefined {
     const { context } = this.#host;
-    return this.#host.cameIn(this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(context, document)));
+    return this.#host.cameIn(
+      this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(contextFor(context, envelope), document)),
+    );
   }
 
   #merge(live: LiveSession, record: SessionRecord, theirs: CellTable | undefined): StateReceipt {

@@ -1,10 +1,10 @@
 import type { Envelope } from "./envelope.ts";
-import type { Change, SessionKey, SessionRecord, SubjectKey } from "./record.ts";
+import type { Change, Epoch, SessionKey, SessionRecord, SubjectKey } from "./record.ts";
 
 /**
  * How the sessions of this process meet those of others. Every implementation passes test/contract/replication.contract.ts:
  * - RP1 what is sent leaves in the same tick, in the order of the calls, to every holder that is connected.
- * - RP2 after a reconnect every held session and every unacknowledged end is exchanged whole, both ways.
+ * - RP2 after a reconnect all that the two sides hold differently, and every unacknowledged end, is exchanged, both ways.
  * - RP3 `fetch` always settles within its deadline; "absent" only when a holder said so.
  * - RP4 `sendEnd` resolves when every connected holder has acknowledged it, at the latest at its deadline, and says which; it is sent on until acknowledged.
  * - RP5 nothing reaches the replica after `close` has resolved, and no timer or socket is left.
@@ -25,9 +25,11 @@ export interface Replication {
   unwatch(key: SessionKey): void;
   /** Asks all connected holders at once. `bornAtMs`: the birth time that the id says, where it says one. */
   fetch(key: SessionKey, bornAtMs?: number): Promise<FetchAnswer>;
-  /** A session whole: newly created, or rewritten in a way that a change cannot say (compaction, join). */
+  /** A session whole: newly created, or rewritten in a way that a change cannot say (a join). */
   sendState(key: SessionKey, record: SessionRecord): void;
   sendChange(key: SessionKey, change: Change): void;
+  /** The session was compacted, and says what it said: others may do the same. */
+  sendCompaction(key: SessionKey, epoch: Epoch): void;
   /** Coalesced by the implementation; the newest counts. */
   sendTouch(key: SessionKey, touchedAtMs: number): void;
   sendEnd(key: SessionKey, envelope: Envelope): Promise<Delivery>;
@@ -86,8 +88,7 @@ export interface Replica {
   readonly durable: boolean;
   /**
    * Names the state that a held session is in; 0 when it is not held. Equal for replicas that hold the same (epoch, version vector, envelope
-   * without touches; of an ended session only that it ended), and for two different states equal by chance only (53 bits). Of a session that
-   * rests it is known where `onFingerprint` was called.
+   * without touches; of an ended session only that it ended), and for two different states equal by chance only (53 bits).
    */
   fingerprint(key: SessionKey): Fingerprint;
   /** `listener` hears of every change of a fingerprint, in the tick in which it happens. One listener; set before anything else. */
@@ -106,6 +107,8 @@ export interface Replica {
   receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt>;
   receiveChange(key: SessionKey, change: Change): Promise<ChangeReceipt>;
   receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void>;
+  /** Somebody compacted the session. True when it is compacted now here, too, to the same; false when it was before, or cannot be. */
+  receiveCompaction(key: SessionKey, epoch: Epoch): Promise<boolean>;
   /** An end dominates: whatever was held of the session is dropped. Also for a key that is not held. */
   receiveEnd(key: SessionKey, envelope: Envelope): Promise<void>;
 }

@@ -8,7 +8,7 @@ export type SpanName = "session.load" | "session.commit" | "session.store" | "se
  * The engine itself never reads a clock, arms a timer, draws a random number or hashes on its own.
  */
 export interface Runtime {
-  /** Wall clock, milliseconds since the epoch. May step; `HybridClock` and the registry take care of that. */
+  /** Wall clock, milliseconds since the epoch. May step; `EngineClock` takes care of that. */
   nowMs(): number;
   /** A clock that only runs forwards, milliseconds with fractions from an unknown origin; stands still while the machine is suspended. */
   monotonicMs(): number;

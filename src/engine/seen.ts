@@ -68,11 +68,10 @@ export class SeenWrites {
    * The session that a key stands for, with what its browser has seen where that can be had in time.
    * @throws SessionError SESSION_UNAVAILABLE
    */
-  async reach(key: SessionKey, { seen, bornAtMs }: CheckOutOptions): Promise<Reached> {
-    const known = await this.#options.current(key, bornAtMs);
-    if (seen === undefined) return { live: known, isBehind: false };
-    const live = known ?? (seen.dots.length === 0 ? undefined : await this.#seek(key, bornAtMs));
-    if (live === undefined) return { live, isBehind: false };
+  async reach(key: SessionKey, options: CheckOutOptions): Promise<Reached> {
+    const { seen } = options;
+    const live = await this.#find(key, options);
+    if (live === undefined || seen === undefined) return { live, isBehind: false };
     const reached = this.isMet(live, seen) ? live : await this.#waitFor(key, live, seen);
     if (reached === undefined) return { live: undefined, isBehind: false };
     this.takeTouch(reached, seen);
@@ -81,21 +80,26 @@ export class SeenWrites {
     return { live: reached, isBehind };
   }
 
-  /** Nobody knew a session that its browser has seen: it may have begun a moment ago, and its first state be on its way to the holders. */
-  async #seek(key: SessionKey, bornAtMs: number | undefined): Promise<LiveSession | undefined> {
-    const { runtime, current, events } = this.#options;
-    if (this.#options.sync() === undefined) return undefined;
+  /** Where nobody knows a session that its browser has seen it may have begun a moment ago, and its first state be on its way to the holders. */
+  async #find(key: SessionKey, { seen, bornAtMs }: CheckOutOptions): Promise<LiveSession | undefined> {
+    const { runtime, current, events, sync } = this.#options;
+    if (seen === undefined || seen.dots.length === 0 || sync() === undefined) return current(key, bornAtMs);
     const untilMs = runtime.monotonicMs() + SEEN_TIMEOUT_MS;
-    let pauseMs = SEEK_PAUSE_MS;
-    for (let leftMs = SEEN_TIMEOUT_MS; leftMs > 0; leftMs = untilMs - runtime.monotonicMs()) {
-      const delayMs = Math.min(pauseMs, leftMs);
+    for (let pauseMs = SEEK_PAUSE_MS; ; pauseMs *= 2) {
+      const isLast = runtime.monotonicMs() >= untilMs;
+      try {
+        const live = await current(key, bornAtMs);
+        if (live !== undefined) return live;
+        if (isLast) {
+          events.emit({ type: "lost-write", key });
+          return undefined;
+        }
+      } catch (error) {
+        if (isLast) throw error;
+      }
+      const delayMs = Math.min(pauseMs, Math.max(untilMs - runtime.monotonicMs(), 0));
       await new Promise<void>((resolve) => runtime.setTimer(delayMs, resolve));
-      const live = await current(key, bornAtMs);
-      if (live !== undefined) return live;
-      pauseMs *= 2;
     }
-    events.emit({ type: "lost-write", key });
-    return undefined;
   }
 
   async #waitFor(key: SessionKey, behind: LiveSession, seen: Seen): Promise<LiveSession | undefined> {

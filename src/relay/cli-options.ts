@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { DEFAULT_LIMITS, type Limits } from "../engine/index.ts";
+import type { Limits } from "../engine/index.ts";
 import type { RelayTls } from "../sync/index.ts";
 import { readConfigFile } from "./config-file.ts";
 import { HELP_EXAMPLES } from "./help.ts";
@@ -72,7 +72,7 @@ function optionOf(name: SettingName): Option {
     `--${name} ${argument}`,
     `${help}${fallback === undefined ? "" : ` (default: ${fallback})`} (env: ${variableOf(name)})`,
   );
-  return isList ? option.argParser((value: string, before: readonly string[] = []) => [...before, value]) : option;
+  return isList ? option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]) : option;
 }
 
 function relayCommand(flags: Readonly<Record<string, string | readonly string[]>>, { variables, files }: CliEnvironment): RelayCommand {
@@ -127,7 +127,7 @@ function limitsOf(settings: Settings): Partial<Limits> {
     hotCount: settings["hot-count"],
     hotBytes: settings["hot-bytes"],
     unsavedBytes: settings["unsaved-bytes"],
-  } satisfies { readonly [Name in keyof typeof DEFAULT_LIMITS]?: number | undefined };
+  } satisfies { readonly [Name in keyof Limits]?: number | undefined };
   return Object.fromEntries(Object.entries(given).filter(([, limit]) => limit !== undefined));
 }
 

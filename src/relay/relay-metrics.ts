@@ -13,7 +13,7 @@ export interface RelayMetric {
   readonly read: (figures: RelayFigures) => number | Readonly<Record<string, number>>;
 }
 
-export const RELAY_METRICS_PREFIX = "converge_session_";
+const RELAY_METRICS_PREFIX = "converge_session_";
 
 /** A counter without a row does not compile. */
 const COUNTERS: Readonly<Record<keyof SyncCounters, Omit<RelayMetric, "type" | "read">>> = {

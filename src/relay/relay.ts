@@ -64,19 +64,19 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     const store = folder?.store();
     if (store !== undefined) await restoreSessions(store, replica, log);
     let isDraining = false;
-    let endpoints: Endpoints | undefined;
+    const pages: { answer: Endpoints | undefined } = { answer: undefined };
     const server = await startRelayServer({
       ...options,
       replica,
       incarnation: folder?.incarnation,
       runtime: engine.host.runtime,
       clock: engine.host.clock,
-      onRequest: (request, response) => options.admin === undefined && endpoints?.(request, response) === true,
+      onRequest: (request, response) => options.admin === undefined && pages.answer?.(request, response) === true,
     });
     const figures = (): RelayFigures => figuresOf(server, isDraining);
-    const { close: closeServer, drain } = server;
-    closers.push(closeServer);
-    endpoints = await relayEndpoints(engine, figures, log);
+    closers.push(() => server.close());
+    const endpoints = await relayEndpoints(engine, figures, log);
+    pages.answer = endpoints;
     const admin = options.admin === undefined ? undefined : await listenForEndpoints(endpoints, options.admin);
     if (admin !== undefined) closers.push(() => admin.close());
     return {
@@ -85,7 +85,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       figures,
       drain: (timeoutMs) => {
         isDraining = true;
-        return drain(timeoutMs);
+        return server.drain(timeoutMs);
       },
       close,
     };

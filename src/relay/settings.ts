@@ -48,7 +48,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
+const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Something is set to what cannot be used. The message says where it was set, and what it must look like; never to what: it may be a secret by mistake. */

@@ -1,5 +1,4 @@
 import { hash, randomFillSync } from "node:crypto";
-import { performance } from "node:perf_hooks";
 import { SessionError, type Runtime } from "../engine/index.ts";
 
 /** Node's clock, timers, randomness and hash: the only place where this package touches them on behalf of the engine. */

@@ -2,9 +2,9 @@ import type { Runtime, SessionKey } from "../engine/index.ts";
 import { ACK_MISSED_MAX, encodeAck } from "./messages/ack.ts";
 
 /** How long an ack that nobody waits for is held back for company. */
-export const ACK_DELAY_MS = 50;
+const ACK_DELAY_MS = 50;
 /** So many frames are acknowledged at once, however short the wait was. */
-export const ACK_FRAMES_MAX = 64;
+const ACK_FRAMES_MAX = 64;
 
 export interface AckLedgerOptions {
   readonly runtime: Runtime;

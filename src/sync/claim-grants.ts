@@ -4,7 +4,7 @@ import { OWNER_BYTES, type Claim } from "./messages/claim.ts";
 import type { ClaimAnswer } from "./messages/claimed.ts";
 
 /** How long a grant waits for its confirmation: far longer than asking the other relays takes. */
-export const ASKED_GRANT_MS = 10_000;
+const ASKED_GRANT_MS = 10_000;
 /** Grants whose owner is remembered. Of a forgotten one the store still knows that it is taken. */
 const GRANT_COUNT_MAX = 100_000;
 /** Owners that gave up, whose late frames are not to be believed. */

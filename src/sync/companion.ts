@@ -59,6 +59,7 @@ export class Companion implements HubPeer, Member {
       log: hub.log,
       fingerprints: hub.fingerprints,
       interest: hub.all,
+      expected: hub.expected,
       isInitiator,
       ledger,
       send: (frame) => this.send(frame),

@@ -7,7 +7,7 @@ import { nextTurn } from "./state-queue.ts";
 /** How often a link compares what its two sides hold. */
 export const DIGEST_INTERVAL_MS = 1_000;
 /** The same while comparing leads to nothing: a busy link is never equal for long. */
-export const DIGEST_INTERVAL_MAX_MS = 10_000;
+const DIGEST_INTERVAL_MAX_MS = 10_000;
 /** Buckets that one comparison looks into: on a busy link nearly all differ for a moment. */
 const LIST_COUNT_MAX = 8;
 const GROUP_COUNT_MAX = LIST_COUNT_MAX;
@@ -151,11 +151,12 @@ export class DigestExchange {
   }
 
   /** Not always the first ones, so that each has its turn. */
-  #some<Item>(items: readonly Item[], countMax: number): readonly Item[] {
+  /** In the order in which they come: a frame names its groups in order. */
+  #some(items: readonly number[], countMax: number): readonly number[] {
     if (items.length <= countMax) return items;
     const [random = 0] = this.#options.runtime.randomBytes(1);
     const from = Math.floor((random / 256) * items.length);
-    return [...items.slice(from), ...items.slice(0, from)].slice(0, countMax);
+    return [...items.slice(from), ...items.slice(0, from)].slice(0, countMax).sort((left, right) => left - right);
   }
 
   #tick(): void {

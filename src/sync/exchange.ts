@@ -1,10 +1,12 @@
 import type { ChangeReceipt, Replica, Runtime, SessionKey, SessionRecord, StateReceipt } from "../engine/index.ts";
 import type { AckLedger } from "./ack-ledger.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
+import type { ExpectedStates } from "./expected-states.ts";
 import { type Comparison, DigestExchange } from "./digest-exchange.ts";
 import { IN_FLIGHT_MS, type Fingerprints, type Interest } from "./fingerprints.ts";
 import { ASK_STATE_COUNT_MAX, encodeAskState, type AskState } from "./messages/ask-state.ts";
 import type { ChangeMessage } from "./messages/change.ts";
+import { encodeCompaction, type Compaction } from "./messages/compaction.ts";
 import type { Digest } from "./messages/digest.ts";
 import { encodeEnd, type EndMessage } from "./messages/end.ts";
 import type { KeyState } from "./messages/fingerprints.ts";
@@ -16,13 +18,13 @@ import { StateQueue } from "./state-queue.ts";
 import { StateRequests } from "./state-requests.ts";
 
 /** The frames that mean the same to a node and to a relay. */
-export type ExchangeFrame = State | ChangeMessage | Touch | EndMessage | AskState | Watch | Digest;
+export type ExchangeFrame = State | ChangeMessage | Touch | EndMessage | AskState | Watch | Digest | Compaction;
 
 export function isExchangeFrame(frame: Frame): frame is ExchangeFrame {
   return EXCHANGE_KINDS.has(frame.kind);
 }
 
-const EXCHANGE_KINDS = new Set<Frame["kind"]>(["state", "change", "touch", "end", "ask-state", "watch", "digest"]);
+const EXCHANGE_KINDS = new Set<Frame["kind"]>(["state", "change", "touch", "end", "ask-state", "watch", "digest", "compaction"]);
 
 /** So many states are sent at once; more go through the queue. */
 const ANSWERED_AT_ONCE_MAX = 8;
@@ -47,6 +49,8 @@ export interface ExchangeOptions {
   readonly onTold?: ((key: SessionKey, isSent: boolean) => void) | undefined;
   /** It was to be sent, and is not held any more. */
   readonly onGone?: ((key: SessionKey) => void) | undefined;
+  /** What is asked of the peer in bulk; on relays. */
+  readonly expected?: ExpectedStates | undefined;
   /** Numbered frames of the peer, where it waits for acks. */
   readonly ledger?: AckLedger | undefined;
   /** Whether a live session concerns this process: a relay keeps all, a node those that it watches. */
@@ -117,6 +121,11 @@ export class Exchange {
     this.#states.close();
     this.#digests.close();
     this.#options.ledger?.close();
+    this.#options.expected?.lost(this);
+  }
+
+  askNow(key: SessionKey): void {
+    this.#ask([key]);
   }
 
   /** A numbered frame that tells this session. */
@@ -148,6 +157,8 @@ export class Exchange {
       case "watch":
         this.#receiveWatch(frame);
         return undefined;
+      case "compaction":
+        return this.#receiveCompaction(frame);
       case "digest":
         this.#digests.receive(frame);
         return undefined;
@@ -195,6 +206,7 @@ export class Exchange {
 
   async #stateReceived(key: SessionKey, round: number, receipt: StateReceipt, bytes: Uint8Array): Promise<boolean> {
     const { counters, passOn, runtime } = this.#options;
+    this.#options.expected?.arrived(key);
     if (receipt.kind === "refused") counters.refusedStates += 1;
     else if (receipt.ahead) await this.#tellState(key, round + 1, receipt.kind === "merged");
     // It says all that there is here, too: the very bytes will do.
@@ -252,6 +264,14 @@ export class Exchange {
     onUnwanted?.(key);
   }
 
+  #receiveCompaction({ key, epoch }: Compaction): Promise<void> | undefined {
+    const { replica, wants, passOn } = this.#options;
+    if (!wants(key)) return undefined;
+    return replica.receiveCompaction(key, epoch).then((isNews) => {
+      if (isNews && !this.#isClosed) passOn(key, encodeCompaction({ key, epoch }));
+    });
+  }
+
   #receiveTouches({ touches }: Touch): Promise<void> {
     const { replica, wants, passOnTouches } = this.#options;
     const wanted = touches.filter(([key]) => wants(key));
@@ -298,7 +318,10 @@ export class Exchange {
         if (!isRepair) continue;
       } else repairs += 1;
       if (ours !== 0) this.#states.add(key);
-      else if (asked.push(key) === ASK_STATE_COUNT_MAX) {
+      else {
+        asked.push(key);
+        this.#options.expected?.add(key, this);
+        if (asked.length < ASK_STATE_COUNT_MAX) continue;
         this.#ask(asked);
         asked = [];
       }

@@ -5,7 +5,7 @@ import { ProtocolError } from "./protocol-error.ts";
 import type { Accept, Connection } from "./transport.ts";
 
 /** Bytes that wait for a peer which does not read. What comes then is dropped until the peer has caught up (SEC-52). */
-export const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 /** Room beyond that for heartbeats, acks and digests: they are small, and without them the peer would count as lost. */
 const CONTROL_BYTES_MAX = 256 * 1024;
 /**

@@ -24,8 +24,8 @@ const nonce = (value: number): Uint8Array => new Uint8Array(32).fill(value);
 class TestRelay {
   readonly #greeting: RelayGreeting;
 
-  constructor(credentials: Credentials, id: Uint8Array, nonce: Uint8Array, versions?: Versions) {
-    this.#greeting = new RelayGreeting(credentials, id, nonce, versions);
+  constructor(credentials: Credentials, id: Uint8Array, relayNonce: Uint8Array, versions?: Versions) {
+    this.#greeting = new RelayGreeting(credentials, id, relayNonce, versions);
   }
 
   get challenge(): Uint8Array {

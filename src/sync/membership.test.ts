@@ -48,6 +48,13 @@ describe("membership", () => {
     expect(membership.status(2_000).completeSinceMs).toBe(20);
   });
 
+  it("[SY24] that began empty knows what they know also where it finds out last which address is its own", () => {
+    const membership = relay([AT_B, AT_C]);
+    meet(membership, B, complete(10));
+    membership.isItself(AT_C);
+    expect(membership.status(2_000)).toMatchObject({ isComplete: true, completeSinceMs: 10 });
+  });
+
   it("[SY24] that began empty takes nothing over from one that is joining itself", () => {
     const membership = relay([AT_B]);
     meet(membership, B, { isComplete: false, completeSinceMs: 10, memberCount: 1 });

@@ -111,7 +111,7 @@ export class Membership {
 
   /** The address that is dialed is this relay's own. */
   isItself(address: string): void {
-    this.#awaited.delete(address);
+    this.#waitNoMoreFor([address]);
   }
 
   told(id: string, status: RelayStatus): void {
@@ -119,15 +119,13 @@ export class Membership {
     if (relay !== undefined) relay.status = status;
   }
 
-  /** Everything that either had at some moment of this connection, the other has. */
-  equal(id: string): void {
+  /** Everything that either had at some moment of this connection, the other has. True: with that it is past its barrier. */
+  equal(id: string): boolean {
     const relay = this.#connected.get(id);
-    if (relay === undefined) return;
+    if (relay === undefined) return false;
     relay.isEqual = true;
     this.#losses.delete(relay.incarnation);
-    if (this.isComplete) return;
-    for (const address of relay.addresses) this.#awaited.delete(address);
-    if (this.isComplete) this.#baseSinceMs = this.#sinceJoin();
+    return this.#waitNoMoreFor(relay.addresses);
   }
 
   drained(id: string): void {
@@ -146,6 +144,15 @@ export class Membership {
     this.#away.set(incarnation, { addresses, sinceMs: nowMs, isDrained });
     if (!isDrained) this.#losses.set(incarnation, nowMs);
     return { isLast: true, isDrained };
+  }
+
+  /** True: nobody is awaited any more. */
+  #waitNoMoreFor(addresses: Iterable<string>): boolean {
+    if (this.isComplete) return false;
+    for (const address of addresses) this.#awaited.delete(address);
+    if (this.#awaited.size > 0) return false;
+    this.#baseSinceMs = this.#sinceJoin();
+    return true;
   }
 
   /** The barrier is behind: since when it knows all, by what those know with whom it was equal. */

@@ -2,12 +2,12 @@
  * The sync protocol's number. Each change of any byte in src/sync/messages or of an order that they rely on takes the next one.
  * - 1 (never released): challenge/hello/welcome, watch, unwatch, fetch, fetched, state, change, touch, end, ack, ask-state, ping, pong.
  * - 2 (0.1.0): relays dial relays (role, incarnation and status in the greeting; status, drain), claims, revocations; watches in batches
- *   with fingerprints, numbered frames with cumulative acks, digests, clocks in pongs.
+ *   with fingerprints, numbered frames with cumulative acks, digests, clocks in pongs; compactions are told by their epoch.
  */
 export const PROTOCOL_VERSION = 2;
 
 /** The oldest version that is still served, so that relays and nodes can be upgraded one after the other: the one before, once there is one. */
-export const OLDEST_PROTOCOL_VERSION = 2;
+const OLDEST_PROTOCOL_VERSION = 2;
 
 /** The versions that one side of a connection speaks. */
 export interface Versions {

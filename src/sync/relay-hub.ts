@@ -1,5 +1,6 @@
 import type { PeerClock, Replica, Runtime, SessionKey } from "../engine/index.ts";
 import type { SyncCounters, SyncLog } from "./counters.ts";
+import { ExpectedStates } from "./expected-states.ts";
 import { AllSessions, Fingerprints, type WatchedSessions } from "./fingerprints.ts";
 import { encodeRevoke, type RevokeEntry } from "./messages/revoke.ts";
 import { encodeTouch, type TouchEntry } from "./messages/touch.ts";
@@ -29,6 +30,8 @@ export class RelayHub {
   readonly log: SyncLog;
   /** Tells and hears what time it is. */
   readonly clock: PeerClock | undefined;
+  /** What was asked for in bulk and is not here yet. */
+  readonly expected: ExpectedStates;
   readonly fingerprints: Fingerprints;
   /** Everything that is held. */
   readonly all: AllSessions;
@@ -41,6 +44,7 @@ export class RelayHub {
 
   constructor(replica: Replica, runtime: Runtime, counters: SyncCounters, log: SyncLog, clock?: PeerClock) {
     this.clock = clock;
+    this.expected = new ExpectedStates(runtime);
     this.replica = replica;
     this.counters = counters;
     this.log = log;

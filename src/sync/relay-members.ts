@@ -84,9 +84,7 @@ export class RelayMembers {
   }
 
   equal(member: Member): void {
-    const wasComplete = this.#membership.isComplete;
-    this.#membership.equal(member.id);
-    if (!wasComplete && this.#membership.isComplete) this.#log("joined: everything that the other relays hold is here");
+    if (this.#membership.equal(member.id)) this.#log("joined: everything that the other relays hold is here");
     this.tell();
   }
 

@@ -163,6 +163,7 @@ export class RelayPeer implements WatchingPeer {
         log: hub.log,
         fingerprints: hub.fingerprints,
         interest: this.watched,
+        expected: hub.expected,
         isInitiator: false,
         ledger,
         send,
@@ -197,6 +198,7 @@ export class RelayPeer implements WatchingPeer {
       case "pong":
         return undefined;
       case "unwatch":
+        this.#options.hub.expected.arrived(frame.key);
         this.#unwatch(frame.key);
         return undefined;
       case "fetch":
@@ -231,6 +233,8 @@ export class RelayPeer implements WatchingPeer {
     const wasWatching = this.watched.has(key);
     this.watched.add(key);
     try {
+      // While this relay joins: what a peer holds comes before the rest, and there is no "there is none" meanwhile.
+      await hub.expected.wait(key);
       const record = await hub.replica.record(key);
       this.send(encodeFetched({ requestId, answer: record === undefined ? { kind: "absent" } : { kind: "found", record } }));
       if (record !== undefined && record.envelope.ended === undefined) return;

@@ -3,6 +3,7 @@ import type {
   Change,
   Delivery,
   Envelope,
+  Epoch,
   FetchAnswer,
   PeerClock,
   Replica,
@@ -23,6 +24,7 @@ import { Fingerprints, WatchedSessions } from "./fingerprints.ts";
 import { Holder } from "./holder.ts";
 import { INCARNATION_BYTES, PEER_ID_BYTES } from "./messages/challenge.ts";
 import type { Ack } from "./messages/ack.ts";
+import { encodeCompaction } from "./messages/compaction.ts";
 import { encodeChangeMessage } from "./messages/change.ts";
 import { encodeEnd } from "./messages/end.ts";
 import type { Fetched } from "./messages/fetched.ts";
@@ -203,6 +205,10 @@ export class Replicator implements Replication {
 
   sendChange(key: SessionKey, change: Change): void {
     this.#tell(key, encodeChangeMessage({ key, change }));
+  }
+
+  sendCompaction(key: SessionKey, epoch: Epoch): void {
+    this.#broadcast(encodeCompaction({ key, epoch }));
   }
 
   sendTouch(key: SessionKey, touchedAtMs: number): void {

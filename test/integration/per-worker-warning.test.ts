@@ -12,15 +12,15 @@ async function warnings(kind: "memory" | "relay" | "store", environment: Record<
 }
 
 describe("a worker", () => {
-  it("[SY35] of node:cluster with sessions of its own says so, once", async () => {
+  it("[SY31] of node:cluster with sessions of its own says so, once", async () => {
     expect(await warnings("memory")).toEqual(["per-worker-sessions"]);
   });
 
-  it("[SY35] says nothing where others have its sessions: with a relay, or on a store that processes share", async () => {
+  it("[SY31] says nothing where others have its sessions: with a relay, or on a store that processes share", async () => {
     expect(await Promise.all([warnings("relay"), warnings("store")])).toEqual([[], []]);
   });
 
-  it("[SY35] of PM2 without node:cluster says so, too, unless it is the only one", async () => {
+  it("[SY31] of PM2 without node:cluster says so, too, unless it is the only one", async () => {
     const environments = [
       { NODE_APP_INSTANCE: "1" },
       { NODE_APP_INSTANCE: "0", instances: "4" },

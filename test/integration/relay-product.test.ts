@@ -63,7 +63,7 @@ describe("a relay with a data folder", () => {
     const [first, same, empty, unread] = incarnations;
     expect(same).toBe(first);
     expect(new Set([first, empty, unread]).size).toBe(3);
-  });
+  }, 60_000);
 
   it("[X12] says what to install when lmdb is missing, and starts nothing", async () => {
     const hook = `export async function resolve(name, context, next) {
@@ -79,10 +79,36 @@ describe("a relay with a data folder", () => {
     expect(refused.errorOutput()).not.toMatch(/\n\s+at /);
     expect(existsSync(data)).toBe(false);
   });
+});
 
-  it("[X12] refuses new sessions beyond its limits, and goes on", async () => {
-    const relay = await bench.relay(["--session-count", "2"]);
-    expect((await scrape(relay.adminUrl))["converge_session_sessions_limit"]).toBe(2);
+describe("a pair of relays", () => {
+  it("[X12] [X14] is ready when each has what the other has, and a session written to one is read from the other", async () => {
+    const first = await bench.relay(["--session-count", "20"]);
+    expect((await scrape(first.adminUrl))["converge_session_sessions_limit"]).toBe(20);
+    const left = await bench.node([first.address]);
+    const key = createSession(left, "n", 1);
+    const second = await bench.relay(["--peer", first.address]);
+    expect(second.line).toContain(`peers=${first.address} `);
+    for (const { adminUrl } of [first, second]) {
+      await eventually(async () => {
+        const response = await fetch(`${adminUrl}/ready`);
+        expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ complete: true, members: 2 })]);
+      });
+    }
+    const right = await bench.node([second.address]);
+    expect(await readSession(right, key, "n")).toBe(1);
+    writeSession(left, key, "n", 2);
+    await eventually(async () => expect(await readSession(right, key, "n")).toBe(2));
+  }, 60_000);
+
+  it("[X14] is not ready while it could not ask a peer that it names", async () => {
+    const relay = await bench.relay(["--peer", "ws://127.0.0.1:1"]);
+    const response = await fetch(`${relay.adminUrl}/ready`);
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      { ready: false, complete: false, draining: false, members: 1, nodes: 0 },
+    ]);
+    expect((await fetch(`${relay.adminUrl}/health`)).status).toBe(200);
   });
 });
 

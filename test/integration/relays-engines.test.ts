@@ -131,6 +131,45 @@ describe("several relays", () => {
     await eventually(async () => expect(await onlyA.checkOut(onlyA.keyOf(id))).toMatchObject({ kind: "ended" }));
   });
 
+  it("[SY29] [C3] grant a ticket once on whatever node, and say so when they cannot", async () => {
+    const three = await startRelays(3);
+    const [one, other] = [await startNode(three.addresses), await startNode(three.addresses)];
+    const id = create(one, { cart: 1 });
+    await eventually(async () => expect(await read(other, id)).toEqual({ cart: 1 }));
+    const key = one.keyOf(id);
+    await three.all[2]!.kill();
+    // Born within the error of the clocks after the relays began: of such a session they might have forgotten a claim.
+    const born = await eventually(async () => {
+      const later = create(one, { cart: 2 });
+      expect(await one.claim(one.keyOf(later), "first ticket")).toBe(true);
+      return one.keyOf(later);
+    });
+    const answers = await Promise.all([one, other, one, other].map((node) => node.claim(born, "order")));
+    expect(answers.filter(Boolean)).toHaveLength(1);
+    expect(await other.once(born, "mail", () => "sent")).toBe("sent");
+    await three.all[1]!.kill();
+    await expect(other.claim(born, "another")).rejects.toMatchObject({ code: "CLAIM_UNAVAILABLE" });
+    expect(key).not.toBe(born);
+  });
+
+  it("[SY30] end the sessions of a subject on all nodes, whichever they are on, those included that come to light later", async () => {
+    const { addresses, all } = await startRelays(2);
+    const [a = "", b = ""] = addresses;
+    const [left, right] = [await startNode([a]), await startNode([b])];
+    const session = right.draft();
+    const id = right.issueId();
+    session.identify(id);
+    session.setSubject("user 7");
+    session.set("n", 1);
+    session.commit();
+    expect(await read(right, id)).toEqual({ n: 1 });
+    await all[0]!.kill();
+    await startRelay({ address: a, peers: addresses });
+    await left.revokeAll("user 7");
+    await eventually(async () => expect(await right.checkOut(right.keyOf(id))).toMatchObject({ kind: "ended", reason: "revoked" }));
+    await eventually(async () => expect(await left.checkOut(left.keyOf(id))).toMatchObject({ kind: "ended", reason: "revoked" }));
+  });
+
   it("[SY27] tell nodes that they stop, and nodes tell the application who is there", async () => {
     const { addresses, all } = await startRelays(2);
     const [a = "", b = ""] = addresses;

@@ -281,7 +281,7 @@ describe("claims by majority", () => {
     );
   });
 
-  it("[SY29] [C5] always have an outcome while a majority is up: the first who asks alone gets it, nobody after", async () => {
+  it("[SY29] [C3] always have an outcome while a majority is up: the first who asks alone gets it, nobody after", async () => {
     await fc.assert(
       fc.asyncProperty(fc.record({ ...worlds, delayMaxMs: fc.constantFrom(1, 20, 50) }), async ({ seed, durable, delayMaxMs }) => {
         const world = new ModelWorld(seed, durable, 2, delayMaxMs);
@@ -301,7 +301,7 @@ describe("claims by majority", () => {
     );
   });
 
-  it("[SY29] [C5] are unavailable without a majority, and never a guess", async () => {
+  it("[SY29] [C3] are unavailable without a majority, and never a guess", async () => {
     await fc.assert(
       fc.asyncProperty(fc.record({ ...worlds, durable: fc.array(fc.boolean(), { minLength: 2, maxLength: 5 }) }), async (model) => {
         const world = new ModelWorld(model.seed, model.durable, 1, model.delayMaxMs);

@@ -184,6 +184,17 @@ describe("fingerprints", () => {
     );
   });
 
+  test("[R14] those of sessions that came in, and went to rest, before anybody listened are known", async () => {
+    const [one, two] = [new TestNode(1), new TestNode(2, { limits: { hotCount: 1 } })];
+    const keys = Array.from({ length: 5 }, (_, index) => one.create({ index }));
+    for (const key of keys) await two.replica.receiveState(key, await one.record(key));
+    await settle();
+    expect(two.engine.stats().sessions.cold).toBeGreaterThan(2);
+    two.replica.onFingerprint(() => undefined);
+    for (const key of keys) expect(two.replica.fingerprint(key)).toBe(one.replica.fingerprint(key));
+    await Promise.all([one.engine.close(), two.engine.close()]);
+  });
+
   test("[R14] a touch is no other state, and what is forgotten has none", async () => {
     const watcher = new Watcher(0);
     const { node: alone } = watcher;

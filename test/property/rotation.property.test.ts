@@ -39,6 +39,29 @@ async function outcome(node: TestNode, key: SessionKey): Promise<CheckOut["kind"
   }
 }
 
+describe("what is written on both sides of a rotation", () => {
+  test("[D10] [E12] a node that wrote to the successor first, and then to the old session, loses neither", async () => {
+    const [begun, node] = [new TestNode(1), new TestNode(2)];
+    const key = begun.create({ from: "elsewhere" });
+    await exchange(begun, node, key);
+    const slow = await node.open(key);
+    const next = node.engine.draft({ from: await node.open(key) });
+    next.identify(node.engine.issueId());
+    next.set("quick", 1);
+    next.commit();
+    await succeed(node, key, next.key ?? "", 60_000);
+    slow.set("slow", 2);
+    slow.commit();
+    await settle();
+    expect(await node.read(next.key ?? "")).toEqual({ from: "elsewhere", quick: 1, slow: 2 });
+    const record = await node.record(next.key ?? "");
+    const old = await node.record(key);
+    expect(old.envelope.successor?.key).toBe(record.envelope.key);
+    await exchange(node, begun, next.key ?? "");
+    expect(await begun.read(next.key ?? "")).toEqual({ from: "elsewhere", quick: 1, slow: 2 });
+  });
+});
+
 describe("whom a rotated key leads to", () => {
   test("[E12] successors that lead in a circle are never followed for ever, whatever the graph", async () => {
     await fc.assert(

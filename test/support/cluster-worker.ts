@@ -13,7 +13,7 @@ const kind = process.argv[2];
 
 if (cluster.isPrimary && process.env["NODE_APP_INSTANCE"] === undefined) {
   cluster.setupPrimary({ exec: fileURLToPath(import.meta.url), args: process.argv.slice(2), execArgv: ["--import", "tsx"] });
-  cluster.fork().on("exit", (code) => process.exit(code ?? 1));
+  cluster.fork().on("exit", (code) => process.exit(code));
 } else {
   const codes: string[] = [];
   process.on("warning", (warning) => void ("code" in warning && codes.push(String(warning.code))));

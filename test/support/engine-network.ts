@@ -3,7 +3,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import type { Envelope } from "../../src/engine/envelope.ts";
 import type { SessionEvent } from "../../src/engine/events.ts";
-import type { Change, SessionKey, SessionRecord, SubjectKey } from "../../src/engine/record.ts";
+import type { Change, Epoch, SessionKey, SessionRecord, SubjectKey } from "../../src/engine/record.ts";
 import { replicaOf } from "../../src/engine/replica.ts";
 import type { Backlog, Delivery, FetchAnswer, Replica, Replication } from "../../src/engine/replication.ts";
 import type { OpenSession } from "../../src/engine/session-engine.ts";
@@ -13,6 +13,7 @@ import { ManualRuntime, settle } from "./manual-runtime.ts";
 type Message =
   | { readonly kind: "state"; readonly key: SessionKey; readonly record: SessionRecord }
   | { readonly kind: "change"; readonly key: SessionKey; readonly change: Change }
+  | { readonly kind: "compaction"; readonly key: SessionKey; readonly epoch: Epoch }
   | { readonly kind: "touch"; readonly key: SessionKey; readonly touchedAtMs: number }
   | { readonly kind: "end"; readonly key: SessionKey; readonly envelope: Envelope };
 
@@ -57,6 +58,10 @@ export class HandReplication implements Replication {
 
   sendChange(key: SessionKey, change: Change): void {
     this.outbox.push({ kind: "change", key, change });
+  }
+
+  sendCompaction(key: SessionKey, epoch: Epoch): void {
+    this.outbox.push({ kind: "compaction", key, epoch });
   }
 
   sendTouch(key: SessionKey, touchedAtMs: number): void {
@@ -188,6 +193,9 @@ export async function deliver(message: Message, from: TestNode, to: TestNode): P
       if (receipt === "ended") await exchange(from, to, key);
       return;
     }
+    case "compaction":
+      await to.replica.receiveCompaction(key, message.epoch);
+      return;
     case "touch":
       return to.replica.receiveTouch(key, message.touchedAtMs);
     case "end":

@@ -73,9 +73,11 @@ export class ManualRuntime implements Runtime {
   advance(byMs: number): void {
     const untilMs = this.#runningMs + byMs;
     for (;;) {
-      const due = [...this.#timers].filter((timer) => timer.atMs <= untilMs);
-      due.sort((left, right) => left.atMs - right.atMs || left.order - right.order);
-      const [next] = due;
+      let next: Timer | undefined;
+      for (const timer of this.#timers) {
+        if (timer.atMs > untilMs) continue;
+        if (next === undefined || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order)) next = timer;
+      }
       if (next === undefined) break;
       this.#timers.delete(next);
       this.#runningMs = Math.max(this.#runningMs, next.atMs);

@@ -89,6 +89,7 @@ export class TestReplica {
       limits: DEFAULT_LIMITS,
       writer: () => this.#writer,
       newWriter: () => (this.#writer = world.drawWriter()),
+      drawWriter: () => world.drawWriter(),
     };
     this.#live = new LiveSession(BIRTH, SessionDocument.create(this.context));
     this.#host = {

@@ -132,6 +132,10 @@ export class SetReplica implements Replica {
     return change.epoch.counter === EPOCH.counter ? "applied" : "joined";
   }
 
+  async receiveCompaction(): Promise<boolean> {
+    return false;
+  }
+
   async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {
     this.received.push(`touch ${key} ${touchedAtMs}`);
     await this.#answering();

@@ -7,6 +7,7 @@ import { createEngine } from "../../src/runtime/index.ts";
 import { nodeRuntime } from "../../src/runtime/node-runtime.ts";
 import { newCounters } from "../../src/sync/counters.ts";
 import { credentialsOf } from "../../src/sync/credentials.ts";
+import type { Versions } from "../../src/sync/protocol-version.ts";
 import { type KeptIncarnation, RelayCore } from "../../src/sync/relay-core.ts";
 import type { Connection } from "../../src/sync/transport.ts";
 import { dialWebSocket, WebSocketConnection } from "../../src/sync/websocket-transport.ts";
@@ -19,6 +20,7 @@ export interface TestRelayOptions {
   readonly replica?: Replica;
   readonly incarnation?: KeptIncarnation;
   readonly forgetLossAfterMs?: number;
+  readonly versions?: Versions;
 }
 
 /** Addresses on this machine that nobody listens on. */
@@ -59,6 +61,7 @@ export class TestRelay {
       peers: options.peers,
       incarnation: options.incarnation,
       forgetLossAfterMs: options.forgetLossAfterMs,
+      versions: options.versions,
     });
     server.on("connection", (socket) =>
       this.core.accept(

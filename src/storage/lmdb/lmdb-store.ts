@@ -249,7 +249,10 @@ class LmdbStore implements SessionStore {
       const record = decodeRecord(frame.content);
       if (record.envelope.key !== key) throw new Error("it is the record of another session");
       if (isWhole && record.document !== undefined)
-        checkDocument({ ...this.#context, writer: () => NO_WRITER, newWriter: () => NO_WRITER }, record.document);
+        checkDocument(
+          { ...this.#context, writer: () => NO_WRITER, newWriter: () => NO_WRITER, drawWriter: () => NO_WRITER },
+          record.document,
+        );
       return record;
     } catch (error) {
       throw corruptEntry(this.#environment.folder, error);

@@ -6,7 +6,7 @@ import { frameOf, writeKey } from "./frame-writer.ts";
 /** Bytes that name one attempt to claim. */
 export const OWNER_BYTES = 16;
 /** UTF-8 bytes of what is claimed. The engine allows 1,024 characters, and puts a word before them. */
-export const CLAIM_NAME_BYTES_MAX = 4_096;
+const CLAIM_NAME_BYTES_MAX = 4_096;
 
 /**
  * - ask: hold it for this owner for a short while, unless it is another's.

@@ -4,6 +4,7 @@ import { ACK, decodeAck, type Ack } from "./ack.ts";
 import { ASK_STATE, decodeAskState, type AskState } from "./ask-state.ts";
 import { CHALLENGE, decodeChallenge, type Challenge } from "./challenge.ts";
 import { CHANGE, decodeChangeMessage, type ChangeMessage } from "./change.ts";
+import { COMPACTION, decodeCompaction, type Compaction } from "./compaction.ts";
 import { decodeDigest, DIGEST, type Digest } from "./digest.ts";
 import { CLAIM, decodeClaim, type Claim } from "./claim.ts";
 import { CLAIMED, decodeClaimed, type Claimed } from "./claimed.ts";
@@ -46,6 +47,7 @@ import { decodeWelcome, WELCOME, type Welcome } from "./welcome.ts";
  * | 28, 29 | claim, claimed | node, relay | `claim` and `once`, claim |
  * | 30 | status | relay | what its answers are worth has changed |
  * | 31 | drain | both | it stops |
+ * | 32 | compaction | both | a session was compacted |
  *
  * Before `welcome` only the first three are valid, in that order.
  */
@@ -71,14 +73,8 @@ export type Frame =
   | Claim
   | Claimed
   | Status
+  | Compaction
   | Drain;
-
-/** Frames that both sides of a connection count since `welcome`, and whose number an ack names. */
-export function isNumbered(frame: Frame): boolean {
-  return NUMBERED.has(frame.kind);
-}
-
-const NUMBERED = new Set<Frame["kind"]>(["state", "change", "end", "revoke"]);
 
 /** Bytes of the largest frame that is sent or received: four times the largest session that the default limits allow, and its header. */
 export const FRAME_BYTES_MAX = 1024 * 1024 + 4096;
@@ -112,6 +108,7 @@ const DECODERS = new Map<number, (reader: ByteReader) => Frame>([
   [PONG, decodePong],
   [WATCH, decodeWatch],
   [UNWATCH, decodeUnwatch],
+  [COMPACTION, decodeCompaction],
   [FETCH, decodeFetch],
   [FETCHED, decodeFetched],
   [STATE, decodeState],

@@ -24,6 +24,7 @@ import { encodeRevoke } from "./revoke.ts";
 import { encodeState } from "./state.ts";
 import { encodeStatus } from "./status.ts";
 import { encodeTouch } from "./touch.ts";
+import { encodeCompaction } from "./compaction.ts";
 import { encodeUnwatch } from "./unwatch.ts";
 import { encodeWatch } from "./watch.ts";
 import { encodeWelcome } from "./welcome.ts";
@@ -102,6 +103,7 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   ping: coded("ping", fc.record({ token: number, nowMs: number, rttMs: number }), encodePing),
   pong: coded("pong", fc.record({ token: number, nowMs: number }), encodePong),
   watch: coded("watch", fc.record({ sessions: keyStates }), encodeWatch),
+  compaction: coded("compaction", fc.record({ key, epoch }), encodeCompaction),
   unwatch: coded("unwatch", fc.record({ key }), encodeUnwatch),
   fetch: coded("fetch", fc.record({ requestId: number, key }), encodeFetch),
   fetched: coded(

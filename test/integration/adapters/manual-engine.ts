@@ -14,5 +14,9 @@ export class ManualClock {
 
 /** An engine of this machine in all but its time. */
 export function engineAt(clock: ManualClock, options: EngineOptions = {}): SessionEngine {
-  return new Engine(options, { ...nodeRuntime, nowMs: () => clock.nowMs }, (context) => new MemoryStore(context));
+  return new Engine(
+    options,
+    { ...nodeRuntime, nowMs: () => clock.nowMs, monotonicMs: () => clock.nowMs },
+    (context) => new MemoryStore(context),
+  );
 }

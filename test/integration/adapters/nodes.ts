@@ -8,6 +8,7 @@ import { MemoryStore } from "../../../src/storage/index.ts";
 import { relays } from "../../../src/sync/index.ts";
 import { HeldLink } from "../../support/held-link.ts";
 import { TEST_SECRET } from "../../support/relay-holder.ts";
+import type { ManualClock } from "./manual-engine.ts";
 import type { Framework, Routes, Running, TestOptions } from "./frameworks.ts";
 
 /** How many bytes the engine draws for the id of its process, the last of which says its slot. */
@@ -20,13 +21,13 @@ const PATIENCE = 80;
 export function engineInSlot(
   slot: number,
   options: EngineOptions,
-  { nowMs = () => nodeRuntime.nowMs(), isPatient = false }: { readonly nowMs?: () => number; readonly isPatient?: boolean } = {},
+  { clock, isPatient = false }: { readonly clock?: ManualClock; readonly isPatient?: boolean } = {},
 ): SessionEngine {
   const patience = isPatient ? PATIENCE : 1;
   const runtime: Runtime = {
     ...nodeRuntime,
-    nowMs,
-    monotonicMs: () => nodeRuntime.monotonicMs() / patience,
+    nowMs: () => clock?.nowMs ?? nodeRuntime.nowMs(),
+    monotonicMs: () => clock?.nowMs ?? nodeRuntime.monotonicMs() / patience,
     setTimer: (delayMs, run) => nodeRuntime.setTimer(delayMs === SEEN_TIMEOUT_MS ? delayMs * patience : delayMs, run),
     randomBytes: (byteCount: number) => {
       const bytes = nodeRuntime.randomBytes(byteCount);
@@ -44,7 +45,11 @@ export interface Node extends Running {
   readonly link: HeldLink;
 }
 
-export type NodeOptions = Omit<TestOptions, "engine"> & { readonly isPatient?: boolean };
+export type NodeOptions = Omit<TestOptions, "engine"> & {
+  readonly isPatient?: boolean;
+  /** A relay that began a moment ago is not believed when it says that there is no such session. */
+  readonly isRelayYoung?: boolean;
+};
 
 /** Servers of one framework whose engines meet on one relay, in slots 0, 1, …; each over a wire of its own. `closing` ends all of it. */
 export async function startNodes(
@@ -52,7 +57,7 @@ export async function startNodes(
   framework: Framework,
   routes: Routes,
   closing: (() => Promise<unknown>)[],
-  { isPatient = false, ...options }: NodeOptions = {},
+  { isPatient = false, isRelayYoung = false, ...options }: NodeOptions = {},
 ): Promise<Node[]> {
   const relay = await startRelay({ secret: TEST_SECRET });
   closing.unshift(() => relay.close());
@@ -61,7 +66,9 @@ export async function startNodes(
       const link = await HeldLink.to(relay.address);
       const events: SessionEvent[] = [];
       // Other than what the engine waits for, so that it can be told apart.
-      const sync = relays([link.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs: isPatient ? 20_000 : 200 });
+      const missTimeoutMs = isPatient ? 20_000 : 200;
+      const forgetLossAfterMs = isRelayYoung ? undefined : 0;
+      const sync = relays([link.address], { alone: "serve", secret: TEST_SECRET, missTimeoutMs, forgetLossAfterMs });
       const engine = engineInSlot(slot, { onEvent: (event) => events.push(event), sync }, { isPatient });
       await engine.ready;
       const running = await framework.start({ ...options, engine }, routes);
@@ -96,6 +103,7 @@ export class QuietReplication implements Replication {
   unwatch(): void {}
   sendState(): void {}
   sendChange(): void {}
+  sendCompaction(): void {}
   sendTouch(): void {}
 
   async fetch(): ReturnType<Replication["fetch"]> {

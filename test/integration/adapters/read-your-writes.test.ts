@@ -84,6 +84,18 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
     expect(await reading).toEqual({ a: "1" });
   });
 
+  test("[RW6] also where the relay began a moment ago, and cannot know whether there is such a session", async () => {
+    const [left, right] = await start({ ...PATIENT, isRelayYoung: true });
+    const visitor = new Traveller();
+    left.link.hold();
+    await visitor.send(left, "/write?a=1");
+    const answered = right.link.answer();
+    const reading = visitor.json(right, "/read");
+    await answered;
+    left.link.release();
+    expect(await reading).toEqual({ a: "1" });
+  });
+
   test("[RW7] overlapping responses of two nodes keep what both wrote, until each has been seen", async () => {
     const nodes = await start(PATIENT);
     const [left, right] = nodes;

@@ -12,6 +12,7 @@ const HEADER_BYTES_MAX = 8_192;
 describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (framework) => {
   const closing: (() => Promise<unknown>)[] = [];
   let clock: ManualClock;
+  let gate: Gate;
 
   const routes: Routes = {
     "/write": ({ session, query }) => {
@@ -28,6 +29,11 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
     "/own": ({ session, header: set }) => {
       session["own"] = true;
       set("Set-Cookie", "own=1");
+      return {};
+    },
+    "/slow": async ({ session }) => {
+      await gate.wait();
+      session["slow"] = true;
       return {};
     },
     "/rename": async ({ session }) => {
@@ -54,11 +60,7 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
     others: Partial<Omit<TestOptions, "engine">> = {},
     isShared = true,
   ): Promise<Running & { readonly engine: SessionEngine; readonly asked: (Seen | undefined)[] }> {
-    const engine = engineInSlot(
-      3,
-      { ...(isShared ? { sync: () => new QuietReplication() } : {}), ...options },
-      { nowMs: () => clock.nowMs },
-    );
+    const engine = engineInSlot(3, { ...(isShared ? { sync: () => new QuietReplication() } : {}), ...options }, { clock });
     const asked: (Seen | undefined)[] = [];
     const watched = new Proxy(engine, {
       get(target, name) {
@@ -84,6 +86,7 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
 
   beforeEach(() => {
     clock = new ManualClock();
+    gate = new Gate();
   });
 
   afterEach(async () => {
@@ -257,6 +260,22 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
     visitor.keep(response);
     node.asked.length = 0;
     expect(await visitor.json(node, "/read")).toEqual({ a: "1", b: "2" });
+    expect(node.asked).toEqual([{ dots: [[expect.any(Number), expect.any(Number)]], touchedAtMs: clock.nowMs }]);
+  });
+
+  test("[RW11] so it is by a request that was under way when the id changed", async () => {
+    const node = await start();
+    const visitor = new Traveller();
+    await visitor.send(node, "/write?a=1");
+    const slow = visitor.fork().send(node, "/slow");
+    await gate.reached;
+    await visitor.send(node, "/rename");
+    gate.open();
+    const response = await slow;
+    expect(namesIn(response)).toEqual(["sid-3"]);
+    visitor.keep(response);
+    node.asked.length = 0;
+    expect(await visitor.json(node, "/read")).toEqual({ a: "1", slow: true });
     expect(node.asked).toEqual([{ dots: [[expect.any(Number), expect.any(Number)]], touchedAtMs: clock.nowMs }]);
   });
 
