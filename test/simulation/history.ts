@@ -30,6 +30,7 @@ export interface EndNote {
 export interface SessionNote {
   readonly id: string;
   readonly key: SessionKey;
+  readonly bornAtMs: number;
   /** Key of the first of the sessions that it goes on from: what is claimed belongs to all of them. */
   readonly firstKey: SessionKey;
   readonly marks: Mark[];
@@ -43,13 +44,17 @@ export interface SessionNote {
   subject: string | undefined;
   /** The last time that somebody gave it to a subject, or tried to. */
   givenAtMs: number;
-  /** Somebody may be entitled to say that it is over, though nobody ended it by name: a revocation. */
-  mayBeOver: boolean;
   /** It was over on everybody at the end of a round. */
   overSinceMs: number | undefined;
   successor: SessionKey | undefined;
   /** Processes that said that it is over. */
   readonly saidOver: Set<Life>;
+}
+
+/** Everybody of some subject was to be out, but for one session. */
+export interface Revocation {
+  readonly atMs: number;
+  readonly except: SessionKey | undefined;
 }
 
 /** A process lost what it held. */
@@ -92,6 +97,7 @@ export class History {
   readonly sessions = new Map<SessionKey, SessionNote>();
   readonly marks = new Map<number, Mark>();
   readonly losses: Loss[] = [];
+  readonly revocations: Revocation[] = [];
   readonly violations: Violation[] = [];
   readonly tally: Tally = {
     requests: 0,
@@ -142,6 +148,7 @@ export class History {
     const note: SessionNote = {
       id,
       key,
+      bornAtMs: nowMs,
       firstKey: key,
       marks: [],
       inherited: new Set(),
@@ -151,7 +158,6 @@ export class History {
       maybeUsedAtMs: nowMs,
       subject: undefined,
       givenAtMs: -Infinity,
-      mayBeOver: false,
       overSinceMs: undefined,
       successor: undefined,
       saidOver: new Set(),
@@ -229,8 +235,9 @@ export class History {
 
   /** Whether anybody may say that it is over. */
   mayBeOver(note: SessionNote, slackMs: number): boolean {
-    return (
-      note.ends.length > 0 || note.mayBeOver || note.successor !== undefined || this.#now() > note.usedAtMs + note.idleTimeoutMs - slackMs
-    );
+    if (note.ends.length > 0 || note.successor !== undefined) return true;
+    if (this.#now() > note.usedAtMs + note.idleTimeoutMs - slackMs) return true;
+    // Who is given to a subject at about the same time may be meant, too.
+    return this.revocations.some(({ atMs, except }) => except !== note.key && note.bornAtMs < atMs + GIVEN_SLACK_MS);
   }
 }

@@ -273,6 +273,11 @@ export class RelayProcess extends Process {
     return this.#core?.members().filter(({ isDrained }) => !isDrained).length ?? 0;
   }
 
+  /** It counts so many relays, itself among them, as those from which it hears everything. */
+  get memberCount(): number {
+    return this.running === undefined ? 0 : (this.#core?.status.memberCount ?? 0);
+  }
+
   protected async end({ engine }: Running): Promise<void> {
     await this.#core?.close();
     await engine.close();

@@ -82,7 +82,9 @@ export class Network {
 
   /** Changes one direction. What waited at a cut goes on. */
   change(from: Machine, to: Machine, path: Partial<Path>): void {
-    this.#paths.set(`${from.name}>${to.name}`, { ...this.path(from, to), ...path });
+    const changed = { ...this.path(from, to), ...path };
+    const isFine = Object.entries(FINE).every(([name, value]) => changed[name as keyof Path] === value);
+    this.#paths.set(`${from.name}>${to.name}`, isFine ? FINE : changed);
     for (const end of this.#ends) if (end.life.machine === from && end.remote === to) end.hurry();
   }
 

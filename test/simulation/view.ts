@@ -7,7 +7,7 @@ import { WRITER_MIN } from "../../src/engine/update-reader.ts";
 import { plainOf } from "../../src/engine/view.ts";
 import { sha256 } from "../support/manual-runtime.ts";
 
-const CONTEXT = { sha256, limits: DEFAULT_LIMITS, writer: () => WRITER_MIN, newWriter: () => WRITER_MIN };
+const CONTEXT = { sha256, limits: DEFAULT_LIMITS, writer: () => WRITER_MIN, newWriter: () => WRITER_MIN, drawWriter: () => WRITER_MIN };
 
 /** What a copy of a session says, for comparison with others. */
 export interface CopyView {

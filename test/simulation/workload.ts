@@ -3,7 +3,7 @@ import type { CheckOut, OpenSession, SessionEngine } from "../../src/engine/sess
 import { ageOf } from "../../src/engine/session-id.ts";
 import { Browser } from "./browser.ts";
 import type { Dice } from "./dice.ts";
-import type { EndNote, History, Mark, SessionNote } from "./history.ts";
+import { type EndNote, GIVEN_SLACK_MS, type History, type Mark, type SessionNote } from "./history.ts";
 import { ProcessDied } from "./machine.ts";
 import type { NodeProcess, RelayProcess, Running } from "./members.ts";
 import { marksIn } from "./view.ts";
@@ -237,11 +237,15 @@ export class Workload {
       if (session === undefined) return;
       const subject = this.#dice.pick(SUBJECTS);
       const written = this.history.sessions.get(session.key ?? "") ?? note;
-      written.givenAtMs = this.history.nowMs;
+      const [beforeMs, atMs] = [written.givenAtMs, this.history.nowMs];
+      // Until it is told, and where two are at the same time, nobody outside knows whose it is.
+      written.subject = undefined;
+      written.givenAtMs = atMs;
       session.setSubject(subject);
       const mark = this.history.mark(written, node);
       if (!(await this.#write(running, session, mark))) return;
-      written.subject = subject;
+      if (written.givenAtMs === atMs && atMs - beforeMs > GIVEN_SLACK_MS) written.subject = subject;
+      this.history.trace(`${node.name} gave ${written.key} to ${subject}`);
       written.givenAtMs = this.history.nowMs;
       browser.told(session, mark);
     });
@@ -252,10 +256,11 @@ export class Workload {
       const subject = note.subject ?? this.#dice.pick(SUBJECTS);
       const except = note.subject === undefined || this.#dice.chance(0.5) ? undefined : note.key;
       // Who logs in at the same time may be meant, too.
+      this.history.revocations.push({ atMs: this.history.nowMs, except });
       const others = [...this.history.sessions.values()].filter(({ key }) => key !== except);
-      for (const other of others) other.mayBeOver = true;
       const meant = others.filter((other) => other.subject === subject);
       const atMs = this.history.nowMs;
+      this.history.trace(`${node.name} revokes ${subject}`);
       await running.engine.revokeAll(subject, except === undefined ? {} : { except });
       this.#checkAlive(running);
       this.history.tally.revocations += 1;
@@ -356,7 +361,7 @@ export class Workload {
         return;
       case "absent": {
         const isKnown = this.isCalm ? history.mustBeKnown(note, relays) : history.mustNotBeAbsent(note, relays);
-        history.expect("R4", !isKnown || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
+        history.expect("R4", !isKnown || world.isDeceived || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
       }
     }
   }
