@@ -68,6 +68,8 @@ export const MUTANTS: readonly Mutant[] = [
       let asked = 0;
       return { record: async (key) => (++asked % 10 === 0 ? undefined : replica.record(key)) };
     }),
+    // Where there are more, the others say what it is.
+    options: { world: { relays: 1, sync: ACKED } },
   },
   {
     name: "a relay that came back with nothing says that it knows everything",

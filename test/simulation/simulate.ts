@@ -8,9 +8,9 @@ import { World, type WorldOptions } from "./world.ts";
 
 /**
  * From the moment when every way is open again until all copies are one. A link that died without a word is noticed after 6 s, a
- * greeting that never came after 10 s, and the next dial follows within 5 s; what stands open needs 2 s (see `LIVE_BOUND_MS`).
+ * greeting that never came after 10 s, and the next dial follows within 5 s; what stands open needs 2 s.
  */
-export const HEAL_BOUND_MS = 25_000;
+const HEAL_BOUND_MS = 25_000;
 const POLL_MS = 250;
 /** No request takes longer, whatever is broken: a job's wait and its run are the longest. */
 const REQUEST_MS_MAX = 15_000;

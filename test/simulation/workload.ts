@@ -438,7 +438,7 @@ export class Workload {
   }
 }
 
-export function marksOf(session: OpenSession): ReadonlySet<unknown> {
+function marksOf(session: OpenSession): ReadonlySet<unknown> {
   const marks = session.get("marks");
   return marks instanceof Set ? marks : new Set();
 }
