@@ -152,7 +152,7 @@ export class Membership {
   #waitNoMoreFor(addresses: Iterable<string>): boolean {
     if (this.isComplete) return false;
     for (const address of addresses) this.#awaited.delete(address);
-    if (!this.isComplete) return false;
+    if (this.#awaited.size > 0) return false;
     this.#baseSinceMs = this.#sinceJoin();
     return true;
   }

@@ -13,7 +13,7 @@ import { type KeptIncarnation, RelayCore } from "./relay-core.ts";
 import type { MemberInfo } from "./relay-members.ts";
 import { guardStranger, type StrangerGuard, UNAUTHENTICATED_MS } from "./stranger-guard.ts";
 import { Traffic, type TrafficFigures } from "./traffic.ts";
-import { dialWebSocket, WebSocketConnection } from "./websocket-transport.ts";
+import { dialWebSocketInTurns, WebSocketConnection } from "./websocket-transport.ts";
 
 /** Connections at once, strangers included. A node needs one. */
 const CONNECTION_COUNT_MAX = 4_096;
@@ -154,12 +154,16 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     const guard = guards.get(request.socket);
     guard?.countBytes();
     core?.accept(
-      traffic.accept((listener) => new WebSocketConnection(webSocket, listener)),
+      traffic.accept((listener) => {
+        const connection = new WebSocketConnection(webSocket, listener);
+        connection.sendInTurns(request.socket);
+        return connection;
+      }),
       () => guard?.release(),
     );
   });
   await listening(http, host, port);
-  const dial = traffic.dial((address, listener) => dialWebSocket(address, listener, ca));
+  const dial = traffic.dial((address, listener) => dialWebSocketInTurns(address, listener, ca));
   // Only now: a peer that is dialed dials back.
   const open = (): void => {
     if (!isDraining)

