@@ -10,7 +10,11 @@ import { readVector } from "./update-reader.ts";
 const IDLE_MS = 600_000;
 
 /** What an earlier process stored, and the next process on the same store. */
-async function processes(): Promise<{ readonly before: TestNode; readonly store: TroubledStore; readonly next: (seed?: number) => TestNode }> {
+async function processes(): Promise<{
+  readonly before: TestNode;
+  readonly store: TroubledStore;
+  readonly next: (seed?: number) => TestNode;
+}> {
   const store = new TroubledStore(true);
   const before = new TestNode(1, { store, idleTimeoutMs: IDLE_MS }).settle();
   return { before, store, next: (seed = 2) => new TestNode(seed, { store, idleTimeoutMs: IDLE_MS }).settle() };
@@ -92,6 +96,25 @@ describe("what an earlier process left", () => {
     await twin.write(key, { c: 3 });
     await settle();
     expect(readVector((await stored(store, key)).document!.bytes).size).toBe(3);
+  });
+
+  test("[R19] [D10] that goes on from another session is written to under an id of its own", async () => {
+    const { before, store, next } = await processes();
+    const key = before.create({ a: 1 });
+    const draft = before.engine.draft({ from: await before.open(key) });
+    draft.identify(before.engine.issueId());
+    draft.set("b", 2);
+    draft.commit();
+    const later = draft.key!;
+    const node = next();
+    await restore(node, store, [key, later]);
+    await node.write(key, { c: 3 });
+    await node.write(later, { d: 4 });
+    await settle();
+    const writersOf = async (of: SessionKey): Promise<number[]> => [...readVector((await stored(store, of)).document!.bytes).keys()];
+    expect(await writersOf(key)).toContain(node.engine.context.writer());
+    expect(await writersOf(later)).not.toContain(node.engine.context.writer());
+    expect(await node.read(later)).toEqual({ a: 1, b: 2, d: 4 });
   });
 
   test("[R19] [R10] is evicted in its time and told of once, and what is past it is not taken over", async () => {

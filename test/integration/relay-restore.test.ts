@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { open } from "lmdb";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type Relay, type RelayFigures, startRelay } from "../../src/relay/index.ts";
@@ -116,10 +117,10 @@ describe("a relay that has yet to take over what it holds", () => {
 describe("a relay with a data folder of some thousand sessions", () => {
   const COUNT = 2_000;
 
-  async function folder(): Promise<string> {
+  async function folder(count = COUNT): Promise<string> {
     const path = temporaryFolder();
     const engine = createEngine({ store: lmdbStore({ path }) });
-    for (let index = 0; index < COUNT; index += 1) createSession(engine, "n", index);
+    for (let index = 0; index < count; index += 1) createSession(engine, "n", index);
     await eventually(() => expect(engine.stats().unsavedBytes).toBe(0));
     await engine.close();
     return path;
@@ -160,5 +161,25 @@ describe("a relay with a data folder of some thousand sessions", () => {
     await again.restored;
     const metrics = await (await fetch(`${again.adminUrl}/metrics`)).text();
     expect(metrics).toContain(`sessions{state="cold"} ${COUNT}`);
+  });
+
+  it("[R19] [X22] [ST16] leaves out what is damaged, and says so", async () => {
+    const data = await folder(3);
+    const raw = open<Buffer, Buffer>({ path: data, noSubdir: false, overlappingSync: false, encoding: "binary", keyEncoding: "binary" });
+    const [entry] = Array.from(raw.getRange({ start: Buffer.of(1), end: Buffer.of(2), limit: 1 }), ({ key, value }) => ({
+      key: Buffer.from(key),
+      value: Buffer.from(value),
+    }));
+    entry!.value[entry!.value.length - 1]! ^= 1;
+    await raw.put(entry!.key, entry!.value);
+    await raw.close();
+    const log: string[] = [];
+    const relay = await start(data, log);
+    await relay.restored;
+    expect(log).toContain("2 sessions, ended ones too, come from the data folder");
+    expect(log).toContain("1 entries of the data folder are damaged and left out (docs/storage.md)");
+    const metrics = await (await fetch(`${relay.adminUrl}/metrics`)).text();
+    expect(metrics).toContain('sessions{state="cold"} 2');
+    expect(metrics).toContain("refused_inputs_total 1");
   });
 });
