@@ -57,6 +57,19 @@ describe("what an earlier process left", () => {
     expect(node.engine.registry.counts()).toEqual({ hot: 0, cold: 4, ended: 1 });
   });
 
+  test("[R19] [R14] that was compacted, and written to since, has the name of its state, too", async () => {
+    const { before, store, next } = await processes();
+    const key = before.create({ a: 1 });
+    for (let index = 0; index < 200; index++) await before.write(key, { text: `${index}`.repeat(100) });
+    before.runtime.advance(1_000);
+    await before.write(key, { b: 2 });
+    const { document } = await stored(store, key);
+    expect(document?.epoch.counter).toBeGreaterThan(0);
+    const node = next();
+    await restore(node, store, [key]);
+    expect(node.replica.fingerprint(key)).toBe(before.replica.fingerprint(key));
+  });
+
   test("[R19] [E8] is found in the store, and no holder is asked; what ended reads ended without a load", async () => {
     const { before, store, next } = await processes();
     const [alive, ended] = [before.create({ a: 1 }), before.create({ b: 1 })];
