@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** Nodes and relays of the benchmarks know each other by it. */
-export const BENCH_SECRET = "a secret of benchmarks, with its thirty-two bytes and more";
+const BENCH_SECRET = "a secret of benchmarks, with its thirty-two bytes and more";
 
 export interface RelayProcess {
   readonly child: ChildProcess;

@@ -6,7 +6,7 @@ import { PANEL_HEADER } from "./shop/shop.ts";
 export const CLUSTER_PATH = "/cluster";
 
 /** One program, as the page draws it. */
-export interface ProgramView {
+interface ProgramView {
   readonly name: string;
   readonly state: Program["state"];
   readonly pid: number | undefined;
