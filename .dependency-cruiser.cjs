@@ -67,6 +67,20 @@ const folderRules = ALLOWED.map(({ name, path, folders, packages, types = [], no
 }));
 
 module.exports = {
+  required: [
+    {
+      name: "simulation-of-the-replicator",
+      comment: "The simulator's nodes are the shipped replicator",
+      module: { path: "^test/simulation/members\\.ts$" },
+      to: { path: "^src/sync/replicator\\.ts$" },
+    },
+    {
+      name: "simulation-of-the-relay",
+      comment: "The simulator's relays are the shipped core",
+      module: { path: "^test/simulation/members\\.ts$" },
+      to: { path: "^src/sync/relay-core\\.ts$" },
+    },
+  ],
   forbidden: [
     ...folderRules,
     {
@@ -113,6 +127,28 @@ module.exports = {
       severity: "error",
       from: { path: "^(src|examples|bench|scripts)/", pathNot: TEST },
       to: { path: ["^test/", TEST] },
+    },
+    {
+      name: "simulation-of-what-ships",
+      comment: "The simulator runs the shipped replicator and relay: replication made by hand for other tests has no place in it",
+      severity: "error",
+      from: { path: "^test/simulation/" },
+      to: { path: ["^test/support/(engine-network|set-replica|relay-holder|raw-peer)\\.ts$", "^test/contract/replication"] },
+    },
+    {
+      name: "no-second-replicator",
+      comment: "What replicates is src/sync. Doubles for unit tests: test/support/engine-network.ts and set-replica.ts, and nobody else's",
+      severity: "error",
+      from: {
+        path: "^(src|test|examples|bench|scripts)/",
+        pathNot: [
+          "^src/(engine|sync)/",
+          "^test/(support/(engine-network|set-replica|relay-holder)|contract/replication\\.contract)\\.ts$",
+          TEST,
+          "^test/simulation/",
+        ],
+      },
+      to: { path: "^src/engine/replication\\.ts$" },
     },
     {
       name: "no-circular",

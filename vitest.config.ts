@@ -5,7 +5,7 @@ import { ClosingLineReporter } from "./test/support/reporter.ts";
 /** One seed for the whole run, so that one number replays it. The reporter prints it. */
 const propertySeed = process.env["PROPERTY_SEED"] ?? String(randomInt(2 ** 31));
 const propertyFiles = "test/property/**/*.test.ts";
-const endToEndFiles = "test/e2e/**/*.test.ts";
+const endToEndFiles = ["test/e2e/**/*.test.ts", "test/chaos/*.test.ts"];
 
 export default defineConfig({
   test: {
@@ -30,14 +30,14 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/**/*.test.ts"],
-          exclude: [propertyFiles, endToEndFiles],
+          exclude: [propertyFiles, ...endToEndFiles],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
       },
       {
         // Whole programs: each file has the machine for itself.
-        test: { name: "e2e", include: [endToEndFiles], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false },
+        test: { name: "e2e", include: endToEndFiles, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false },
       },
     ],
   },

@@ -1,3 +1,4 @@
+import { benchCluster } from "./cluster.ts";
 import { benchEngine } from "./engine.ts";
 import { benchExpress } from "./express.ts";
 import { benchGrowth } from "./growth.ts";
@@ -6,9 +7,11 @@ import { benchLmdb } from "./lmdb.ts";
 import { benchLarge } from "./large.ts";
 import { benchMemory } from "./memory.ts";
 import { benchMillion } from "./million.ts";
+import { benchSync } from "./sync.ts";
 import { benchRelay } from "./relay.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
+  cluster: benchCluster,
   engine: benchEngine,
   express: benchExpress,
   growth: benchGrowth,
@@ -16,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<object> | object>> = {
   large: benchLarge,
   memory: benchMemory,
   million: benchMillion,
+  sync: benchSync,
   relay: benchRelay,
 };
 

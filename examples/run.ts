@@ -2,13 +2,17 @@
 const EXAMPLES: Readonly<Record<string, string>> = {
   login: "a login with passport, flash messages and CSRF tokens; sessions survive the process on disk",
   flash: "a form that shows its result after a redirect, with connect-flash",
+  "two-nodes-one-relay": "the shortest real deployment: two nodes and a relay, each a process of its own",
   chat: "a chat over WebSocket that sees logins, logouts and changes of its sessions",
 };
 
+/** Those that are one file. */
+const FILES: Readonly<Record<string, string>> = { "two-nodes-one-relay": "./two-nodes-one-relay.ts" };
+
 const name = process.argv[2] ?? "";
-if (Object.hasOwn(EXAMPLES, name)) await import(`./${name}/main.ts`);
+if (Object.hasOwn(EXAMPLES, name)) await import(FILES[name] ?? `./${name}/main.ts`);
 else {
   console.log("npm run example -- <name>, where <name> is one of:\n");
-  for (const [each, what] of Object.entries(EXAMPLES)) console.log(`  ${each.padEnd(6)} ${what}`);
+  for (const [each, what] of Object.entries(EXAMPLES)) console.log(`  ${each.padEnd(20)} ${what}`);
   process.exitCode = name === "" ? 0 : 1;
 }

@@ -9,6 +9,8 @@ export interface Child {
   readonly address: string;
   /** Resolves when the process is gone, whatever the reason. */
   readonly ended: Promise<void>;
+  /** Over the channel that every program of the demo has to this process. */
+  send(message: object): void;
   /** Asks it to stop, and after a moment makes it. Idempotent. */
   stop(): Promise<void>;
 }
@@ -20,6 +22,8 @@ export interface ChildOptions {
   readonly file: string;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** What it sends over that channel. */
+  readonly onMessage?: (message: unknown) => void;
 }
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -44,6 +48,7 @@ export function startChild(options: ChildOptions): Promise<Child> {
     program.once("close", () => resolve());
     program.once("error", () => resolve());
   });
+  if (options.onMessage !== undefined) program.on("message", options.onMessage);
   let isRunning = true;
   void ended.then(() => (isRunning = false));
   const stop = async (): Promise<void> => {
@@ -70,7 +75,7 @@ export function startChild(options: ChildOptions): Promise<Child> {
       const address = LISTENING.exec(line)?.[1];
       if (address === undefined || program.pid === undefined) return;
       clearTimeout(timer);
-      resolve({ pid: program.pid, address, ended, stop });
+      resolve({ pid: program.pid, address, ended, stop, send: (message) => void program.send(message) });
     });
   });
 }

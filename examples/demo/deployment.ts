@@ -1,103 +1,83 @@
 import { randomBytes } from "node:crypto";
-import { type Child, type ChildOptions, startChild } from "./child.ts";
-import type { ProxyTarget } from "./proxy.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Program } from "./program.ts";
 
 /** The programs behind the demo's one URL. */
 export interface Deployment {
-  readonly nodes: readonly ProxyTarget[];
-  readonly classic: ProxyTarget;
+  readonly relays: readonly Program[];
+  readonly nodes: readonly Program[];
+  readonly classic: Program;
   stop(): Promise<void>;
 }
 
-/** A program that ends by itself is started again this often; one that cannot stay up is left alone. */
-const RESTART_COUNT_MAX = 20;
+export interface DeploymentOptions {
+  /**
+   * How many relays must have a write, on their disks, before its response goes out; where they do not say so in time, the response is an error.
+   * Default 0: the response waits for nobody.
+   */
+  readonly acks?: number;
+}
 
-/** Starts a relay, two nodes and the shop on express-session, and starts again whatever of them is killed. */
-export async function startDeployment(print: (line: string) => void): Promise<Deployment> {
+const RELAY_FILE = "src/relay/main.ts";
+const NODE_FILES = ["examples/demo/nodes/express.ts", "examples/demo/nodes/fastify.ts", "examples/demo/nodes/koa.ts"];
+const NODE_NAMES = ["Node A", "Node B", "Node C"];
+
+/** Starts two relays, three nodes and the shop on express-session, and starts again whatever of them ends by itself. */
+export async function startDeployment(print: (line: string) => void, options: DeploymentOptions = {}): Promise<Deployment> {
   const environment = {
     SESSION_SECRET: randomBytes(32).toString("base64url"),
     CONVERGE_SESSION_SECRET: randomBytes(32).toString("base64url"),
+    DEMO_ACKS: String(options.acks ?? 0),
   };
+  const folder = await mkdtemp(join(tmpdir(), "converge-session-demo-"));
   const programs: Program[] = [];
-  const start = async (options: ChildOptions): Promise<Program> => {
-    const program = new Program({ ...options, environment }, print);
+  const start = async (name: string, file: string, args: readonly string[]): Promise<Program> => {
+    const program = new Program({ name, file, args, environment }, print);
     programs.push(program);
     await program.start();
     return program;
   };
   const stop = async (): Promise<void> => {
     await Promise.all(programs.map((program) => program.stop()));
+    await rm(folder, { recursive: true, force: true });
   };
-  const startNodes = async (): Promise<Program[]> => {
-    const file = "src/relay/main.ts";
-    const relay = await start({ name: "Relay", file, args: ["relay", "--listen", "127.0.0.1:0"] });
-    const address = relay.address() ?? "";
-    // Where the nodes know it to be, should it have to be started again.
-    relay.options = { name: "Relay", file, args: ["relay", "--listen", new URL(address).host], environment };
-    return Promise.all([
-      start({ name: "Node A", file: "examples/demo/nodes/express.ts", args: ["Node A", address] }),
-      start({ name: "Node B", file: "examples/demo/nodes/fastify.ts", args: ["Node B", address] }),
-    ]);
+  const relayArguments = (name: string, port: string, peers: readonly string[]): string[] => [
+    "relay",
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--data",
+    join(folder, name),
+    "--log-level",
+    "warn",
+    ...peers.flatMap((peer) => ["--peer", peer]),
+  ];
+  const startRelays = async (): Promise<Program[]> => {
+    const first = await start("Relay 1", RELAY_FILE, relayArguments("relay-1", "0", []));
+    const second = await start("Relay 2", RELAY_FILE, relayArguments("relay-2", "0", [addressOf(first)]));
+    // Where everybody knows them to be, should they have to be started again.
+    first.arguments = relayArguments("relay-1", new URL(addressOf(first)).port, [addressOf(second)]);
+    second.arguments = relayArguments("relay-2", new URL(addressOf(second)).port, [addressOf(first)]);
+    return [first, second];
+  };
+  const startOurs = async (): Promise<{ relays: Program[]; nodes: Program[] }> => {
+    const relays = await startRelays();
+    const addresses = relays.map(addressOf);
+    const nodes = NODE_NAMES.map((name, index) => start(name, NODE_FILES[index] ?? "", [name, ...addresses]));
+    return { relays, nodes: await Promise.all(nodes) };
   };
   try {
-    const [nodes, classic] = await Promise.all([startNodes(), start({ name: "express-session", file: "examples/demo/nodes/classic.ts" })]);
-    return { nodes, classic, stop };
+    const [ours, classic] = await Promise.all([startOurs(), start("express-session", "examples/demo/nodes/classic.ts", [])]);
+    return { ...ours, classic, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** A program that is kept running. */
-class Program implements ProxyTarget {
-  options: ChildOptions;
-  readonly #print: (line: string) => void;
-  #child: Child | undefined;
-  #starting: Promise<void> | undefined;
-  #isStopping = false;
-  #restartCount = 0;
-
-  constructor(options: ChildOptions, print: (line: string) => void) {
-    this.options = options;
-    this.#print = print;
-  }
-
-  get name(): string {
-    return this.options.name;
-  }
-
-  address(): string | undefined {
-    return this.#child?.address;
-  }
-
-  start(): Promise<void> {
-    this.#starting = this.#start();
-    return this.#starting;
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    await this.#starting?.catch(() => undefined);
-    await this.#child?.stop();
-  }
-
-  async #start(): Promise<void> {
-    const child = await startChild(this.options);
-    this.#child = child;
-    this.#print(`  ${this.name.padEnd(16)} ready, pid ${child.pid}`);
-    void child.ended.then(() => {
-      this.#child = undefined;
-      if (!this.#isStopping) this.#startAgain();
-    });
-  }
-
-  #startAgain(): void {
-    this.#restartCount += 1;
-    if (this.#restartCount > RESTART_COUNT_MAX) {
-      this.#print(`  ${this.name.padEnd(16)} ended again, and stays so. Ctrl-C, and start the demo anew.`);
-      return;
-    }
-    this.#print(`  ${this.name.padEnd(16)} ended; starting it again`);
-    this.start().catch((error: unknown) => this.#print(error instanceof Error ? error.message : String(error)));
-  }
+function addressOf(program: Program): string {
+  const address = program.address();
+  if (address === undefined) throw new Error(`${program.name} ended right after it began; start the demo again.`);
+  return address;
 }

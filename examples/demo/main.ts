@@ -1,3 +1,4 @@
+import { runDrill } from "./drill/run.ts";
 import { commandOf, type DemoCommand, HELP } from "./options.ts";
 import { runRaces } from "./race/run.ts";
 import { serveDemo } from "./serve.ts";
@@ -15,6 +16,10 @@ async function run(command: DemoCommand): Promise<void> {
   if (command.kind === "help") return print(HELP);
   if (command.kind === "race") {
     if (!(await runRaces(command.framework, print))) process.exitCode = 1;
+    return;
+  }
+  if (command.kind === "drill") {
+    if (!(await runDrill(command.kills, print))) process.exitCode = 1;
     return;
   }
   const told = stopSignal();

@@ -19,14 +19,10 @@ export interface ProxyTargets {
   readonly nodes: readonly ProxyTarget[];
   /** Takes what begins with its prefix. */
   readonly classic: { readonly prefix: string; readonly target: ProxyTarget };
+  /** Answers what begins with its prefix, here. */
+  readonly own: { readonly prefix: string; readonly answer: (request: IncomingMessage, response: ServerResponse) => void };
 }
 
-/**
- * Until a cookie of the session itself says what its browser has seen, the request that follows a redirect goes to the node that redirected:
- * the proxy remembers it in a cookie of its own, for one request and a few seconds.
- */
-const FOLLOW_COOKIE = "demo-follow";
-const FOLLOW_SECONDS = 5;
 const ANSWER_MS = 30_000;
 
 /** For one connection only (RFC 9110 section 7.6.1). */
@@ -46,7 +42,7 @@ const HOP_BY_HOP = [
  * A reverse proxy in the fewest lines: streams both ways, sends every request once and to one node, and never tries again, so that what fails
  * behind it is seen. The Host header passes unchanged.
  */
-export function createProxy({ nodes, classic }: ProxyTargets): Server {
+export function createProxy({ nodes, classic, own }: ProxyTargets): Server {
   // A connection each: one that is kept may be closed by the node just when it is used again, and nothing is sent twice here.
   const agent = new Agent({ keepAlive: false });
   let turn = 0;
@@ -58,21 +54,13 @@ export function createProxy({ nodes, classic }: ProxyTargets): Server {
   };
 
   return createServer((request, response) => {
-    const isClassic = request.url === classic.prefix || request.url?.startsWith(`${classic.prefix}/`) === true;
-    if (isClassic) return pass(request, response, classic.target, agent, []);
-    const followed = nodes.find((node) => node.name === followedName(request.headers) && node.address() !== undefined);
-    const node = followed ?? nextNode();
-    return pass(request, response, node, agent, followed === undefined ? [] : [followCookie("", 0)]);
+    const isUnder = (prefix: string): boolean => request.url === prefix || request.url?.startsWith(`${prefix}/`) === true;
+    if (isUnder(own.prefix)) return own.answer(request, response);
+    return pass(request, response, isUnder(classic.prefix) ? classic.target : nextNode(), agent);
   });
 }
 
-function pass(
-  request: IncomingMessage,
-  response: ServerResponse,
-  target: ProxyTarget | undefined,
-  agent: Agent,
-  ownCookies: readonly string[],
-): void {
+function pass(request: IncomingMessage, response: ServerResponse, target: ProxyTarget | undefined, agent: Agent): void {
   const address = target?.address();
   if (target === undefined || address === undefined)
     return unavailable(response, "No node is running just now; they are being started again.");
@@ -88,17 +76,15 @@ function pass(
   });
   onward.on("timeout", () => onward.destroy(new Error("it did not answer in time")));
   onward.on("response", (answer) => {
-    const status = answer.statusCode ?? 502;
-    const follow = status >= 300 && status < 400 && status !== 304 ? [followCookie(target.name, FOLLOW_SECONDS)] : ownCookies;
-    const cookies = [...(answer.headers["set-cookie"] ?? []), ...follow];
-    response.writeHead(status, { ...endToEnd(answer.headers), ...(cookies.length === 0 ? {} : { "set-cookie": cookies }) });
+    response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
     answer.pipe(response);
     // Cut off in the middle: the browser must not take a part for the whole.
     answer.on("error", () => response.destroy());
   });
   onward.on("error", (error) => {
     if (response.headersSent) response.destroy();
-    else unavailable(response, `${target.name} did not answer (${error.message}). Send the request again: the other node has the session.`);
+    else
+      unavailable(response, `${target.name} did not answer (${error.message}). Send the request again: the other nodes have the session.`);
   });
   response.on("close", () => {
     if (!response.writableFinished) onward.destroy();
@@ -114,18 +100,4 @@ function unavailable(response: ServerResponse, text: string): void {
 function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const named = (headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase());
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.includes(name) && !named.includes(name)));
-}
-
-function followedName({ cookie = "" }: IncomingHttpHeaders): string | undefined {
-  const value = cookie.split(/; */).find((pair) => pair.startsWith(`${FOLLOW_COOKIE}=`));
-  if (value === undefined) return undefined;
-  try {
-    return decodeURIComponent(value.slice(FOLLOW_COOKIE.length + 1));
-  } catch {
-    return undefined;
-  }
-}
-
-function followCookie(name: string, seconds: number): string {
-  return `${FOLLOW_COOKIE}=${encodeURIComponent(name)}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax`;
 }

@@ -1,5 +1,6 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { CLUSTER_PATH, controlCluster } from "./cluster-control.ts";
 import { type Deployment, startDeployment } from "./deployment.ts";
 import { DEFAULT_PORT } from "./options.ts";
 import { createProxy } from "./proxy.ts";
@@ -15,9 +16,9 @@ export interface Demo {
  * Rejects, with everything stopped, when something cannot be started; the message says what to do.
  */
 export async function serveDemo(port: number | undefined, print: (line: string) => void): Promise<Demo> {
-  print("Starting a relay, two nodes and express-session, each a process of its own …");
+  print("Starting two relays, three nodes and express-session, each a process of its own …");
   const deployment = await startDeployment(print);
-  const server = createProxy({ nodes: deployment.nodes, classic: { prefix: "/classic", target: deployment.classic } });
+  const server = createDemoProxy(deployment);
   try {
     await listen(server, port, print);
   } catch (error) {
@@ -25,6 +26,14 @@ export async function serveDemo(port: number | undefined, print: (line: string) 
     throw error;
   }
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop: () => stop(server, deployment) };
+}
+
+/** The nodes take turns behind it; what runs can be asked for, killed and started by it. */
+export function createDemoProxy({ relays, nodes, classic }: Deployment): Server {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    void controlCluster(request, response, [...relays, ...nodes]);
+  };
+  return createProxy({ nodes, classic: { prefix: "/classic", target: classic }, own: { prefix: CLUSTER_PATH, answer } });
 }
 
 async function listen(server: Server, port: number | undefined, print: (line: string) => void): Promise<void> {
@@ -42,7 +51,7 @@ async function listen(server: Server, port: number | undefined, print: (line: st
   }
 }
 
-function listenOn(server: Server, port: number): Promise<void> {
+export function listenOn(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => {

@@ -170,6 +170,16 @@ describe("the first exchange", () => {
     expect(machine.clock.ownMs()).toBe(machine.trueMs + HOUR_MS);
   });
 
+  test("[K10] one that says the same as this machine settles it at once; one that does not waits for a third, however long it answers", () => {
+    const machine = new Machine({ hasPeers: true });
+    machine.jump(1_601);
+    machine.hear("a", 0, false);
+    expect(machine.clock.isSettled).toBe(false);
+    machine.jump(-1);
+    machine.hear("a", 0, false, 1);
+    expect([machine.clock.isSettled, machine.clock.agreedMs()]).toEqual([true, machine.trueMs + 1_600]);
+  });
+
   test("[K6] closing ends the wait and leaves no timer", async () => {
     const machine = new Machine({ hasPeers: true });
     const { settled } = machine.clock;

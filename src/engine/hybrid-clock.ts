@@ -33,6 +33,10 @@ export interface PeerClock {
   lost(source: string): void;
   /** This machine's wall clock: what a node says to a relay, and a relay to another. */
   ownMs(): number;
+  /** The time that this engine goes by. */
+  nowMs(): number;
+  /** Resolves when that is settled: it may have been set meanwhile, once. Undefined when it is. */
+  readonly settled: Promise<void> | undefined;
   /** What a relay says to its nodes; 0 while it has not heard enough to say anything. */
   agreedMs(): number;
   /** There are going to be peers: `isSettled` waits for them. An engine with `sync` does this by itself, a relay must, at once. */
@@ -118,7 +122,9 @@ export class EngineClock implements PeerClock {
     this.#votes.set(source, vote);
     // If the wall clock jumped, somebody else has a say about that now.
     this.#state = { ...this.#state, believedAtMs: Infinity };
-    if (isAgreed || this.#votes.size > 1) this.#settle();
+    // Two clocks that say the same need no third. Where they differ, the next one decides which of them is right.
+    const isSame = Math.abs(vote.offsetMs - (this.#runtime.nowMs() - this.#runtime.monotonicMs())) <= FAULT * this.#epsilonMs;
+    if (isAgreed || isSame || this.#votes.size > 1) this.#settle();
   }
 
   lost(source: string): void {

@@ -23,6 +23,8 @@ type Grant =
 
 export interface ClaimGrantsOptions {
   readonly runtime: Runtime;
+  /** The time that nodes and relays go by. */
+  readonly nowMs: () => number;
   readonly replica: Pick<Replica, "claim" | "release">;
   /** Since when this relay has lost no grant that it gave: its start where it keeps them in memory. Milliseconds since the epoch. */
   readonly recordSinceMs: number;
@@ -41,9 +43,16 @@ export class ClaimGrants {
   readonly #options: ClaimGrantsOptions;
   readonly #grants = new Map<string, Grant>();
   readonly #released = new Set<string>();
+  #recordSinceMs: number;
 
   constructor(options: ClaimGrantsOptions) {
     this.#options = options;
+    this.#recordSinceMs = options.recordSinceMs;
+  }
+
+  /** The clock that said when the record began was set by so much. */
+  clockSet(byMs: number): void {
+    this.#recordSinceMs += byMs;
   }
 
   /** Never rejects. */
@@ -105,14 +114,15 @@ export class ClaimGrants {
 
   /** By the slower of the two clocks: nothing is over before it is over for both. */
   #nowFor({ nowMs }: Claim): number {
-    return Math.min(nowMs, this.#options.runtime.nowMs());
+    return Math.min(nowMs, this.#options.nowMs());
   }
 
   /** Something granted before this record began, which would still hold: it lasts for as long as what is asked for now would, at most. */
   #mayHaveForgotten({ nowMs, untilMs, bornAtMs }: Claim): boolean {
-    const { runtime, recordSinceMs, clockErrorMs } = this.#options;
+    const { clockErrorMs } = this.#options;
+    const recordSinceMs = this.#recordSinceMs;
     if (recordSinceMs + clockErrorMs <= bornAtMs) return false;
-    return runtime.nowMs() < recordSinceMs + clockErrorMs + (untilMs - nowMs);
+    return this.#options.nowMs() < recordSinceMs + clockErrorMs + (untilMs - nowMs);
   }
 
   #remember(claim: Claim, grant: Grant): void {

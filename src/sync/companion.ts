@@ -44,6 +44,10 @@ export class Companion implements HubPeer, Member {
   /** The other's registers are here. */
   #hasRegisters = false;
   #wasEqual = false;
+  /** When a frame to the other was dropped last; undefined: the two were found equal since. */
+  #droppedAtMs: number | undefined;
+  /** When what it answered last was asked, by a clock that nobody sets. */
+  #askedAtMs: number | undefined;
   #stopTimer: () => void = () => undefined;
   #isClosed = false;
 
@@ -97,8 +101,26 @@ export class Companion implements HubPeer, Member {
     return this.#options.address;
   }
 
+  get heardUntilMs(): number {
+    const { hub, runtime } = this.#options;
+    return this.#askedAtMs === undefined ? 0 : Math.max(0, Math.floor(hub.nowMs() - (runtime.monotonicMs() - this.#askedAtMs)));
+  }
+
+  /** What is news here was sent to the other before whatever is sent now. */
+  get hasToldAll(): boolean {
+    return this.#droppedAtMs === undefined;
+  }
+
   send(frame: Uint8Array): boolean {
-    return !this.#isClosed && this.#options.send(frame);
+    if (this.#isClosed) return false;
+    const isSent = this.#options.send(frame);
+    if (!isSent) this.#droppedAtMs = this.#options.runtime.monotonicMs();
+    return isSent;
+  }
+
+  /** It answered what was asked that long ago: what it was told before has come. */
+  answered(rttMs: number): void {
+    this.#askedAtMs = this.#options.runtime.monotonicMs() - rttMs;
   }
 
   /** Frames to the other were dropped, and its queue has room again. */
@@ -129,8 +151,11 @@ export class Companion implements HubPeer, Member {
   /** What the other holds is here, but for what may be on its way: after a while that is none that was on its way before they met. */
   #compared(hasInFlight: boolean): void {
     const { runtime, isInitiator } = this.#options;
-    this.#wasEqual ||= !hasInFlight || runtime.monotonicMs() >= this.#metAtMs + 2 * IN_FLIGHT_MS;
-    if (this.#wasEqual) return this.#equal();
+    const nowMs = runtime.monotonicMs();
+    if (this.#droppedAtMs !== undefined && nowMs >= this.#droppedAtMs + 2 * IN_FLIGHT_MS) this.#droppedAtMs = undefined;
+    this.#wasEqual ||= !hasInFlight || nowMs >= this.#metAtMs + 2 * IN_FLIGHT_MS;
+    if (this.#wasEqual) this.#equal();
+    if (this.#wasEqual && this.hasToldAll) return;
     // Who dialed compares again by itself.
     if (!isInitiator) this.#stopTimer = runtime.setTimer(IN_FLIGHT_MS, () => this.#exchange.repair());
   }

@@ -9,9 +9,10 @@ function said(
     isComplete = true,
     completeSinceMs = 90_000,
     memberCount = 2,
-  }: { isComplete?: boolean; completeSinceMs?: number; memberCount?: number },
+    heardUntilMs,
+  }: { isComplete?: boolean; completeSinceMs?: number; memberCount?: number; heardUntilMs?: number },
 ): HolderAnswer {
-  return { answer, status: { isComplete, completeSinceMs, memberCount } };
+  return { answer, status: { isComplete, completeSinceMs, memberCount }, heardUntilMs };
 }
 
 const AWAY: HolderAnswer = { answer: "none", status: undefined };
@@ -58,6 +59,13 @@ const CASES: readonly Case[] = [
     nowMs: 1_950_000,
   }),
   of("the loss is nearly so long ago", [said("absent", { completeSinceMs: 150_000 }), AWAY], false, { nowMs: 1_949_999 }),
+  of("one says so who heard from the others since the birth", [said("absent", { heardUntilMs: 102_000 }), AWAY], true),
+  of("one says so who heard from the others nearly since then", [said("absent", { heardUntilMs: 101_999 }), AWAY], false),
+  of("one says so who never heard from another yet", [said("absent", { heardUntilMs: 0 }), AWAY], false),
+  of("all say so, whenever they heard from each other", [said("absent", { heardUntilMs: 0 }), said("absent", { heardUntilMs: 0 })], true),
+  of("the id says nothing of its birth, nor who answers of the others", [said("absent", { heardUntilMs: 0 }), AWAY], true, {
+    bornAtMs: undefined,
+  }),
   of("the id says nothing of its birth", [said("absent", { completeSinceMs: 150_000 }), AWAY], true, { bornAtMs: undefined }),
   of("the id says nothing of its birth, and who answers is joining", [said("absent", { isComplete: false })], false, {
     bornAtMs: undefined,

@@ -6,6 +6,8 @@ export interface HolderAnswer {
   readonly answer: "absent" | "found" | "none";
   /** Undefined where it is not connected. */
   readonly status: RelayStatus | undefined;
+  /** Until when it has heard from the others what they were told, as it said when it answered `absent`; undefined: there are no others. */
+  readonly heardUntilMs?: number | undefined;
 }
 
 export interface AbsenceQuestion {
@@ -20,13 +22,19 @@ export interface AbsenceQuestion {
 
 /**
  * Whether "there is none" is true (DESIGN section 5, "A miss"). `answers` has one entry for each configured relay. It is where one of them
- * says so who would know: it is past its join barrier, knows all that were born as early as this one, and hears of what any of the
- * configured relays is told. Or where all of them say so, and each knows all that was told to itself.
+ * says so who would know: it is past its join barrier, knows all that were born as early as this one, hears of what any of the
+ * configured relays is told, and has heard from each since the birth: a line that was cut a moment ago looks as before. Or where all of
+ * them say so, and each knows all that was told to itself.
  */
 export function absenceCounts(answers: readonly HolderAnswer[], question: AbsenceQuestion): boolean {
-  const absent = answers.filter(({ answer }) => answer === "absent");
-  const knowing = absent.flatMap(({ status }) => (status !== undefined && knows(status, question) ? [status] : []));
-  return knowing.some(({ memberCount }) => memberCount >= answers.length) || (answers.length > 0 && knowing.length === answers.length);
+  const knowing = answers.filter(({ answer, status }) => answer === "absent" && status !== undefined && knows(status, question));
+  return knowing.some((each) => hearsAll(each, answers.length, question)) || (answers.length > 0 && knowing.length === answers.length);
+}
+
+/** Whether it speaks for all: what any other relay was told about a session of this age has reached it. */
+function hearsAll({ status, heardUntilMs }: HolderAnswer, relayCount: number, { bornAtMs, clockErrorMs }: AbsenceQuestion): boolean {
+  if (status === undefined || status.memberCount < relayCount) return false;
+  return bornAtMs === undefined || heardUntilMs === undefined || bornAtMs + clockErrorMs <= heardUntilMs;
 }
 
 /** Whether it would know a session that was told to it, or to those from which it hears. */

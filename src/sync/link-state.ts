@@ -1,11 +1,12 @@
-/** From the first SYN to the welcome. Room for three lost SYNs (1 + 2 + 4 s, RFC 6298 section 2) and the greeting's two round trips. */
+/** From the first SYN to the welcome: TCP, TLS, the upgrade and the greeting, on the slowest link. */
 export const GREETING_TIMEOUT_MS = 10_000;
 /** Silence on a healthy link never lasts longer than this and a round trip. */
 export const HEARTBEAT_MS = 2_000;
 /** Three heartbeats. A black-holed TCP connection shows no error for a quarter of an hour. */
 export const DEAD_AFTER_MS = 6_000;
 export const RETRY_DELAY_MIN_MS = 100;
-export const RETRY_DELAY_MAX_MS = 5_000;
+/** Two nodes that can reach each other again do so within two seconds (with `CONNECT_TIMEOUT_MS`). */
+export const RETRY_DELAY_MAX_MS = 1_000;
 
 /** One connection from its first dial to its last. Times are of a clock that never steps back. */
 export type LinkState =

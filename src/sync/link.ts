@@ -31,7 +31,9 @@ export interface LinkOptions {
   /** What this process says in its pings and answers others' with: its wall clock, milliseconds since the epoch. */
   readonly nowMs: () => number;
   /** What the relay's clock said, and how long asking took. */
-  readonly onPong?: ((theirMs: number, rttMs: number) => void) | undefined;
+  readonly onPong?: ((theirMs: number, rttMs: number, hasToldAll: boolean) => void) | undefined;
+  /** For what is answered to the other's pings, see `Pong`. Default: nobody wants to know. */
+  readonly hasToldAll?: (() => boolean) | undefined;
   /** It was up and is not any more. */
   readonly onDown: () => void;
   /** The address turned out to be this process's own. It is not dialed again. */
@@ -179,7 +181,9 @@ export class Link {
   }
 
   #receive(frame: Frame, bytes: Uint8Array): void {
-    if (frame.kind === "ping") this.#socket?.sendControl(encodePong({ token: frame.token, nowMs: this.#options.nowMs() }));
+    const { nowMs, hasToldAll } = this.#options;
+    if (frame.kind === "ping")
+      this.#socket?.sendControl(encodePong({ token: frame.token, nowMs: nowMs(), hasToldAll: hasToldAll?.() ?? true }));
     else if (frame.kind === "pong") this.#ponged(frame);
     else this.#options.onFrame(frame, bytes);
   }
@@ -190,13 +194,13 @@ export class Link {
     this.#socket?.sendControl(encodePing({ token: this.#pingCount, nowMs: this.#options.nowMs(), rttMs: this.#rttMs }));
   }
 
-  #ponged({ token, nowMs }: Pong): void {
+  #ponged({ token, nowMs, hasToldAll }: Pong): void {
     // An older one says nothing of how long it took.
     if (token !== this.#pingCount) return;
     const isFirst = this.#rttMs === 0;
     const rttMs = this.#options.runtime.monotonicMs() - this.#pingedAtMs;
     this.#rttMs = Math.max(1, Math.ceil(rttMs));
-    this.#options.onPong?.(nowMs, rttMs);
+    this.#options.onPong?.(nowMs, rttMs, hasToldAll);
     // Now the other side can be told the time, too.
     if (isFirst) this.#ping();
   }

@@ -57,6 +57,8 @@ export class Membership {
   /** When each incarnation was lost. */
   readonly #losses = new Map<string, number>();
   #baseSinceMs: number;
+  /** It is the instant of this start, by this machine's clock. */
+  #isOwnBase = true;
 
   constructor({ nowMs, keptSinceMs, addresses, forgetLossAfterMs }: MembershipOptions) {
     this.#forgetLossAfterMs = forgetLossAfterMs;
@@ -130,6 +132,17 @@ export class Membership {
     return this.#waitNoMoreFor(relay.addresses);
   }
 
+  /** The clock by which everything was dated so far turned out to be wrong, and was set by so much. */
+  clockSet(byMs: number): void {
+    for (const [incarnation, atMs] of this.#losses) this.#losses.set(incarnation, atMs + byMs);
+    if (this.#isOwnBase) this.#baseSinceMs += byMs;
+  }
+
+  /** It is here, and counts: what is news to it comes here. */
+  isMember(id: string): boolean {
+    return this.#connected.get(id)?.isEqual === true;
+  }
+
   drained(id: string): void {
     const relay = this.#connected.get(id);
     if (relay !== undefined) relay.isDrained = true;
@@ -153,7 +166,9 @@ export class Membership {
     if (this.isComplete) return false;
     for (const address of addresses) this.#awaited.delete(address);
     if (this.#awaited.size > 0) return false;
-    this.#baseSinceMs = this.#sinceJoin();
+    const sinceMs = this.#sinceJoin();
+    if (sinceMs !== this.#baseSinceMs) this.#isOwnBase = false;
+    this.#baseSinceMs = sinceMs;
     return true;
   }
 

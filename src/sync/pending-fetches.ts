@@ -6,14 +6,15 @@ import type { Fetched } from "./messages/fetched.ts";
 /** What the holders that were asked said in time. Who is in neither did not answer, or could not look. */
 export interface FetchOutcome {
   readonly found: readonly SessionRecord[];
-  readonly absent: readonly Holder[];
+  /** With what each said of until when it heard from the others. */
+  readonly absent: ReadonlyMap<Holder, number | undefined>;
 }
 
 interface PendingFetch {
   readonly key: SessionKey;
   readonly waitingFor: Set<Holder>;
   readonly found: SessionRecord[];
-  readonly absent: Holder[];
+  readonly absent: Map<Holder, number | undefined>;
   settle(): void;
 }
 
@@ -45,7 +46,7 @@ export class PendingFetches {
         key,
         waitingFor: new Set(holders),
         found: [],
-        absent: [],
+        absent: new Map(),
         settle: () => {
           stopTimer();
           this.#pending.delete(requestId);
@@ -66,7 +67,7 @@ export class PendingFetches {
     if (pending === undefined || !pending.waitingFor.has(holder)) return false;
     if (answer.kind === "found" && answer.record.envelope.key !== pending.key) return false;
     if (answer.kind === "found") pending.found.push(answer.record);
-    if (answer.kind === "absent") pending.absent.push(holder);
+    if (answer.kind === "absent") pending.absent.set(holder, answer.heardUntilMs);
     this.#answered(pending, holder);
     return true;
   }

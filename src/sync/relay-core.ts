@@ -66,12 +66,14 @@ export class RelayCore {
   /** Dials its peers. */
   constructor(options: RelayCoreOptions) {
     this.#options = options;
-    const { replica, runtime, credentials, counters, log, dial, peers = [], incarnation } = options;
+    const { replica, runtime, clock, credentials, counters, log, dial, peers = [], incarnation } = options;
     this.#relayId = runtime.randomBytes(PEER_ID_BYTES);
     this.#incarnation = incarnation?.id ?? runtime.randomBytes(INCARNATION_BYTES);
-    this.#hub = new RelayHub(replica, runtime, counters, log, options.clock);
+    this.#hub = new RelayHub(replica, runtime, counters, log, clock);
+    const nowMs = (): number => this.#hub.nowMs();
+    const startedAtMs = nowMs();
     const membership = new Membership({
-      nowMs: runtime.nowMs(),
+      nowMs: startedAtMs,
       keptSinceMs: incarnation?.completeSinceMs,
       addresses: peers,
       forgetLossAfterMs: options.forgetLossAfterMs ?? FORGET_LOSS_AFTER_MS,
@@ -79,16 +81,25 @@ export class RelayCore {
     this.#grants = new ClaimGrants({
       runtime,
       replica,
-      recordSinceMs: incarnation?.begunAtMs ?? runtime.nowMs(),
+      nowMs,
+      recordSinceMs: incarnation?.begunAtMs ?? startedAtMs,
       clockErrorMs: CLOCK_ERROR_MS,
     });
-    this.#members = new RelayMembers(runtime, membership, log, (sinceMs) => incarnation?.keep(sinceMs));
+    this.#members = new RelayMembers(nowMs, membership, log, (sinceMs) => incarnation?.keep(sinceMs));
     const dialer = { role: "relay", id: this.#relayId, incarnation: this.#incarnation, wantsPromptAcks: false } as const;
     this.#links =
       dial === undefined
         ? []
         : peers.map((address) => new RelayLink({ runtime, hub: this.#hub, members: this.#members, dial, address, credentials, dialer }));
     this.#armSweep();
+    const monotonicMs = runtime.monotonicMs();
+    void clock?.settled?.then(() => {
+      // All that was dated so far was by a wall clock that nobody had confirmed.
+      const byMs = nowMs() - startedAtMs - Math.floor(runtime.monotonicMs() - monotonicMs);
+      membership.clockSet(byMs);
+      if (incarnation?.begunAtMs === undefined) this.#grants.clockSet(byMs);
+      this.#members.tell();
+    });
   }
 
   /** Connections that others dialed, strangers included. */
@@ -135,7 +146,7 @@ export class RelayCore {
     const { runtime } = this.#options;
     this.#stopSweep = runtime.setTimer(SWEEP_INTERVAL_MS, () => {
       const nowMs = runtime.monotonicMs();
-      for (const peer of this.#peers) peer.endIfSilent(nowMs);
+      for (const peer of this.#peers) peer.look(nowMs);
       // A loss may be forgotten by now.
       this.#members.tell();
       this.#armSweep();

@@ -43,7 +43,10 @@ export class RelayHub {
   readonly #relays = new Map<string, Set<HubPeer>>();
   readonly #touchesPassed = new Map<SessionKey, number>();
 
+  readonly #runtime: Runtime;
+
   constructor(replica: Replica, runtime: Runtime, counters: SyncCounters, log: SyncLog, clock?: PeerClock) {
+    this.#runtime = runtime;
     this.clock = clock;
     this.expected = new ExpectedStates(runtime);
     this.replica = replica;
@@ -55,6 +58,11 @@ export class RelayHub {
     this.fingerprints.listen((key, before, after) => {
       for (const peer of this.#watchersOf(key)) peer.watched.changed(key, before, after);
     });
+  }
+
+  /** The time that relays and nodes go by, milliseconds since the epoch. */
+  nowMs(): number {
+    return this.clock?.nowMs() ?? this.#runtime.nowMs();
   }
 
   /** Sessions that somebody watches. */

@@ -48,8 +48,11 @@ export class RelayLink {
       onFrame: (frame, bytes) => void this.#companion?.receive(frame, bytes),
       onCaughtUp: () => this.#companion?.repair(),
       nowMs: () => hub.clock?.ownMs() ?? runtime.nowMs(),
-      onPong: (theirMs, rttMs) => {
-        if (this.#companion !== undefined) hub.clock?.heard(this.#companion.id, theirMs, rttMs);
+      hasToldAll: () => this.#companion?.hasToldAll ?? true,
+      onPong: (theirMs, rttMs, hasToldAll) => {
+        if (this.#companion === undefined) return;
+        hub.clock?.heard(this.#companion.id, theirMs, rttMs, false);
+        if (hasToldAll) this.#companion.answered(rttMs);
       },
       onDown: () => {
         if (this.#companion !== undefined) hub.clock?.lost(this.#companion.id);

@@ -1,4 +1,3 @@
-import type { Runtime } from "../engine/index.ts";
 import type { SyncLog } from "./counters.ts";
 import type { Role } from "./messages/hello.ts";
 import { encodeStatus, type RelayStatus } from "./messages/status.ts";
@@ -13,6 +12,8 @@ export interface Member {
   readonly incarnation: string;
   /** Where this relay dialed. */
   readonly address: string | undefined;
+  /** Of another relay: whatever it was told until then has come over this connection. Milliseconds since the epoch. */
+  readonly heardUntilMs?: number;
   send(frame: Uint8Array): void;
 }
 
@@ -29,16 +30,18 @@ export interface MemberInfo {
 
 /** Who is connected to a relay: one line for each who comes and goes, and everybody hears what this relay's answers are worth. */
 export class RelayMembers {
-  readonly #runtime: Runtime;
+  readonly #nowMs: () => number;
   readonly #membership: Membership;
   readonly #log: SyncLog;
   readonly #keep: (completeSinceMs: number) => void;
   readonly #members = new Map<Member, { readonly sinceMs: number; isDrained: boolean; told: RelayStatus | undefined }>();
+  /** Connections to other relays. */
+  readonly #relays = new Set<Member>();
   #keptSinceMs: number | undefined;
 
   /** `keep` hears what the next run must know, now and whenever it changes. */
-  constructor(runtime: Runtime, membership: Membership, log: SyncLog, keep: (completeSinceMs: number) => void) {
-    this.#runtime = runtime;
+  constructor(nowMs: () => number, membership: Membership, log: SyncLog, keep: (completeSinceMs: number) => void) {
+    this.#nowMs = nowMs;
     this.#membership = membership;
     this.#log = log;
     this.#keep = keep;
@@ -50,12 +53,25 @@ export class RelayMembers {
   }
 
   status(): RelayStatus {
-    return this.#membership.status(this.#runtime.nowMs());
+    return this.#membership.status(this.#nowMs());
+  }
+
+  /**
+   * Until when what the other relays were told has reached this one: those that it counts as members. Each of their connections counts, for
+   * any of them may be the one that is used. Undefined: there are none.
+   */
+  heardUntilMs(): number | undefined {
+    let untilMs: number | undefined;
+    for (const relay of this.#relays) {
+      if (this.#membership.isMember(relay.id)) untilMs = Math.min(untilMs ?? Number.POSITIVE_INFINITY, relay.heardUntilMs ?? 0);
+    }
+    return untilMs;
   }
 
   /** `told`: what the greeting said to it already. */
   joined(member: Member, told?: RelayStatus): void {
-    this.#members.set(member, { sinceMs: this.#runtime.nowMs(), isDrained: false, told });
+    this.#members.set(member, { sinceMs: this.#nowMs(), isDrained: false, told });
+    if (member.role === "relay") this.#relays.add(member);
     const isNew = member.role === "node" || this.#membership.joined(member);
     if (isNew) this.#log(`${member.role} ${nameOf(member)} joined`);
     this.tell();
@@ -65,8 +81,9 @@ export class RelayMembers {
     const entry = this.#members.get(member);
     if (entry === undefined) return;
     this.#members.delete(member);
+    this.#relays.delete(member);
     const { isLast, isDrained } =
-      member.role === "node" ? { isLast: true, isDrained: entry.isDrained } : this.#membership.left(member.id, this.#runtime.nowMs());
+      member.role === "node" ? { isLast: true, isDrained: entry.isDrained } : this.#membership.left(member.id, this.#nowMs());
     if (isLast) this.#log(`${member.role} ${nameOf(member)} left${isDrained ? " (it stopped)" : ""}`);
     this.tell();
   }
@@ -95,7 +112,7 @@ export class RelayMembers {
 
   /** Everybody whose picture of this relay is not right any more. Also to be called as time passes. */
   tell(): void {
-    const nowMs = this.#runtime.nowMs();
+    const nowMs = this.#nowMs();
     const { completeSinceMs } = this.#membership;
     if (completeSinceMs !== this.#keptSinceMs) {
       this.#keptSinceMs = completeSinceMs;
@@ -109,7 +126,7 @@ export class RelayMembers {
     }
   }
 
-  statusFor({ role, incarnation }: Pick<Member, "role" | "incarnation">, nowMs = this.#runtime.nowMs()): RelayStatus {
+  statusFor({ role, incarnation }: Pick<Member, "role" | "incarnation">, nowMs = this.#nowMs()): RelayStatus {
     return this.#membership.status(nowMs, role === "relay" ? incarnation : undefined);
   }
 }

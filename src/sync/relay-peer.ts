@@ -8,17 +8,17 @@ import { WatchedSessions } from "./fingerprints.ts";
 import { FrameSocket } from "./frame-socket.ts";
 import { RelayGreeting } from "./greeting.ts";
 import { hexOf } from "./hex.ts";
-import { DEAD_AFTER_MS } from "./link-state.ts";
+import { DEAD_AFTER_MS, HEARTBEAT_MS } from "./link-state.ts";
 import { NONCE_BYTES } from "./messages/challenge.ts";
 import type { CloseReason } from "./messages/close-codes.ts";
 import type { Claim } from "./messages/claim.ts";
 import { encodeClaimed } from "./messages/claimed.ts";
 import { encodeDrain } from "./messages/drain.ts";
 import type { Fetch } from "./messages/fetch.ts";
-import { encodeFetched } from "./messages/fetched.ts";
+import { encodeFetched, type FetchedAnswer } from "./messages/fetched.ts";
 import type { Frame } from "./messages/index.ts";
-import type { Ping } from "./messages/ping.ts";
-import { encodePong } from "./messages/pong.ts";
+import { encodePing, type Ping } from "./messages/ping.ts";
+import { encodePong, type Pong } from "./messages/pong.ts";
 import type { Revoke } from "./messages/revoke.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { Versions } from "./protocol-version.ts";
@@ -62,6 +62,9 @@ export class RelayPeer implements WatchingPeer {
   #isPaused = false;
   #pendingCount = 0;
   #heardAtMs: number;
+  /** Of another relay: who is dialed asks, too, for each of two connections may be the one over which it hears what is news. */
+  #pingCount = 0;
+  #pingedAtMs = 0;
 
   /** Sends the challenge. */
   constructor(connect: Accept, options: RelayPeerOptions) {
@@ -99,8 +102,9 @@ export class RelayPeer implements WatchingPeer {
     this.end("goingAway");
   }
 
-  /** A node pings every two seconds. While this side does not read, its silence says less. */
-  endIfSilent(nowMs: number): void {
+  /** To be called every second. A node pings every two seconds. While this side does not read, its silence says less. */
+  look(nowMs: number): void {
+    if (this.#known instanceof Companion && nowMs - this.#pingedAtMs >= HEARTBEAT_MS) this.#ping();
     if (nowMs - this.#heardAtMs < (this.#isPaused ? STUCK_AFTER_MS : DEAD_AFTER_MS)) return;
     this.#closeExchange();
     this.#socket.cut("silent");
@@ -155,6 +159,7 @@ export class RelayPeer implements WatchingPeer {
         drained,
         giveUp: () => this.end("internalError"),
       });
+      this.#ping();
     } else {
       this.#exchange = new Exchange({
         runtime,
@@ -184,8 +189,20 @@ export class RelayPeer implements WatchingPeer {
 
   #relayWork(companion: Companion, frame: Frame, bytes: Uint8Array): Promise<void> | undefined {
     if (frame.kind === "ping") this.#pong(companion, frame);
-    else if (frame.kind !== "pong") return companion.receive(frame, bytes);
+    else if (frame.kind === "pong") this.#ponged(companion, frame);
+    else return companion.receive(frame, bytes);
     return undefined;
+  }
+
+  #ping(): void {
+    const { runtime, hub } = this.#options;
+    this.#pingCount += 1;
+    this.#pingedAtMs = runtime.monotonicMs();
+    this.#socket.sendControl(encodePing({ token: this.#pingCount, nowMs: hub.clock?.ownMs() ?? runtime.nowMs(), rttMs: 0 }));
+  }
+
+  #ponged(companion: Companion, { token, hasToldAll }: Pong): void {
+    if (token === this.#pingCount && hasToldAll) companion.answered(this.#options.runtime.monotonicMs() - this.#pingedAtMs);
   }
 
   /** What goes on after this tick; undefined when nothing does. Its promise never rejects. */
@@ -217,9 +234,10 @@ export class RelayPeer implements WatchingPeer {
 
   #pong(from: Member, { token, nowMs, rttMs }: Ping): void {
     const { runtime, hub } = this.#options;
-    if (rttMs > 0) hub.clock?.heard(from.id, nowMs, rttMs);
+    if (rttMs > 0) hub.clock?.heard(from.id, nowMs, rttMs, false);
     const answerMs = from.role === "relay" ? hub.clock?.ownMs() : hub.clock?.agreedMs();
-    this.#socket.sendControl(encodePong({ token, nowMs: answerMs ?? runtime.nowMs() }));
+    const hasToldAll = !(from instanceof Companion) || from.hasToldAll;
+    this.#socket.sendControl(encodePong({ token, nowMs: answerMs ?? runtime.nowMs(), hasToldAll }));
   }
 
   #unwatch(key: SessionKey): void {
@@ -235,8 +253,9 @@ export class RelayPeer implements WatchingPeer {
     try {
       // While this relay joins: what a peer holds comes before the rest, and there is no "there is none" meanwhile.
       await hub.expected.wait(key);
+      const absent: FetchedAnswer = { kind: "absent", heardUntilMs: this.#options.members.heardUntilMs() };
       const record = await hub.replica.record(key);
-      this.send(encodeFetched({ requestId, answer: record === undefined ? { kind: "absent" } : { kind: "found", record } }));
+      this.send(encodeFetched({ requestId, answer: record === undefined ? absent : { kind: "found", record } }));
       if (record !== undefined && record.envelope.ended === undefined) return;
     } catch {
       hub.counters.replicaFailures += 1;

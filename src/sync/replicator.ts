@@ -34,7 +34,7 @@ import { encodeState } from "./messages/state.ts";
 import { encodeTouch } from "./messages/touch.ts";
 import { encodeUnwatch } from "./messages/unwatch.ts";
 import { encodeWatch, WATCH_COUNT_MAX } from "./messages/watch.ts";
-import { PendingFetches } from "./pending-fetches.ts";
+import { type FetchOutcome, PendingFetches } from "./pending-fetches.ts";
 import { RevocationRegisters } from "./revocation-registers.ts";
 import { TouchBatch } from "./touch-batch.ts";
 import type { Dial } from "./transport.ts";
@@ -182,16 +182,16 @@ export class Replicator implements Replication {
     if (holders.length === 0 || this.#closing !== undefined) return UNAVAILABLE;
     const { found, absent } = await this.#fetches.ask(key, holders);
     const [first] = found;
-    const isComplete = found.length + absent.length === this.#holders.length;
+    const isComplete = found.length + absent.size === this.#holders.length;
     if (first === undefined) return this.#isAbsent(absent, bornAtMs) ? { kind: "absent", isComplete } : UNAVAILABLE;
     // An end beats any state.
     const record = found.find(({ envelope }) => envelope.ended !== undefined) ?? first;
     // Who has it counts us as watching already. Who does not gets it now.
     if (record.envelope.ended === undefined) this.#watched?.add(key);
     // A state says that it is watched, too.
-    if (absent.length > 0) {
+    if (absent.size > 0) {
       const frame = encodeState({ round: 0, record });
-      for (const holder of absent) holder.tell(key, frame);
+      for (const holder of absent.keys()) holder.tell(key, frame);
     }
     if (found.length > 1) await this.#mergeAll(key, found);
     return { kind: "found", record, isComplete };
@@ -312,13 +312,14 @@ export class Replicator implements Replication {
   }
 
   /** Nobody has it: whether that is known. */
-  #isAbsent(absent: readonly Holder[], bornAtMs: number | undefined): boolean {
-    const { runtime, clockErrorMs, forgetLossAfterMs } = this.#options;
+  #isAbsent(absent: FetchOutcome["absent"], bornAtMs: number | undefined): boolean {
+    const { runtime, clock, clockErrorMs, forgetLossAfterMs } = this.#options;
     const answers = this.#holders.map((holder) => ({
-      answer: absent.includes(holder) ? ("absent" as const) : ("none" as const),
+      answer: absent.has(holder) ? ("absent" as const) : ("none" as const),
       status: holder.relay?.status,
+      heardUntilMs: absent.get(holder),
     }));
-    return absenceCounts(answers, { bornAtMs, nowMs: runtime.nowMs(), clockErrorMs, forgetLossAfterMs });
+    return absenceCounts(answers, { bornAtMs, nowMs: clock?.nowMs() ?? runtime.nowMs(), clockErrorMs, forgetLossAfterMs });
   }
 
   #joined({ address }: Holder): void {

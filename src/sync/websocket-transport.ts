@@ -6,6 +6,11 @@ import type { Connection, ConnectionListener } from "./transport.ts";
 
 /** A peer that does not answer a close frame within this time is cut off. */
 const CLOSE_TIMEOUT_MS = 1_000;
+/**
+ * For TCP alone, so room for one lost SYN (RFC 6298 section 2: the next comes after 1 s, then 2, then 4). A dial that began while the network was
+ * cut would otherwise wait for seconds after it is whole again.
+ */
+const CONNECT_TIMEOUT_MS = 1_200;
 
 /** Dials `ws://` and `wss://` addresses. `ca`: certificates in PEM that are trusted instead of those that Node trusts. For a node. */
 export function dialWebSocket(address: string, listener: ConnectionListener, ca?: string): Connection {
@@ -26,6 +31,14 @@ function dialed(address: string, listener: ConnectionListener, ca: string | unde
     maxPayload: FRAME_BYTES_MAX,
     handshakeTimeout: GREETING_TIMEOUT_MS,
     followRedirects: false,
+    finishRequest: (request, webSocket) => {
+      request.once("socket", (stream) => {
+        const timer = setTimeout(() => webSocket.terminate(), CONNECT_TIMEOUT_MS);
+        const stop = (): void => clearTimeout(timer);
+        stream.once("connect", stop).once("close", stop);
+      });
+      request.end();
+    },
     ...(ca === undefined ? {} : { ca }),
   });
   socket.on("open", () => listener.onOpen());

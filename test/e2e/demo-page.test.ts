@@ -48,15 +48,15 @@ async function openTab(context: BrowserContext): Promise<Page> {
   return page;
 }
 
-/** A visitor's first tab, whose session both nodes have shown by then. */
+/** A visitor's first tab, whose session all nodes have shown by then. */
 async function openFirstTab(context: BrowserContext): Promise<Page> {
   const page = await openTab(context);
   const shown = new Set<string | undefined>();
   await eventually(async () => {
     const facts = await ours(page).locator(".facts").textContent();
-    const [, node, session] = /(Node [AB]).*Session\s+(\S+)/s.exec(facts ?? "") ?? [];
+    const [, node, session] = /(Node [ABC]).*Session\s+(\S+)/s.exec(facts ?? "") ?? [];
     if (session !== "none") shown.add(node);
-    expect(shown).toEqual(new Set(["Node A", "Node B"]));
+    expect(shown).toEqual(new Set(["Node A", "Node B", "Node C"]));
   });
   return page;
 }
@@ -162,6 +162,22 @@ describe("the demo page", () => {
     const stolen = await openFirstTab(thief);
     expect(await ours(stolen).locator(".account").getAttribute("data-user")).toBe("");
     expect(await cart(ours(stolen))).toEqual([]);
+  });
+
+  test("[X6] the page draws what runs, and its buttons kill and start", async (context) => {
+    const page = await openFirstTab(await visitor(context));
+    await add(page, "Ash chair");
+    const box = page.locator('[data-program="Node A"]');
+    await eventually(async () => expect(await page.locator("[data-program]").count()).toBe(5));
+    expect(await page.locator("#links line").count()).toBe(7);
+    await page.getByRole("button", { name: "Kill Node A" }).click();
+    await eventually(async () => expect(await box.getAttribute("data-state")).toBe("stopped"));
+    expect(await page.locator("#links line.cut").count()).toBe(2);
+    await add(page, "Desk fern");
+    await eventually(async () => expect(await cart(ours(page))).toEqual(["Ash chair", "Desk fern"]));
+    await page.getByRole("button", { name: "Start Node A" }).click();
+    await eventually(async () => expect(await box.getAttribute("data-state")).toBe("running"), 20_000);
+    expect(await page.locator("#links line.cut").count()).toBe(0);
   });
 
   test("[X5] the page asks nobody but the demo, and breaks no rule of its own", async (context) => {

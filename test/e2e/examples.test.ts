@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { CookieJar } from "../../examples/demo/drill/cookie-jar.ts";
+import { eventually } from "../support/eventually.ts";
 import { startProcess, type TestProcess } from "../support/process.ts";
 
 const running: TestProcess[] = [];
@@ -97,6 +99,34 @@ test("[X9] [ST10] two processes on one folder serve one session: a login in one 
     await ann.post(two.url, "logout");
     expect((await ann.send(one.url)).text).not.toContain("Hello");
   }
+});
+
+test("[X20] the shortest deployment counts every visit on two nodes, and goes on when one of them is killed", async () => {
+  const { url, process: example } = await start("two-nodes-one-relay");
+  await eventually(() => expect(example.lines.filter((line) => line.startsWith("Open "))).toHaveLength(2), 20_000);
+  const jar = new CookieJar();
+  const visit = async (): Promise<{ visit: number; pid: number }> => {
+    const response = await fetch(url, { headers: { cookie: jar.header(), connection: "close" }, signal: AbortSignal.timeout(5_000) });
+    jar.take(response.headers.getSetCookie());
+    const [, count, pid] = /^visit (\d+), answered by process (\d+)$/m.exec(await response.text()) ?? [];
+    return { visit: Number(count), pid: Number(pid) };
+  };
+  const pids = new Set<number>();
+  let count = 0;
+  for (; count < 4 || pids.size < 2; count += 1) {
+    if (count > 200) throw new Error("one node answers all requests");
+    const answer = await visit();
+    expect(answer.visit).toBe(count + 1);
+    pids.add(answer.pid);
+  }
+  const [killed = 0] = pids;
+  process.kill(killed, "SIGKILL");
+  // What it was just asked may break; nothing that was answered is lost.
+  await eventually(async () => {
+    const answer = await visit();
+    expect(answer.visit).toBeGreaterThan(count);
+    expect(answer.pid).not.toBe(killed);
+  });
 });
 
 test("[X9] the flash example shows its note once, on the page after the redirect", async () => {

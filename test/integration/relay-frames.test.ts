@@ -74,7 +74,7 @@ describe("what a relay answers and passes on", () => {
     const writer = await node();
     const [unwatching, absent, found, told] = [await node(A), await node(), await node(), await node()];
     absent.send(encodeFetch({ requestId: 1, key: A }));
-    expect(await heard(absent)).toEqual([{ kind: "fetched", requestId: 1, answer: { kind: "absent" } }]);
+    expect(await heard(absent)).toEqual([{ kind: "fetched", requestId: 1, answer: { kind: "absent", heardUntilMs: undefined } }]);
     on.replica.hold(A, 1);
     on.replica.end(B);
     unwatching.send(encodeUnwatch({ key: A }));

@@ -74,7 +74,8 @@ class ModelRelay {
   }
 
   #begin(recordSinceMs: number): ClaimGrants {
-    return new ClaimGrants({ runtime: this.#world.runtime, replica: this.#store, recordSinceMs, clockErrorMs: CLOCK_ERROR_MS });
+    const { runtime } = this.#world;
+    return new ClaimGrants({ runtime, nowMs: () => runtime.nowMs(), replica: this.#store, recordSinceMs, clockErrorMs: CLOCK_ERROR_MS });
   }
 }
 

@@ -4,7 +4,7 @@ import { startProcess, type TestProcess } from "./process.ts";
 export interface RunningDemo {
   readonly program: TestProcess;
   readonly url: string;
-  /** Of the program that the demo calls `Node A`, `Node B`, `Relay` or `express-session`, as it runs now. */
+  /** Of the program that the demo calls `Node A`, `Relay 1` or `express-session`, as it runs now. */
   pidOf(name: string): number;
 }
 

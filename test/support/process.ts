@@ -10,6 +10,8 @@ export interface TestProcess {
   readonly errorOutput: () => string;
   /** The first line on stdout that matches, printed or yet to come. Rejects when the program ends first, or after `timeoutMs`. */
   waitForLine(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** Writes a line to its stdin. */
+  writeLine(line: string): void;
   /** Sends a signal to this process only. */
   signal(name: NodeJS.Signals): void;
   /** Kills it if it still runs. Resolves when it is gone. */
@@ -18,14 +20,24 @@ export interface TestProcess {
   ended(timeoutMs?: number): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
+export interface StartOptions {
+  /** Programs that run it and become it (`exec`), with their arguments: `["ip", "netns", "exec", "a"]`. Default none. */
+  readonly through?: readonly string[];
+}
+
 const START_TIMEOUT_MS = 20_000;
 
 /** Runs a TypeScript file of this repository as a process of its own: `node --import tsx <file> <args>`. */
-export function startProcess(file: string, args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): TestProcess {
-  const child = spawn(process.execPath, ["--import", "tsx", file, ...args], {
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+export function startProcess(
+  file: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+  { through = [] }: StartOptions = {},
+): TestProcess {
+  const [command = "", ...rest] = [...through, process.execPath, "--import", "tsx", file, ...args];
+  const child = spawn(command, rest, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });
+  // One that is being killed does not read any more.
+  child.stdin.on("error", () => undefined);
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   const wake = (): void => {
@@ -70,6 +82,7 @@ export function startProcess(file: string, args: readonly string[] = [], environ
         waiting.add(look);
         look();
       }),
+    writeLine: (line) => void child.stdin.write(`${line}\n`),
     signal: (name) => void child.kill(name),
     ended: async (timeoutMs = START_TIMEOUT_MS) => {
       let timer: NodeJS.Timeout | undefined;

@@ -6,6 +6,10 @@ import type { TestContext } from "vitest";
 const TOOLS = {
   openssl: { commands: ["openssl"], install: "apt-get install openssl" },
   "systemd-analyze": { commands: ["systemd-analyze"], install: "apt-get install systemd" },
+  nft: { commands: ["nft"], install: "apt-get install nftables" },
+  ip: { commands: ["ip"], install: "apt-get install iproute2" },
+  faketime: { commands: ["faketime"], install: "apt-get install faketime libfaketime" },
+  setpriv: { commands: ["setpriv"], install: "apt-get install util-linux" },
   chromium: { commands: ["chromium", "chromium-browser", "google-chrome"], install: "apt-get install chromium" },
 } as const;
 
@@ -13,10 +17,15 @@ const TOOLS = {
  * Path of a program that a test needs. Where it is missing, a laptop skips the test and says so; CI, which installs
  * everything (.ci/run), fails it: a check that did not run must not look like one that passed.
  */
-export function requireTool(name: keyof typeof TOOLS, test: Pick<TestContext, "skip">): string {
-  const path = findTool(TOOLS[name].commands);
-  if (path !== undefined) return path;
-  return cannotRun(`${name} is not on PATH (${TOOLS[name].install})`, test);
+export function requireTool(name: ToolName, test: Pick<TestContext, "skip">): string {
+  return findTool(TOOLS[name].commands) ?? cannotRun(missingTool(name) ?? "", test);
+}
+
+export type ToolName = keyof typeof TOOLS;
+
+/** That a program is missing, and how to get it; undefined where it is there. */
+export function missingTool(name: ToolName): string | undefined {
+  return findTool(TOOLS[name].commands) === undefined ? `${name} is not on PATH (${TOOLS[name].install})` : undefined;
 }
 
 /** CI installs everything (.ci/run), and fails; elsewhere the test is skipped and says why. */

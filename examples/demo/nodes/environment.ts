@@ -1,20 +1,23 @@
 /**
- * What a node of the demo gets from outside: its name and the relay's address as arguments, and two secrets in the environment, drawn anew
- * for each run of the demo: SESSION_SECRET signs cookies, CONVERGE_SESSION_SECRET lets node and relay know each other.
+ * What a node of the demo gets from outside: its name and the relays' addresses as arguments, and two secrets in the environment, drawn anew
+ * for each run of the demo: SESSION_SECRET signs cookies, CONVERGE_SESSION_SECRET lets nodes and relays know each
+ * other. DEMO_ACKS: how many relays must have a write before its response goes out.
  */
 export const SESSION_SECRET = secretOf("SESSION_SECRET");
 export const RELAY_SECRET = secretOf("CONVERGE_SESSION_SECRET");
 
+export const ACKS = Number(process.env["DEMO_ACKS"] ?? 0);
+
 export interface NodeArguments {
   readonly name: string;
-  readonly relay: string;
+  readonly relays: readonly string[];
 }
 
 export function nodeArguments(): NodeArguments {
-  const [name, relay] = process.argv.slice(2);
-  if (name === undefined || relay === undefined)
-    throw new Error("Two arguments are needed: the node's name, and the relay's address as ws://127.0.0.1:7411.");
-  return { name, relay };
+  const [name, ...relays] = process.argv.slice(2);
+  if (name === undefined || relays.length === 0)
+    throw new Error("Arguments are needed: the node's name, and the relays' addresses as ws://127.0.0.1:7411.");
+  return { name, relays };
 }
 
 /** Ends the process on SIGTERM, once what was written is handed on. Requests under way are cut off. */

@@ -1,4 +1,4 @@
-/** Node B of the demo: the shop on Fastify with converge-session. `fastify.ts <name> <relay address>`; secrets as `environment.ts` says. */
+/** Node B of the demo: the shop on Fastify with converge-session. `fastify.ts <name> <relay address>…`; secrets as `environment.ts` says. */
 import createFastify from "fastify";
 import { session } from "../../../src/adapters/fastify/index.ts";
 import { FORM_BYTES_MAX, PANEL_HEADER, Shop, type ShopSession } from "../shop/shop.ts";
@@ -6,8 +6,8 @@ import { startEngine } from "./engine.ts";
 import { nodeArguments, onStop, quietly, SESSION_SECRET } from "./environment.ts";
 import { failureOf } from "./failure.ts";
 
-const { name, relay } = nodeArguments();
-const engine = startEngine(relay);
+const { name, relays } = nodeArguments();
+const engine = startEngine(relays);
 const shop = new Shop({ name, framework: "Fastify", pid: process.pid, base: "" });
 const app = createFastify({ forceCloseConnections: true, bodyLimit: FORM_BYTES_MAX });
 app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));

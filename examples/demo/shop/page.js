@@ -194,6 +194,99 @@ function say(text) {
   find("#status", HTMLElement).textContent = text;
 }
 
+/** @typedef {{ name: string, state: "running" | "starting" | "stopped", pid?: number }} Program */
+
+/** What runs, drawn: relays above, nodes below, and who is connected to whom. */
+class Cluster {
+  constructor() {
+    this.list = find("#programs", HTMLElement);
+    this.links = find("#links", SVGElement);
+  }
+
+  async refresh() {
+    try {
+      const response = await ask("/cluster", {});
+      if (response.ok) this.show(/** @type {Program[]} */ (await response.json()));
+    } catch {
+      // The next refresh tries again.
+    }
+  }
+
+  /** @param {Program[]} programs */
+  show(programs) {
+    const known = new Map(htmlElements(this.list.children).map((box) => [box.dataset["program"] ?? "", box]));
+    for (const program of programs) {
+      const box = known.get(program.name) ?? this.list.appendChild(newBox(program));
+      box.dataset["state"] = program.state;
+      find(".state", HTMLElement, box).textContent = program.state === "running" ? `pid ${program.pid}` : program.state;
+      const button = find("button", HTMLButtonElement, box);
+      button.textContent = program.state === "stopped" ? "Start" : "Kill";
+      button.setAttribute("aria-label", `${button.textContent} ${program.name}`);
+      button.disabled = program.state === "starting";
+    }
+    const relays = programs.filter(isRelay);
+    const nodes = programs.filter((program) => !isRelay(program));
+    const lines = relays.flatMap((relay, index) => [
+      ...nodes.map((node, place) => lineBetween(relay, (index + 0.5) / relays.length, 0, node, (place + 0.5) / nodes.length, 100)),
+      ...relays
+        .slice(index + 1)
+        .map((other, step) => lineBetween(relay, (index + 0.5) / relays.length, 0, other, (index + step + 1.5) / relays.length, 0)),
+    ]);
+    this.links.replaceChildren(...lines);
+  }
+
+  /** @param {HTMLElement} box */
+  async toggle(box) {
+    const name = box.dataset["program"] ?? "";
+    const action = box.dataset["state"] === "stopped" ? "start" : "kill";
+    const button = find("button", HTMLButtonElement, box);
+    button.disabled = true;
+    say(action === "kill" ? `Killing ${name} (kill -9).` : `Starting ${name}.`);
+    const response = await ask(`/cluster/${action}?name=${encodeURIComponent(name)}`, { method: "POST" }).catch(() => undefined);
+    say(response?.ok === true ? `${name} ${action === "kill" ? "is gone. Go on." : "is back."}` : "That did not work. Try again.");
+    await this.refresh();
+  }
+}
+
+/** @param {Program} program */
+function isRelay({ name }) {
+  return name.startsWith("Relay");
+}
+
+/** @param {Program} program */
+function newBox(program) {
+  const box = document.createElement("li");
+  box.dataset["program"] = program.name;
+  if (isRelay(program)) box.classList.add("relay");
+  const name = document.createElement("strong");
+  name.textContent = program.name;
+  const state = document.createElement("span");
+  state.className = "state dim";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.addEventListener("click", () => void cluster.toggle(box));
+  box.append(name, state, button);
+  return box;
+}
+
+/**
+ * @param {Program} from
+ * @param {number} fromX share of the width
+ * @param {number} fromY
+ * @param {Program} to
+ * @param {number} toX
+ * @param {number} toY
+ */
+function lineBetween(from, fromX, fromY, to, toX, toY) {
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  for (const [name, value] of Object.entries({ x1: 600 * fromX, y1: fromY, x2: 600 * toX, y2: toY }))
+    line.setAttribute(name, String(value));
+  line.classList.toggle("cut", from.state !== "running" || to.state !== "running");
+  return line;
+}
+
+const cluster = new Cluster();
 const panels = htmlElements(document.querySelectorAll(".panel")).map((element) => new Panel(element));
 const products = [...document.querySelectorAll(".product input")].map((input) => (input instanceof HTMLInputElement ? input.value : ""));
 
@@ -235,6 +328,7 @@ async function submit(form) {
 function refreshAll() {
   if (document.visibilityState !== "visible") return;
   for (const panel of panels) void panel.refresh();
+  void cluster.refresh();
 }
 
 function keepRefreshing() {
@@ -257,6 +351,7 @@ document.addEventListener("change", (event) => {
   if (form?.matches("[data-on-change]") === true) form.requestSubmit();
 });
 document.addEventListener("visibilitychange", refreshAll);
+void cluster.refresh();
 keepRefreshing();
 
 // The page itself counted a visit on the left; this is the one on the right.

@@ -56,16 +56,21 @@ export function renderPage(node: ShopNode, view: CartView): Page {
         </header>
         <main>
           <section class="intro">
-            <h1>One cart, two nodes, any number of tabs</h1>
+            <h1>One cart, three nodes, any number of tabs</h1>
             <p>
-              Whatever you add goes to two copies of the same shop. One keeps its sessions with converge-session, on an Express and a
-              Fastify node that take turns. The other keeps them with express-session. Then send ten requests at once.
+              Whatever you add goes to two copies of the same shop. One keeps its sessions with converge-session, on an Express, a Fastify
+              and a Koa node that take turns, and two relays. The other keeps them with express-session. Send ten requests at once; then
+              kill what you like, and go on.
             </p>
             <div class="actions">
               <button class="primary" id="burst" type="button">Add 10 at once, to both</button>
               <span class="dim" id="status" role="status"></span>
               <noscript>Without JavaScript this page shows the left shop only.</noscript>
             </div>
+          </section>
+          <section class="cluster" aria-label="What runs">
+            <svg id="links" viewBox="0 0 600 100" preserveAspectRatio="none" aria-hidden="true"></svg>
+            <ul id="programs"></ul>
           </section>
           <ul class="products" aria-label="Products">
             ${PRODUCTS.map(productCard)}
@@ -74,7 +79,7 @@ export function renderPage(node: ShopNode, view: CartView): Page {
             <section class="panel ours" data-base="" aria-labelledby="ours-title">
               <header>
                 <h2 id="ours-title">converge-session</h2>
-                <p class="dim">Two nodes and a relay. Requests merge.</p>
+                <p class="dim">Three nodes, two relays. Requests merge.</p>
               </header>
               ${score()}${renderPanel(node, view)}
             </section>
@@ -92,8 +97,8 @@ export function renderPage(node: ShopNode, view: CartView): Page {
           </div>
         </main>
         <footer class="bottom dim">
-          Everything runs on this machine. Try it: log in here and look at the other tab; log out there; or end a node with
-          <code>kill -9</code> and its pid, and go on.
+          Everything runs on this machine, each box a process of its own. Try it: log in here and look at the other tab; log out there; kill
+          a relay and two nodes, and add something. The same under load: <code>npm run demo -- --drill</code>.
         </footer>
         ${SCRIPT_ELEMENT}
       </body>

@@ -36,6 +36,11 @@ export function unavailable(cause: unknown): SessionError {
   return new SessionError("SESSION_UNAVAILABLE", message, { cause });
 }
 
+export function behindToRotate(): SessionError {
+  const message = "Not regenerated: what was written on another node a moment ago is not here yet, and would be lost. Try again shortly.";
+  return new SessionError("SESSION_UNAVAILABLE", message);
+}
+
 export function notStored(waitMs: number): SessionError {
   return new SessionError(
     "STORE_UNAVAILABLE",

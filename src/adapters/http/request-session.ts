@@ -6,8 +6,17 @@ import type { Carrier, ResponseMark } from "./carrier.ts";
 import type { Channel, CookieOverrides, SessionCookie } from "./cookie.ts";
 import { withDeadline } from "./deadline.ts";
 import { HeldSession } from "./held-session.ts";
-import { noCookieToRotate, notBegun, notCurrent, notStored, rotatedElsewhere, tooLateToRotate, unavailable } from "./refusals.ts";
-import { isRotated, newDraft, newIdOf, prolonging, rotationOf } from "./rotation.ts";
+import {
+  behindToRotate,
+  noCookieToRotate,
+  notBegun,
+  notCurrent,
+  notStored,
+  rotatedElsewhere,
+  tooLateToRotate,
+  unavailable,
+} from "./refusals.ts";
+import { isRotated, newDraft, newIdOf, prolonging, rotationOf, takesOver } from "./rotation.ts";
 import type { Rotation } from "./rotation.ts";
 import type { SeenExchange } from "./seen-exchange.ts";
 import { COOKIE_ATTRIBUTE } from "./session.ts";
@@ -275,6 +284,7 @@ export class RequestSession {
     const hasBegun = old !== undefined && !old.open.isNew;
     // Before the draft: that takes over the objects that the application has in hand.
     if (hasBegun && !this.cookieSettings.maySend(this.channel)) throw noCookieToRotate();
+    if (hasBegun && takesOver(rotation) && this.#seen?.refusesCopy(old.nowMs) === true) throw behindToRotate();
     const fresh = newDraft(this.#settings, this, old, rotation);
     if (!hasBegun) {
       this.#become(fresh, old);

@@ -32,6 +32,11 @@ export function rotationOf({ keep = false, graceMs = 0 }: RegenerateOptions): Ro
   return { keep, graceMs };
 }
 
+/** Whether anything of the old session goes on in the new one. */
+export function takesOver({ keep }: Rotation): boolean {
+  return keep === true || (keep !== false && keep.length > 0);
+}
+
 /** DESIGN 7: so long do requests with the old id go on after "remember me". */
 const PROLONG_GRACE_MS = 60_000;
 

@@ -20,7 +20,7 @@ export type Slot = (typeof SLOTS)[number];
 export const SLOTS = ["0", "1", "2", "3", "4", "5", "6", "7", "t"] as const;
 
 /** A token in its slot. */
-interface PlacedToken extends VersionToken {
+export interface PlacedToken extends VersionToken {
   readonly slot: Slot;
 }
 

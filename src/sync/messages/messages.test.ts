@@ -101,7 +101,7 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
   ),
   welcome: coded("welcome", fc.record({ standing: fc.record({ incarnation: exactly(16), status }), mac: exactly(32) }), encodeWelcome),
   ping: coded("ping", fc.record({ token: number, nowMs: number, rttMs: number }), encodePing),
-  pong: coded("pong", fc.record({ token: number, nowMs: number }), encodePong),
+  pong: coded("pong", fc.record({ token: number, nowMs: number, hasToldAll: fc.boolean() }), encodePong),
   watch: coded("watch", fc.record({ sessions: keyStates }), encodeWatch),
   compaction: coded("compaction", fc.record({ key, epoch }), encodeCompaction),
   unwatch: coded("unwatch", fc.record({ key }), encodeUnwatch),
@@ -112,7 +112,7 @@ const MESSAGES: { [Kind in Frame["kind"]]: fc.Arbitrary<readonly [frame: Frame &
       requestId: number,
       answer: fc.oneof(
         fc.record({ kind: fc.constant("found" as const), record }),
-        fc.record({ kind: fc.constant("absent" as const) }),
+        fc.record({ kind: fc.constant("absent" as const), heardUntilMs: fc.option(fc.nat(), { nil: undefined }) }),
         fc.record({ kind: fc.constant("unknown" as const) }),
       ),
     }),

@@ -22,6 +22,20 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
       return contentOf(session);
     },
     "/read": ({ session }) => contentOf(session),
+    "/login": async (exchange) => {
+      const keep = exchange.query.get("keep");
+      await exchange.session.regenerate(keep === null ? {} : { keep: keep === "" ? true : keep.split(",") });
+      exchange.session["user"] = "ada";
+      return contentOf(exchange.session);
+    },
+    "/remember": ({ session }) => {
+      session.cookie.maxAge = 30 * 24 * 3_600_000;
+      return contentOf(session);
+    },
+    "/logout": async ({ session }) => {
+      await session.destroy();
+      return {};
+    },
     "/ignore": () => ({}),
     "/slow": async ({ session, query }) => {
       Object.assign(session, Object.fromEntries(query));
@@ -136,6 +150,38 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
     expect(visitor.slots).toEqual(["sid-1"]);
     expect(await visitor.json(right, "/read")).toEqual({ a: "1", mine: "1" });
     expect(lost()).toBe(1);
+  });
+
+  test.each([["/login?keep="], ["/login?keep=a,b"], ["/remember"]])(
+    "[RW13] %s is refused where something that was written and answered elsewhere would be lost by it, and works once that is here",
+    async (path) => {
+      const nodes = await start();
+      const [left, right] = nodes;
+      const visitor = await visitorOf(nodes);
+      left.link.hold();
+      await visitor.send(left, "/write?b=2");
+      const jar = new Map(visitor.jar);
+      for (let round = 0; round < 2; round += 1) {
+        expect((await visitor.send(right, path)).status).toBe(503);
+        // It keeps its session, and what it has seen: so the next try is refused as well.
+        expect([...visitor.jar.keys()]).toEqual([...jar.keys()]);
+        expect(visitor.jar.get("sid-0")).toBe(jar.get("sid-0"));
+      }
+      left.link.release();
+      await eventually(async () => expect((await visitor.send(right, path)).status).toBe(200));
+      expect(await visitor.json(right, "/read")).toMatchObject({ a: "1", b: "2" });
+    },
+  );
+
+  test("[RW13] what takes nothing over goes on: a login with nothing kept, and a logout", async () => {
+    const nodes = await start();
+    const [left, right] = nodes;
+    const visitor = await visitorOf(nodes);
+    left.link.hold();
+    await visitor.send(left, "/write?b=2");
+    const other = visitor.fork();
+    expect(await visitor.json(right, "/login")).toEqual({ user: "ada" });
+    expect((await other.send(right, "/logout")).status).toBe(200);
   });
 
   test("[RW9] [RW6] nor for a session that nobody has", async () => {

@@ -1,0 +1,132 @@
+import { relays } from "../src/sync/index.ts";
+import { createEngine, type OpenSession } from "../src/index.ts";
+import { smallFixture } from "./fixture.ts";
+
+// A node of the benchmark, in a process of its own: `sync-node.ts <relay address>`. It does what the parent sends, and answers with a result.
+
+export type SyncTask =
+  /** So many sessions of 0.4 KB; `padBytes` more in each. Answers with their keys. */
+  | { readonly kind: "create"; readonly count: number; readonly padBytes: number }
+  /** Fetches these, and holds them from then on; listens to the first. Answers when all are here. */
+  | { readonly kind: "hold"; readonly keys: readonly string[] }
+  /** One attribute of 8 bytes each time, one after the other, `pauseMs` apart. Answers with the times of the commits. */
+  | { readonly kind: "write"; readonly key: string; readonly count: number; readonly pauseMs: number }
+  /** As many as fit, in bursts, over all keys in turn. Answers when all are sent. */
+  | { readonly kind: "burst"; readonly keys: readonly string[]; readonly count: number }
+  /** Answers with the times at which changes came in since the last time it was asked. */
+  | { readonly kind: "heard" }
+  /** How many changes came in since the start. */
+  | { readonly kind: "count" }
+  /** Asks for a session until somebody has it. Answers with the time at which it was here. */
+  | { readonly kind: "await"; readonly key: string };
+
+const SECRET = "a secret of benchmarks, with its thirty-two bytes and more";
+const BURST = 50;
+const [address = ""] = process.argv.slice(2);
+
+const engine = createEngine({
+  limits: { sessionCount: 1_000_000 },
+  sync: relays([address], { secret: SECRET, alone: "serve" }),
+});
+let heard: number[] = [];
+
+async function run(task: SyncTask): Promise<unknown> {
+  switch (task.kind) {
+    case "create":
+      return create(task.count, task.padBytes);
+    case "hold":
+      for (const key of task.keys) await opened(key);
+      await listen(task.keys[0] ?? "");
+      return true;
+    case "write":
+      return write(task.key, task.count, task.pauseMs);
+    case "burst":
+      return burst(task.keys, task.count);
+    case "heard": {
+      const times = heard;
+      heard = [];
+      return times;
+    }
+    case "count":
+      return engine.stats().remoteCommits;
+    case "await":
+      for (;;) {
+        if ((await engine.checkOut(task.key).catch(() => undefined))?.kind === "alive") return nowMs();
+        await pause(2);
+      }
+  }
+}
+
+/** Notes when each value of the writer could be read here. */
+async function listen(key: string): Promise<void> {
+  const handle = await engine.open(key);
+  handle?.observe(() => {
+    const index = Number(handle.get("value"));
+    const atMs = nowMs();
+    while (heard.length <= index) heard.push(atMs);
+  });
+}
+
+async function create(count: number, padBytes: number): Promise<string[]> {
+  const keys: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const session = engine.draft();
+    session.identify(engine.issueId());
+    for (const [name, value] of Object.entries(smallFixture(index))) session.set(name, value);
+    for (let left = padBytes; left > 0; left -= 32_000) session.set(`pad${left}`, "x".repeat(Math.min(left, 32_000)));
+    session.set("value", "00000000");
+    session.commit();
+    keys.push(session.key ?? "");
+    if (index % 200 === 0) await pause(0);
+  }
+  return keys;
+}
+
+async function write(key: string, count: number, pauseMs: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const session = await opened(key);
+    session.set("value", String(index).padStart(8, "0"));
+    times.push(nowMs());
+    session.commit();
+    await pause(pauseMs);
+  }
+  await pause(100);
+  return times;
+}
+
+async function burst(keys: readonly string[], count: number): Promise<true> {
+  for (let index = 0; index < count; index += 1) {
+    const key = keys[index % keys.length] ?? "";
+    const session = engine.checkOutHot(key) ?? (await opened(key));
+    session.set("value", String(index).padStart(8, "0"));
+    session.commit();
+    if (index % BURST === BURST - 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return true;
+}
+
+async function opened(key: string): Promise<OpenSession> {
+  const result = await engine.checkOut(key);
+  if (result.kind !== "alive") throw new Error(`The session is ${result.kind}.`);
+  return result.session;
+}
+
+/** The same clock in every process of this machine. */
+function nowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+function pause(forMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, forMs));
+}
+
+process.on("message", (task: SyncTask) => {
+  run(task).then(
+    (result) => process.send?.({ result }),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  );
+});
+process.on("disconnect", () => process.exit(0));
+await engine.ready;
+process.send?.({ result: "ready" });

@@ -1,0 +1,136 @@
+import { toHex } from "../../src/engine/containers.ts";
+import { encodeRecord } from "../../src/engine/record-codec.ts";
+import type { SessionKey } from "../../src/engine/record.ts";
+import { sha256 } from "../support/manual-runtime.ts";
+import type { History, SessionNote } from "./history.ts";
+import type { Member } from "./members.ts";
+import { type CopyView, textOf, viewOf } from "./view.ts";
+import type { World } from "./world.ts";
+
+/** Every copy of every session, by key and by who holds it. */
+export type Copies = ReadonlyMap<SessionKey, ReadonlyMap<Member, CopyView>>;
+
+/** What everybody holds now. */
+export async function copiesOf(world: World, history: History): Promise<Copies> {
+  const copies = new Map<SessionKey, Map<Member, CopyView>>();
+  const known = new Map<string, CopyView>();
+  for (const key of history.sessions.keys()) {
+    const held = new Map<Member, CopyView>();
+    copies.set(key, held);
+    for (const member of world.members) {
+      const record = await member.running?.replica.record(key);
+      if (record === undefined) continue;
+      // Most copies are the same bytes: each is looked at once.
+      const name = toHex(sha256(encodeRecord(record)));
+      const view = known.get(name) ?? viewOf(record);
+      known.set(name, view);
+      held.set(member, view);
+    }
+  }
+  return copies;
+}
+
+/** Whether copies of one session differ for all that their engines say of them (`Replica.fingerprint`), or a relay lacks what somebody holds. */
+export function differByFingerprint(world: World, history: History): SessionKey | undefined {
+  for (const [key, note] of history.sessions) {
+    if (mayBeForgotten(history, note)) continue;
+    const said = new Set<number>();
+    for (const { kind, running } of world.members) {
+      const fingerprint = running?.replica.fingerprint(key) ?? 0;
+      if (fingerprint !== 0 || kind === "relay") said.add(fingerprint);
+    }
+    if (said.size > 1) return key;
+  }
+  return undefined;
+}
+
+/** Where copies of one session differ, or a relay lacks what somebody holds; nothing when all are one. */
+export function differences(world: World, history: History, copies: Copies): string[] {
+  const found: string[] = [];
+  for (const [key, held] of copies) {
+    if (held.size === 0 || isForgotten(history, key, held)) continue;
+    const digests = new Set([...held.values()].map(({ digest }) => digest));
+    const without = world.relays.filter((relay) => !held.has(relay));
+    if (digests.size === 1 && without.length === 0) continue;
+    found.push(`${key}: ${world.members.map((member) => `${member.name}=${saidBy(held.get(member))}`).join(" ")}`);
+  }
+  return found;
+}
+
+function saidBy(view: CopyView | undefined): string {
+  return view === undefined ? "-" : view.isOver ? "over" : `${view.digest.slice(0, 6)}${textOf(view.plain["marks"])}`;
+}
+
+/** Nobody needs it any more: some have forgotten it, and the others will. */
+function isForgotten(history: History, key: SessionKey, held: ReadonlyMap<Member, CopyView>): boolean {
+  const note = history.sessions.get(key);
+  return note !== undefined && ![...held.values()].some(({ isOver }) => isOver) && mayBeForgotten(history, note);
+}
+
+function mayBeForgotten(history: History, note: SessionNote): boolean {
+  // Whoever uses it during its grace uses the one that goes on in its place.
+  if (note.successor !== undefined) return true;
+  return history.nowMs > note.usedAtMs + note.idleTimeoutMs;
+}
+
+/** What must be so once all copies are one. Takes note of what everybody has from here on. */
+export function judgeCopies(world: World, history: History, copies: Copies): void {
+  for (const [key, held] of copies) {
+    const note = history.sessions.get(key);
+    const [view] = held.values();
+    if (note !== undefined) judge(world, history, note, view);
+  }
+}
+
+function judge(world: World, history: History, note: SessionNote, view: CopyView | undefined): void {
+  const { key } = note;
+  const relays = world.relays.length;
+  const mayBeOver = history.mayBeOver(note, 5_000);
+  if (view === undefined) {
+    history.expect("RP4", !history.mustBeKnown(note, relays) || mayBeOver, () => `${key} is gone`);
+    return;
+  }
+  if (view.isOver) {
+    history.expect("E6", mayBeOver, () => `${key} is over, and nobody ended it`);
+    note.overSinceMs ??= history.nowMs;
+    return;
+  }
+  history.expect("E8", !history.mustBeOver(note, relays), () => `${key} was ended, and lives`);
+  const marks = view.plain["marks"] instanceof Set ? (view.plain["marks"] as ReadonlySet<number>) : new Set<number>();
+  for (const mark of note.marks) {
+    const isThere = marks.has(mark.id);
+    history.expect(
+      "RP4",
+      isThere || !history.mustSurvive(mark, relays),
+      () => `write ${mark.id} by ${mark.member.name} to ${key} was answered with ${mark.delivery?.acks ?? 0} acks, and is lost`,
+    );
+    history.expect("SY8", !isThere || mark.status !== "discarded", () => `write ${mark.id} to ${key} was discarded, and is there`);
+    if (isThere) mark.settledAtMs = history.nowMs;
+  }
+  for (const id of note.inherited) history.expect("E12", marks.has(id), () => `${key} goes on from another without its write ${id}`);
+  // Each commit wrote all of this at once.
+  const { hits, items } = view.plain as { hits?: number; items?: readonly number[] };
+  history.expect("D4", hits === marks.size, () => `${key} holds ${marks.size} writes and counts ${hits}`);
+  history.expect("D8", sameMembers(items ?? [], marks), () => `${key} holds the writes ${textOf(marks)} and lists ${textOf(items)}`);
+  history.expect("D3", marks.has(view.plain["last"] as number), () => `${key} shows a write that it does not have`);
+}
+
+function sameMembers(items: readonly number[], marks: ReadonlySet<number>): boolean {
+  return items.length === marks.size && items.every((item) => marks.has(item)) && new Set(items).size === items.length;
+}
+
+/** What no process may have met, whatever happened: only broken or hostile peers make such. */
+export function judgeProcesses(world: World, history: History, isWild: boolean): void {
+  for (const member of world.members) {
+    const refused = member.events.filter(({ type }) => type === "input-refused");
+    history.expect("D16", refused.length === 0, () => `${member.name} refused ${refused.length} honest inputs: ${reasonOf(refused[0])}`);
+    history.expect("RP3", member.failures.length === 0, () => `${member.name} could not start: ${String(member.failures[0])}`);
+    const { malformedFrames } = member.counters;
+    history.expect("SY2", isWild || malformedFrames === 0, () => `${member.name} met ${malformedFrames} frames that nobody may send`);
+  }
+}
+
+function reasonOf(event: unknown): string {
+  const { error } = event as { readonly error: unknown };
+  return error instanceof Error ? `${error.message} ${error.cause instanceof Error ? error.cause.message : ""}` : "unknown";
+}

@@ -1,0 +1,95 @@
+import type { Replica } from "../../src/engine/replication.ts";
+import { DIGEST } from "../../src/sync/messages/digest.ts";
+import type { KeptIncarnation } from "../../src/sync/relay-core.ts";
+import type { Connection, Dial } from "../../src/sync/transport.ts";
+import type { Member, Seams } from "./members.ts";
+import type { SimulationOptions } from "./simulate.ts";
+
+/** A fault in what the simulator is about. A simulator that does not find it within a few worlds proves nothing. */
+export interface Mutant {
+  readonly name: string;
+  readonly seams: Seams;
+  /** A world in which it matters. Default: any. */
+  readonly options?: Partial<SimulationOptions>;
+}
+
+/** The same replica for relays, but for what `change` says. Nodes keep theirs. */
+function relayReplica(change: (replica: Replica) => Partial<Replica>): Seams {
+  return {
+    replica: (replica, { kind }) => {
+      if (kind === "node") return replica;
+      const changed = change(replica);
+      return new Proxy(replica, {
+        get: (target, name) => {
+          const value: unknown = name in changed ? changed[name as keyof Replica] : target[name as keyof Replica];
+          // Bound, since what is private of a class is not the proxy's.
+          return typeof value === "function" ? (value.bind(name in changed ? changed : target) as unknown) : value;
+        },
+      });
+    },
+  };
+}
+
+/** Connections that lose some of what is sent by who dialed, against law TR1. */
+function lossyDial(isLost: (bytes: Uint8Array) => boolean): (dial: Dial, member: Member) => Dial {
+  return (dial) => (address, listener) => {
+    const connection = dial(address, listener);
+    return new Proxy<Connection>(connection, {
+      get: (target, name) => {
+        if (name === "send") return (bytes: Uint8Array): void => (isLost(bytes) ? undefined : target.send(bytes));
+        const value: unknown = target[name as keyof Connection];
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+  };
+}
+
+const ACKED = { alone: "refuse", acks: 1, degraded: "serve" } as const;
+
+export const MUTANTS: readonly Mutant[] = [
+  { name: "a relay takes in no end", seams: relayReplica(() => ({ receiveEnd: async () => undefined })) },
+  {
+    name: "a relay that stores acknowledges before it has stored",
+    seams: relayReplica(() => ({ stored: () => undefined })),
+    options: { world: { relays: 2, relayDisks: true, sync: ACKED }, troubles: { slowDisk: 40 } },
+  },
+  {
+    name: "a relay acknowledges changes that it did not take in",
+    seams: relayReplica(() => ({ receiveChange: async () => "applied" })),
+  },
+  { name: "nobody compares digests", seams: { dial: lossyDial((bytes) => bytes[0] === DIGEST) } },
+  {
+    name: "the fingerprints of a relay do not tell states apart",
+    seams: relayReplica((replica) => ({ fingerprint: (key) => Math.min(1, replica.fingerprint(key)) })),
+  },
+  {
+    name: "a relay says that there is none, now and then",
+    seams: relayReplica((replica) => {
+      let asked = 0;
+      return { record: async (key) => (++asked % 10 === 0 ? undefined : replica.record(key)) };
+    }),
+    // Where there are more, the others say what it is.
+    options: { world: { relays: 1, sync: ACKED } },
+  },
+  {
+    name: "a relay that came back with nothing says that it knows everything",
+    seams: {
+      incarnation: (_kept, { name }): KeptIncarnation => ({
+        id: Uint8Array.from({ length: 16 }, (_, index) => name.charCodeAt(index % name.length)),
+        completeSinceMs: 0,
+        keep: () => undefined,
+      }),
+    },
+    options: { world: { relays: 1, relayDisks: false, sync: ACKED }, troubles: { crashRelay: 40 } },
+  },
+  {
+    name: "a relay takes in no revocation",
+    seams: relayReplica(() => ({ receiveRevocation: async () => false })),
+    options: { mix: { login: 30, revoke: 10 }, troubles: { partition: 20 } },
+  },
+  {
+    name: "a relay grants whatever is claimed",
+    seams: relayReplica(() => ({ claim: async () => true })),
+    options: { world: { relays: 2, relayDisks: true }, mix: { claim: 60 }, troubles: { crashRelay: 40 } },
+  },
+];

@@ -1,0 +1,170 @@
+import { copiesOf, differByFingerprint, differences, judgeCopies, judgeProcesses } from "./checkers.ts";
+import { Dice } from "./dice.ts";
+import { History, type Tally, type Violation } from "./history.ts";
+import type { Seams } from "./members.ts";
+import { ALL_TROUBLES, Nemesis, type Troubles } from "./nemesis.ts";
+import { type Mix, USUAL, Workload } from "./workload.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+/**
+ * From the moment when every way is open again until all copies are one. A link that died without a word is noticed after 6 s, a
+ * greeting that never came after 10 s, and the next dial follows within 5 s; what stands open needs 2 s.
+ */
+const HEAL_BOUND_MS = 25_000;
+const POLL_MS = 250;
+/** No request takes longer, whatever is broken: a job's wait and its run are the longest. */
+const REQUEST_MS_MAX = 15_000;
+
+export interface SimulationOptions {
+  /** Requests in all. */
+  readonly requests: number;
+  readonly rounds: number;
+  /** How long one round of troubles lasts. */
+  readonly roundMs: number;
+  readonly faultsPerRound: number;
+  readonly mix?: Partial<Mix>;
+  readonly troubles?: Partial<Troubles>;
+  readonly world?: Partial<WorldOptions>;
+  readonly seams?: Seams;
+  readonly onTrace?: (line: string) => void;
+}
+
+export const CI_RUN: SimulationOptions = { requests: 200, rounds: 2, roundMs: 12_000, faultsPerRound: 8 };
+
+export interface Report {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly tally: Tally;
+  /** Equal for two runs of one seed. */
+  readonly digest: string;
+  readonly happenings: number;
+}
+
+/** One world from its beginning to its end. What is in it, and what happens to it, follows from the seed. */
+export async function simulate(seed: number, options: SimulationOptions): Promise<Report> {
+  const dice = new Dice(seed).for("world");
+  const relays = dice.weighted({ 1: 2, 2: 5, 3: 2 });
+  const relayCount = Number(relays);
+  const world = new World(seed, {
+    nodes: dice.whole(2, 4),
+    relays: relayCount,
+    relayDisks: dice.chance(0.4),
+    nodeDisks: dice.chance(0.3),
+    sync: {
+      alone: dice.chance(0.5) ? "refuse" : "serve",
+      acks: dice.whole(0, relayCount),
+      degraded: dice.chance(0.5) ? "serve" : "fail",
+    },
+    ...options.world,
+    ...(options.seams === undefined ? {} : { seams: options.seams }),
+  });
+  const { timeline } = world;
+  if (options.onTrace !== undefined) timeline.onTrace(options.onTrace);
+  const history = new History(
+    () => timeline.nowMs,
+    (line) => timeline.trace(line),
+  );
+  world.onDeath = (member) => {
+    // A relay that stores has stored what it acknowledged.
+    if (member.kind === "node" || member.disk === undefined) history.lost(member);
+  };
+  const workload = new Workload(world, history, { ...USUAL, ...options.mix }, 12);
+  const nemesis = new Nemesis(world, history, {
+    troubles: { ...ALL_TROUBLES, ...options.troubles },
+    relayLosses: dice.chance(0.8) ? 1 : 2,
+    nodeLosses: 2,
+  });
+  try {
+    await world.start();
+    for (let round = 0; round < options.rounds; round++) {
+      const requests = Math.ceil(options.requests / options.rounds);
+      timeline.trace(`round ${round + 1}`);
+      workload.isCalm = false;
+      const work = workload.run(requests, options.roundMs);
+      await timeline.runUntil(nemesis.run(options.faultsPerRound, options.roundMs), options.roundMs + 1_000);
+      timeline.trace("heal");
+      await timeline.runUntil(nemesis.heal(), REQUEST_MS_MAX);
+      await timeline.runUntil(work, REQUEST_MS_MAX);
+      if (!(await converge(world, history))) break;
+      workload.isCalm = true;
+      await finish(world, history, workload);
+    }
+    judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);
+  } catch (error) {
+    history.expect(
+      "RP3",
+      false,
+      () =>
+        `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  } finally {
+    world.onDeath = () => undefined;
+    world.end();
+  }
+  timeline.trace(JSON.stringify(history.tally));
+  return { seed, violations: history.violations, tally: history.tally, digest: timeline.digest(), happenings: timeline.count };
+}
+
+/** All copies are one within the bound, and are what they must be. */
+async function converge(world: World, history: History): Promise<boolean> {
+  const { timeline } = world;
+  const healedMs = timeline.nowMs;
+  for (;;) {
+    await timeline.runFor(POLL_MS);
+    const tookMs = timeline.nowMs - healedMs;
+    const isLate = tookMs > HEAL_BOUND_MS;
+    if (!isLate && (!world.isWhole || differByFingerprint(world, history) !== undefined)) continue;
+    const copies = await timeline.runUntil(copiesOf(world, history), 10_000);
+    const found = differences(world, history, copies);
+    if (found.length === 0 && world.isWhole) {
+      history.tally.healMs.push(tookMs);
+      timeline.trace(`one after ${tookMs} ms`);
+      judgeCopies(world, history, copies);
+      return true;
+    }
+    const first = found[0] ?? "";
+    const isOne = !isLate && differByFingerprint(world, history) === undefined;
+    history.expect("R14", !isOne, () => `copies differ whose fingerprints are equal: ${first}`);
+    if (isLate)
+      return history.expect(
+        "D1",
+        false,
+        () =>
+          `${found.length} sessions differ ${tookMs} ms after everything healed${world.isWhole ? "" : ", and not all are connected"}: ${first}`,
+      );
+  }
+}
+
+/** Everything works: every browser is served by every node, and what it writes is everywhere. */
+async function finish(world: World, history: History, workload: Workload): Promise<void> {
+  const { timeline } = world;
+  for (const browser of workload.browsers) {
+    for (const node of world.nodes) {
+      const { note } = browser;
+      if (note !== undefined) await timeline.runUntil(workload.read(browser, node, note), 10_000);
+    }
+    const { note } = browser;
+    const [node] = world.nodes;
+    if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
+  }
+  await claimNew(world, history, workload);
+  await converge(world, history);
+}
+
+/** A claim in a session that every relay knows the whole life of: whoever asks alone is granted it, of those who ask at once one. */
+async function claimNew(world: World, history: History, workload: Workload): Promise<void> {
+  const { timeline } = world;
+  const [browser] = workload.browsers;
+  const [node] = world.nodes;
+  if (browser === undefined || node === undefined) return;
+  // Clocks may differ by so much: a relay that came back counts its own record from then on.
+  await timeline.runFor(3_000);
+  await timeline.runUntil(workload.create(browser, node), 10_000);
+  const { note } = browser;
+  if (note === undefined) return;
+  const alone = await timeline.runUntil(workload.claim(node, note, "alone"), REQUEST_MS_MAX);
+  history.expect("C1", alone === true, () => "a claim was not granted, though everybody could be asked");
+  const claims = world.nodes.map((each) => workload.claim(each, note, "at once"));
+  const granted = await timeline.runUntil(Promise.all(claims), REQUEST_MS_MAX);
+  history.expect("C1", granted.includes(true), () => "a claim was granted to none of those who asked at once");
+}
