@@ -10,7 +10,11 @@ import { readVector } from "./update-reader.ts";
 const IDLE_MS = 600_000;
 
 /** What an earlier process stored, and the next process on the same store. */
-async function processes(): Promise<{ readonly before: TestNode; readonly store: TroubledStore; readonly next: (seed?: number) => TestNode }> {
+async function processes(): Promise<{
+  readonly before: TestNode;
+  readonly store: TroubledStore;
+  readonly next: (seed?: number) => TestNode;
+}> {
   const store = new TroubledStore(true);
   const before = new TestNode(1, { store, idleTimeoutMs: IDLE_MS }).settle();
   return { before, store, next: (seed = 2) => new TestNode(seed, { store, idleTimeoutMs: IDLE_MS }).settle() };
