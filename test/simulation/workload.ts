@@ -361,7 +361,7 @@ export class Workload {
         return;
       case "absent": {
         const isKnown = this.isCalm ? history.mustBeKnown(note, relays) : history.mustNotBeAbsent(note, relays);
-        history.expect("R4", !isKnown || world.isDeceived || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
+        history.expect("R4", !isKnown || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
       }
     }
   }
