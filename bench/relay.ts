@@ -25,9 +25,14 @@ export async function benchRelay(): Promise<object> {
     const disk = await costs(["--data", folder]);
     const start = performance.now();
     const again = await startRelay(["--data", folder]);
+    const listenSeconds = (performance.now() - start) / 1_000;
+    await until(again, (figures) => figure(figures, "relay_ready") === 1);
     const restartSeconds = (performance.now() - start) / 1_000;
+    const restartCpuSeconds = figure(await scrape(again), "relay_cpu_seconds_total");
     await stop(again);
-    return { sessions: SESSIONS, memory, disk: { ...disk, restartSeconds: rounded(restartSeconds) } };
+    const restart = { listenSeconds, restartSeconds, restartCpuSeconds };
+    const seconds = Object.fromEntries(Object.entries(restart).map(([name, value]) => [name, rounded(value)]));
+    return { sessions: SESSIONS, memory, disk: { ...disk, ...seconds } };
   } finally {
     rmSync(folder, { recursive: true });
   }

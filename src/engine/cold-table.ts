@@ -75,8 +75,16 @@ export class ColdTable {
   }
 
   set(session: LiveSession, cold: Cold): void {
-    const { own, discardAtMs, touchedAtMs, fate, fingerprint } = cold;
-    this.#table.put(session.key);
+    this.lay(session.key, cold);
+    const shelf = this.#shelfOf(session.key);
+    this.#objectCount -= shelf.size;
+    shelf.set(session.key, new WeakRef(session));
+    this.#objectCount += shelf.size;
+  }
+
+  /** As `set`, for one of which there is no live object. */
+  lay(key: SessionKey, { own, discardAtMs, touchedAtMs, fate, fingerprint }: Cold): void {
+    this.#table.put(key);
     const { view, at } = this.#table;
     view.setFloat64(at, own[0]);
     view.setFloat64(at + 8, own[1]);
@@ -90,10 +98,6 @@ export class ColdTable {
       view.setUint32(at + 36, fingerprint % WORD_END);
     }
     this.#table.due(discardAtMs);
-    const shelf = this.#shelfOf(session.key);
-    this.#objectCount -= shelf.size;
-    shelf.set(session.key, new WeakRef(session));
-    this.#objectCount += shelf.size;
   }
 
   delete(key: SessionKey): boolean {

@@ -369,7 +369,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
       idleTimeoutStamp: 0,
       touchedAtMs: nowMs,
       subject: birth.subject,
-      subjectAtMs: birth.subject === undefined ? 0 : this.subjectAtMs(birth.subject),
+      subjectAtMs: birth.subject === undefined ? 0 : (birth.subjectAtMs ?? this.subjectAtMs(birth.subject)),
       successor: undefined,
       ended: undefined,
     };

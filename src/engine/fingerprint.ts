@@ -1,5 +1,5 @@
-import type { LiveSession } from "./live-session.ts";
-import type { SessionKey } from "./record.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Epoch, SessionKey, Stamp, WriterId } from "./record.ts";
 import type { Fingerprint } from "./replication.ts";
 
 /** Stands where a text is missing: no text is so long. */
@@ -9,12 +9,20 @@ const WORD_END = 2 ** 32;
 /** Called in the tick of a change; 0 stands for "not held". */
 export type FingerprintListener = (key: SessionKey, before: Fingerprint, after: Fingerprint) => void;
 
+/** What a fingerprint is of: a live session, or as much as was read of one at rest. */
+export interface SessionState {
+  readonly key: SessionKey;
+  readonly envelope: Envelope;
+  /** Undefined once it ended. */
+  readonly document: { readonly epoch: Epoch; readonly vector: ReadonlyMap<WriterId, Stamp> } | undefined;
+}
+
 /**
  * Names the state of a session: its key, its epoch, what it has seen, and its envelope without touches; of one that ended the key alone.
  * A session is causally closed, so what it has seen in its epoch says what it holds. 53 bits of two lanes of MurmurHash3 (Appleby, public
  * domain): it tells honest states apart, and proves nothing about hostile ones, which a shared secret keeps out.
  */
-export function fingerprintOf({ key, envelope, document }: LiveSession): Fingerprint {
+export function fingerprintOf({ key, envelope, document }: SessionState): Fingerprint {
   if (envelope.ended !== undefined || document === undefined) return endedFingerprint(key);
   let lowSum = 0;
   let highSum = 0;

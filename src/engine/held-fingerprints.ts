@@ -2,7 +2,7 @@ import type { ColdTable } from "./cold-table.ts";
 import { endedFingerprint, type FingerprintListener, fingerprintOf } from "./fingerprint.ts";
 import type { HotSessions } from "./hot-sessions.ts";
 import type { LiveSession } from "./live-session.ts";
-import type { SessionKey } from "./record.ts";
+import type { DocumentRecord, SessionKey, SessionRecord, Stamp, WriterId } from "./record.ts";
 import type { Fingerprint } from "./replication.ts";
 import type { Tombstones } from "./tombstones.ts";
 
@@ -48,6 +48,18 @@ export class HeldFingerprints {
   inserted(session: LiveSession, before: Fingerprint): void {
     // One that comes back as it went need not be decoded for that.
     if (this.#isKept && (before === 0 || session.fingerprint !== before)) this.#tell(session, before);
+  }
+
+  /** Of a state that is not in memory; 0 where those are not kept. `seen` is called where it is needed. */
+  ofRecord({ envelope, document }: SessionRecord, seen: (document: DocumentRecord) => ReadonlyMap<WriterId, Stamp>): Fingerprint {
+    if (!this.#isKept) return 0;
+    const { key } = envelope;
+    return fingerprintOf({ key, envelope, document: document && { epoch: document.epoch, vector: seen(document) } });
+  }
+
+  /** A session is at rest here from now on that was not held. */
+  restored(key: SessionKey, fingerprint: Fingerprint): void {
+    if (fingerprint !== 0) this.listener?.(key, 0, fingerprint);
   }
 
   /** `before` is what `of` said of it. */

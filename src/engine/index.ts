@@ -27,6 +27,7 @@ export { KEY_PARTS, KeyTable, partOf } from "./key-table.ts";
 export { decodeChange, decodeEnvelope, decodeRecord, encodeChange, encodeEnvelope, encodeRecord } from "./record-codec.ts";
 export { replicaOf } from "./replica.ts";
 export type { ReplicaHost } from "./replica.ts";
+export { restoreRecord } from "./restoring.ts";
 export type { Backlog, ChangeReceipt, Delivery, FetchAnswer, Fingerprint, Replica, Replication, StateReceipt } from "./replication.ts";
 export type { Runtime, SpanName } from "./runtime.ts";
 export type {
@@ -44,6 +45,6 @@ export type {
 } from "./session-engine.ts";
 export { ageOf } from "./session-id.ts";
 export type { EngineStats } from "./stats.ts";
-export type { SessionStore } from "./session-store.ts";
+export type { LastingStore, SessionStore, StoredRecord } from "./session-store.ts";
 export { Tombstones } from "./tombstones.ts";
 export type { Revocations, Verdict } from "./verdict.ts";

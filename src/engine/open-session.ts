@@ -35,6 +35,8 @@ export interface Birth {
   readonly bornAtMs?: number | undefined;
   readonly idleTimeoutMs?: number | undefined;
   readonly subject?: SubjectKey | undefined;
+  /** When it was given to it, where that was in the session that it goes on from: a new id saves nobody from a revocation. */
+  readonly subjectAtMs?: number | undefined;
 }
 
 /** `DraftOptions`, checked, with their defaults. */
@@ -326,6 +328,7 @@ export class RequestSession implements OpenSession {
       bornAtMs: this.#bornAtMs,
       idleTimeoutMs: this.#idleTimeoutMs ?? from?.idleTimeoutMs,
       subject: this.#subject === undefined ? from?.subject : this.#subject.key,
+      subjectAtMs: this.#subject === undefined || this.#subject.key === from?.subject ? from?.subjectAtMs : undefined,
     };
   }
 

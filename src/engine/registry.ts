@@ -16,6 +16,7 @@ import { Room } from "./room.ts";
 import { SessionSaver } from "./session-saver.ts";
 import { discardAtMs, fateOf } from "./session-times.ts";
 import { Tombstones } from "./tombstones.ts";
+import { readVector } from "./update-reader.ts";
 
 /** How many sessions that cannot go to rest at once are passed over for one that can. */
 const COOL_TRIES = 8;
@@ -163,6 +164,29 @@ export class Registry {
     const session = new LiveSession(envelope, document);
     this.#insert(session);
     return session;
+  }
+
+  /**
+   * Takes over a session that rests in the store, from an earlier process: no document is made of it, and nothing is stored. True when it is
+   * held from now on, and was not before. What is past its discard time is not.
+   * @throws SessionError RECORD_CORRUPT, as far as that is seen without making the document; `load` sees the rest.
+   */
+  restore(record: SessionRecord): boolean {
+    const { clock, context, epsilonMs, onHold } = this.#options;
+    const { envelope, document } = record;
+    const { key, touchedAtMs, ended } = envelope;
+    const atMs = discardAtMs(envelope, epsilonMs);
+    if (this.#isClosed || atMs <= clock.nowMs() || this.#current(key) !== undefined || this.#cold.has(key)) return false;
+    const fingerprint = this.fingerprints.ofRecord(record, ({ bytes }) => readVector(bytes));
+    if (ended !== undefined) this.#ended.set(envelope, atMs);
+    else if (document !== undefined) {
+      // This process never wrote to it.
+      const own: Dot = [contextFor(context, envelope).writer(), 0];
+      this.#cold.lay(key, { own, discardAtMs: atMs, touchedAtMs, fate: fateOf(envelope, epsilonMs), fingerprint });
+    }
+    this.fingerprints.restored(key, fingerprint);
+    onHold(key);
+    return true;
   }
 
   /** A session that went cold while somebody still had it: it comes back as it is, unless it came in anew after it was forgotten. */

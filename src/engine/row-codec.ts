@@ -140,6 +140,19 @@ export function decodeRow(bytes: Uint8Array, writer: WriterId, header: GenesisHe
   }
 }
 
+/** The commits that a row tells of, without its cells. @throws SessionError RECORD_CORRUPT */
+export function readSeen(bytes: Uint8Array, writer: WriterId): readonly Dot[] {
+  try {
+    const decoder = decoding.createDecoder(bytes);
+    const type = decoding.readUint8(decoder) & ROW_TYPE_MASK;
+    if (type === COMMIT_ROW) return [[writer, readUnsigned(decoder)]];
+    return type === GENESIS_HEADER ? readHeader(decoder).vector : [];
+  } catch (error) {
+    if (error instanceof SessionError && error.code === "RECORD_CORRUPT") throw error;
+    throw corrupt("a row cannot be read", error);
+  }
+}
+
 /** One encoder serves every row: a row is written in one go, and copied out of it. */
 let sharedEncoder = encoding.createEncoder();
 

@@ -15,6 +15,7 @@ import type { SessionKey, SessionRecord, SubjectKey } from "./record.ts";
  * - ST10 where `version` exists it changes with every append that changed the record, whichever process made it.
  * - ST15 where `highWaterMs` exists it only grows; a resolved `raiseHighWater` is in it from then on, also after a crash, and so is the
  *   instant up to which anything was discarded.
+ * - ST16 where `scan` exists it gives what `keys` and `load` would, each once, and an entry that is damaged without its record.
  * @throws SessionError STORE_UNAVAILABLE when the answer is unknown; trying again is safe (appending is idempotent). STORE_FULL when
  * there is no room: nothing was changed. STORE_CORRUPT when what lies there cannot be read; nothing that lies there was changed.
  */
@@ -33,6 +34,12 @@ export interface SessionStore {
   discardExpired(nowMs: number, limit: number): Promise<number>;
   /** Keys of the records at rest, ended ones too, in no order. What is appended or discarded meanwhile may or may not be among them. */
   keys(subject?: SubjectKey): AsyncIterable<SessionKey>;
+  /**
+   * Only where `durable`: all records at rest, for a process that takes over what an earlier one left. What is written meanwhile may or may
+   * not be among them. Undefined for the record of an entry that cannot be read. What it gives is as it was stored: that the document in it is
+   * whole is found out by `load`.
+   */
+  scan?(): AsyncIterable<StoredRecord>;
   /**
    * Takes `name` of the session `key` until `untilMs`, unless it is taken (past its time it is not). True when it was free.
    * It is forgotten when its time is over, and no record is needed for it.
@@ -60,3 +67,12 @@ export interface SessionStore {
   raiseHighWater?(ms: number): Promise<void>;
   close(): Promise<void>;
 }
+
+/** One of `SessionStore.scan`. */
+export interface StoredRecord {
+  readonly key: SessionKey;
+  readonly record: SessionRecord | undefined;
+}
+
+/** One that a later process can take over. */
+export type LastingStore = SessionStore & Required<Pick<SessionStore, "scan">>;

@@ -1,10 +1,11 @@
 import * as Y from "yjs";
 import { CellTable, type ClockRange } from "./cell-table.ts";
+import { raise, type VersionVector } from "./cells.ts";
 import { GENESIS_CLIENT } from "./compaction.ts";
 import { corrupt } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Stamp } from "./record.ts";
-import { type DecodedRow, decodeRow, type GenesisHeader } from "./row-codec.ts";
+import { type DecodedRow, decodeRow, type GenesisHeader, readSeen } from "./row-codec.ts";
 
 /** Writer ids, and so the Yjs clients that write sessions, are at least this; browsers draw 32 bits. */
 export const WRITER_MIN = 2 ** 32;
@@ -81,6 +82,20 @@ export function decodeUpdate(update: Uint8Array): DecodedUpdate {
 /** The cells of a whole document, without making a Yjs document of it. */
 export function readTable(bytes: Uint8Array, limits: Limits): { table: CellTable; header: GenesisHeader | undefined } {
   return tableOf(readUpdate(bytes, limits, () => 0));
+}
+
+/** What a whole document has seen, by as little decoding as that takes. @throws SessionError RECORD_CORRUPT */
+export function readVector(bytes: Uint8Array): VersionVector {
+  const { structs, ds } = decodeUpdate(bytes);
+  const vector: VersionVector = new Map();
+  for (const struct of structs) {
+    const content = struct instanceof Y.Item ? struct.content : undefined;
+    const { client, clock } = struct.id;
+    if (content instanceof Y.ContentDeleted || isDeleted(ds.clients.get(client), clock)) continue;
+    if (!(content instanceof Y.ContentBinary)) throw corrupt("content");
+    for (const dot of readSeen(content.content, client)) raise(vector, dot);
+  }
+  return vector;
 }
 
 export function tableOf(read: ReadUpdate): { table: CellTable; header: GenesisHeader | undefined } {

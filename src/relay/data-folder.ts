@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type MergeContext, SessionError, type SessionStore } from "../engine/index.ts";
+import { type LastingStore, type MergeContext, SessionError } from "../engine/index.ts";
 import type { KeptIncarnation } from "../sync/index.ts";
 import type { RelayLog } from "./log.ts";
 
@@ -14,9 +14,9 @@ const INCARNATION_BYTES = 16;
 /** A relay's sessions on disk, and who it is as long as they are there. */
 export interface DataFolder {
   /** For `createEngine`. */
-  readonly makeStore: (context: MergeContext) => SessionStore;
+  readonly makeStore: (context: MergeContext) => LastingStore;
   /** What that made. */
-  store(): SessionStore | undefined;
+  store(): LastingStore | undefined;
   readonly incarnation: KeptIncarnation;
 }
 
@@ -31,7 +31,7 @@ export async function openDataFolder(path: string, mapSizeMax: number | undefine
   const before = existsSync(join(path, DATA_FILE)) ? readIdentity(path, log) : undefined;
   const id = before?.id ?? randomBytes(INCARNATION_BYTES);
   const begunAtMs = before?.begunAtMs ?? nowMs;
-  let store: SessionStore | undefined;
+  let store: LastingStore | undefined;
   return {
     makeStore: (context) => (store = makeLmdbStore(context)),
     store: () => store,

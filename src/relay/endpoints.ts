@@ -59,8 +59,10 @@ function answerJson(response: ServerResponse, status: number, body: object): voi
   response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(`${JSON.stringify(body)}\n`);
 }
 
-function answerReady(response: ServerResponse, { isReady, isDraining, isComplete, memberCount, nodeCount }: RelayFigures): void {
-  const body = { ready: isReady, complete: isComplete, draining: isDraining, members: memberCount, nodes: nodeCount };
+function answerReady(response: ServerResponse, figures: RelayFigures): void {
+  const { isReady, isDraining, isComplete, memberCount, nodeCount, isRestoring, restoredCount } = figures;
+  const said = { ready: isReady, complete: isComplete, draining: isDraining, members: memberCount, nodes: nodeCount };
+  const body = isRestoring ? { ...said, restored: restoredCount } : said;
   answerJson(response, isReady ? 200 : 503, body);
 }
 

@@ -29,6 +29,11 @@ async function run(command: RelayCommand): Promise<void> {
   };
   const listed = Object.entries(facts).map(([name, value]) => `${name}=${value}`);
   process.stdout.write(`converge-session relay listening on ${relay.address} ${listed.join(" ")}\n`);
+  // Without what it holds it is of no use, and whoever started it must know.
+  await relay.restored.catch(async (error: unknown) => {
+    await relay.close();
+    throw error;
+  });
 }
 
 /** The first signal lets peers take what is queued for them; whoever is in a hurry sends another. */

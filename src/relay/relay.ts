@@ -43,10 +43,15 @@ export interface Relay extends RelayServer {
   /** Where `/health`, `/ready` and `/metrics` are, as `http://host:port`. */
   readonly adminUrl: string;
   figures(): RelayFigures;
+  /**
+   * Resolves when it holds all that lies in its data folder, at once without one; until then nobody is let in, and it is not ready. Rejects
+   * when the folder could not be read: it never is then, and is to be closed.
+   */
+  readonly restored: Promise<void>;
 }
 
 /**
- * A relay with sessions of its own: an engine without requests, and the server through which nodes meet at it.
+ * A relay with sessions of its own: an engine without requests, and the server through which nodes meet at it. Resolves when it listens.
  * @throws SessionError OPTION_INVALID, and of the store (docs/storage.md); the error of the operating system when a port cannot be had.
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
@@ -61,9 +66,25 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   try {
     const replica = replicaOf(engine.host);
     engine.host.clock.expectPeers();
-    const store = folder?.store();
-    if (store !== undefined) await restoreSessions(store, replica, log);
     let isDraining = false;
+    let isClosing = false;
+    const restoring = { isOver: false, count: 0 };
+    const store = folder?.store();
+    const restored =
+      store === undefined
+        ? Promise.resolve()
+        : restoreSessions(store, engine.host, log, (count) => {
+            restoring.count = count;
+            return !isClosing;
+          });
+    restored.then(
+      () => (restoring.isOver = true),
+      (error: unknown) => log(`the data folder cannot be read: ${error instanceof Error ? error.message : "unknown failure"}`, "error"),
+    );
+    closers.push(async () => {
+      isClosing = true;
+      await restored.catch(() => undefined);
+    });
     const pages: { answer: Endpoints | undefined } = { answer: undefined };
     const server = await startRelayServer({
       ...options,
@@ -71,9 +92,10 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       incarnation: folder?.incarnation,
       runtime: engine.host.runtime,
       clock: engine.host.clock,
+      opening: store === undefined ? undefined : restored,
       onRequest: (request, response) => options.admin === undefined && pages.answer?.(request, response) === true,
     });
-    const figures = (): RelayFigures => figuresOf(server, isDraining);
+    const figures = (): RelayFigures => figuresOf(server, isDraining, restoring);
     closers.push(() => server.close());
     const endpoints = await relayEndpoints(engine, figures, log);
     pages.answer = endpoints;
@@ -83,6 +105,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       ...server,
       adminUrl: admin?.url ?? server.address.replace(/^ws/, "http"),
       figures,
+      restored,
       drain: (timeoutMs) => {
         isDraining = true;
         return server.drain(timeoutMs);
@@ -103,7 +126,11 @@ function engineOptions({ limits, epsilonMs }: RelayOptions, folder: DataFolder |
   };
 }
 
-function figuresOf(server: RelayServer, isDraining: boolean): RelayFigures {
+function figuresOf(
+  server: RelayServer,
+  isDraining: boolean,
+  restoring: { readonly isOver: boolean; readonly count: number },
+): RelayFigures {
   const status = server.status();
   const members = server.members();
   const nodeCount = members.filter(({ role }) => role === "node").length;
@@ -111,6 +138,8 @@ function figuresOf(server: RelayServer, isDraining: boolean): RelayFigures {
     ...status,
     isReady: status.isComplete && !isDraining,
     isDraining,
+    isRestoring: !restoring.isOver,
+    restoredCount: restoring.count,
     nodeCount,
     traffic: server.traffic(),
     counters: server.counters,

@@ -61,12 +61,21 @@ describe("membership", () => {
     expect(membership.status(2_000)).toMatchObject({ isComplete: true, completeSinceMs: 1_000 });
   });
 
-  it("[SY24] with a folder goes on from what it kept, or from what the others know where that is less", () => {
-    const [kept, less] = [relay([AT_B], 500), relay([AT_B], 500)];
-    expect(kept.status(1_000)).toMatchObject({ isComplete: false, completeSinceMs: 500 });
-    meet(kept, B, complete(400));
-    meet(less, B, complete(700));
-    expect([kept.completeSinceMs, less.completeSinceMs]).toEqual([500, 700]);
+  it("[SY24] with a folder does not know what nodes made while it was away, each for itself", () => {
+    expect(relay([], 500).status(1_000)).toEqual({ isComplete: true, completeSinceMs: 1_000, memberCount: 1 });
+    expect(relay([AT_B], 500).status(1_000)).toMatchObject({ isComplete: false, completeSinceMs: 1_000 });
+    // Another that has just started, too, knows no more of that.
+    const [both, joining] = [relay([AT_B], 500), relay([AT_B], 500)];
+    meet(both, B, complete(900));
+    meet(joining, B, { isComplete: false, completeSinceMs: 400, memberCount: 1 });
+    expect([both.completeSinceMs, joining.completeSinceMs]).toEqual([900, 1_000]);
+  });
+
+  it("[SY24] with a folder goes on from what it kept where those know as much that were there all the time, and keeps it until then", () => {
+    const membership = relay([AT_B], 500);
+    expect(membership.completeSinceMs).toBe(500);
+    meet(membership, B, complete(400));
+    expect([membership.completeSinceMs, membership.status(1_000).completeSinceMs]).toEqual([500, 500]);
   });
 
   it("[SY25] a relay that is lost may have had what nobody else has", () => {

@@ -40,16 +40,16 @@ interface Away {
  * What a relay knows of the others, and what its own "there is none" is worth for it (DESIGN section 5, "A miss"). Decides only: who is
  * connected and what the time is come in, `status` comes out.
  *
- * - It starts with an empty memory: it knows every session born from now on. With a folder: what it kept says since when; and it is not
- *   complete, for others may have gone on meanwhile.
- * - It passes its join barrier when it was equal once with every relay that it dials. An empty one then knows what they know.
+ * - It knows every session born from its start on. What it kept in a folder does not change that: nodes go on alone while no relay runs, and
+ *   tell of what they made only when they are back.
+ * - It passes its join barrier when it was equal once with every relay that it dials. It then knows what they know who were there all the time.
  * - A relay that is lost without a drain may have had what nobody else has: from here on this one knows sessions born from now on. When
  *   it comes back with what it kept, and was equal again, that is forgotten.
  * - While it is away so, others may be writing to it: it is no member, until so much time passed that it cannot matter any more.
  */
 export class Membership {
   readonly #forgetLossAfterMs: number;
-  readonly #isEmptyStart: boolean;
+  readonly #keptSinceMs: number | undefined;
   /** Dialed relays that were not equal since the start. */
   readonly #awaited: Set<string>;
   readonly #connected = new Map<string, Connected>();
@@ -58,13 +58,12 @@ export class Membership {
   readonly #losses = new Map<string, number>();
   #baseSinceMs: number;
   /** It is the instant of this start, by this machine's clock. */
-  #isOwnBase: boolean;
+  #isOwnBase = true;
 
   constructor({ nowMs, keptSinceMs, addresses, forgetLossAfterMs }: MembershipOptions) {
     this.#forgetLossAfterMs = forgetLossAfterMs;
-    this.#isEmptyStart = keptSinceMs === undefined;
-    this.#baseSinceMs = keptSinceMs ?? nowMs;
-    this.#isOwnBase = keptSinceMs === undefined;
+    this.#keptSinceMs = keptSinceMs;
+    this.#baseSinceMs = nowMs;
     this.#awaited = new Set(addresses);
   }
 
@@ -75,7 +74,9 @@ export class Membership {
 
   /** What must be kept for the next run. */
   get completeSinceMs(): number {
-    return Math.max(this.#baseSinceMs, ...this.#losses.values());
+    // What it knows only for having just started is no news for the folder.
+    const base = this.isComplete ? this.#baseSinceMs : (this.#keptSinceMs ?? this.#baseSinceMs);
+    return Math.max(base, ...this.#losses.values());
   }
 
   /** `incarnation`: whom it is told to, where that is a relay: that this one was lost is nothing to itself. */
@@ -175,9 +176,8 @@ export class Membership {
   #sinceJoin(): number {
     const statuses = [...this.#connected.values()].filter(({ isEqual, addresses }) => isEqual && addresses.size > 0);
     const since = statuses.map(({ status }) => status?.completeSinceMs ?? Number.POSITIVE_INFINITY);
-    // Of what an empty one missed, those know nothing for sure who have yet to hear it themselves.
+    // Of what this one missed, those know nothing for sure who have yet to hear it themselves.
     const knowsAll = statuses.length > 0 && statuses.every(({ status }) => status?.isComplete === true);
-    if (!this.#isEmptyStart) return Math.max(this.#baseSinceMs, ...since.filter(Number.isFinite));
-    return knowsAll ? Math.max(...since) : this.#baseSinceMs;
+    return knowsAll ? Math.max(this.#keptSinceMs ?? 0, ...since) : this.#baseSinceMs;
   }
 }

@@ -37,7 +37,8 @@ export class RelayHub {
   readonly all: AllSessions;
   readonly registers: RevocationRegisters;
   readonly #nodes = new Set<HubPeer>();
-  readonly #watchers = new Map<SessionKey, Set<WatchingPeer>>();
+  /** Most sessions are watched by one: a set for each would take more memory than all else that is kept of a session at rest. */
+  readonly #watchers = new Map<SessionKey, WatchingPeer | Set<WatchingPeer>>();
   /** By id: two relays that dial each other have two connections, and use the one that was there first. */
   readonly #relays = new Map<string, Set<HubPeer>>();
   readonly #touchesPassed = new Map<SessionKey, number>();
@@ -55,7 +56,7 @@ export class RelayHub {
     this.all = new AllSessions(this.fingerprints);
     this.registers = new RevocationRegisters(replica, runtime, counters, log);
     this.fingerprints.listen((key, before, after) => {
-      for (const peer of this.#watchers.get(key) ?? []) peer.watched.changed(key, before, after);
+      for (const peer of this.#watchersOf(key)) peer.watched.changed(key, before, after);
     });
   }
 
@@ -71,14 +72,17 @@ export class RelayHub {
 
   watch(key: SessionKey, peer: WatchingPeer): void {
     const watchers = this.#watchers.get(key);
-    if (watchers === undefined) this.#watchers.set(key, new Set([peer]));
-    else watchers.add(peer);
+    if (watchers === undefined) this.#watchers.set(key, peer);
+    else if (watchers instanceof Set) watchers.add(peer);
+    else if (watchers !== peer) this.#watchers.set(key, new Set([watchers, peer]));
   }
 
   unwatch(key: SessionKey, peer: WatchingPeer): void {
     const watchers = this.#watchers.get(key);
-    watchers?.delete(peer);
-    if (watchers?.size === 0) this.#watchers.delete(key);
+    if (watchers === peer) this.#watchers.delete(key);
+    if (!(watchers instanceof Set) || !watchers.delete(peer)) return;
+    const [only] = watchers;
+    if (only !== undefined && watchers.size === 1) this.#watchers.set(key, only);
   }
 
   /** From here on it gets what is news here and concerns everybody. */
@@ -108,7 +112,7 @@ export class RelayHub {
    * to another relay goes no further, so it ends after one round.
    */
   passOn(key: SessionKey, frame: Uint8Array, from: HubPeer): void {
-    for (const peer of this.#watchers.get(key) ?? []) if (peer !== from) peer.send(frame);
+    for (const peer of this.#watchersOf(key)) if (peer !== from) peer.send(frame);
     for (const relay of this.#otherRelays(from)) relay.send(frame);
   }
 
@@ -131,7 +135,7 @@ export class RelayHub {
   passOnTouches(touches: readonly TouchEntry[], from: HubPeer): void {
     const batches = new Map<HubPeer, TouchEntry[]>();
     for (const touch of touches) {
-      for (const peer of this.#watchers.get(touch[0]) ?? []) {
+      for (const peer of this.#watchersOf(touch[0])) {
         const batch = batches.get(peer);
         if (peer === from) continue;
         if (batch === undefined) batches.set(peer, [touch]);
@@ -145,6 +149,12 @@ export class RelayHub {
     if (news.length === 0) return;
     const frame = encodeTouch({ touches: news });
     for (const relay of relays) relay.send(frame);
+  }
+
+  #watchersOf(key: SessionKey): Iterable<WatchingPeer> {
+    const watchers = this.#watchers.get(key);
+    if (watchers === undefined) return NOBODY;
+    return watchers instanceof Set ? watchers : [watchers];
   }
 
   /** A touch changes no fingerprint, so what is news is remembered apart. */
@@ -162,3 +172,5 @@ export class RelayHub {
     for (const [id, [connection]] of this.#relays) if (id !== from.relay && connection !== undefined) yield connection;
   }
 }
+
+const NOBODY: readonly WatchingPeer[] = [];

@@ -17,6 +17,8 @@ import { dialWebSocketInTurns, WebSocketConnection } from "./websocket-transport
 
 /** Connections at once, strangers included. A node needs one. */
 const CONNECTION_COUNT_MAX = 4_096;
+/** How long who connects waits for a relay that is not open yet: most are within that, and a node dials again. */
+const OPENING_WAIT_MS = 1_000;
 /** How often a stopping relay looks whether its peers have taken everything. */
 const DRAIN_POLL_MS = 10;
 
@@ -60,6 +62,11 @@ export interface RelayServerOptions {
    * answered 426. Default: none.
    */
   readonly onRequest?: ((...request: Parameters<RequestListener>) => boolean) | undefined;
+  /**
+   * Resolves when the replica holds all that an earlier process left. Until then nobody is let in: who connects waits for a second and is
+   * then answered 503, and the peers are not dialed. Where it rejects that stays so. Default: open at once.
+   */
+  readonly opening?: Promise<unknown> | undefined;
   /** Where lines for the operator go. Default: nowhere. */
   readonly log?: SyncLog | undefined;
 }
@@ -102,11 +109,15 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new SessionError("OPTION_INVALID", "a relay's port must be between 0 and 65535");
   if (tls !== undefined) checkTls(tls);
-  const { ca, incarnation, forgetLossAfterMs } = options;
+  const { ca, incarnation, forgetLossAfterMs, opening } = options;
   const peers = [...new Set((options.peers ?? []).map(addressOf))];
   const counters = newCounters();
   const traffic = new Traffic();
   const guards = new WeakMap<Socket, StrangerGuard>();
+  /** Undefined until it is open. */
+  let core: RelayCore | undefined;
+  /** Who connected before that. */
+  const waiting = new Set<() => void>();
   let isDraining = false;
 
   const answer: RequestListener = (request, response) => {
@@ -125,14 +136,24 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     server: http,
     perMessageDeflate: false,
     maxPayload: FRAME_BYTES_MAX,
-    verifyClient: (_info, done) => (isDraining ? done(false, 503) : done(true)),
+    verifyClient: (_info, done) => {
+      const letIn = (): void => {
+        clearTimeout(timer);
+        waiting.delete(letIn);
+        if (core === undefined || isDraining) done(false, 503);
+        else done(true);
+      };
+      const timer = setTimeout(letIn, OPENING_WAIT_MS);
+      if (core !== undefined || isDraining) letIn();
+      else waiting.add(letIn);
+    },
   });
   // `listen` below reports it; unheard, it would end the process.
   webSockets.on("error", () => undefined);
   webSockets.on("connection", (webSocket, request: IncomingMessage) => {
     const guard = guards.get(request.socket);
     guard?.countBytes();
-    core.accept(
+    core?.accept(
       traffic.accept((listener) => {
         const connection = new WebSocketConnection(webSocket, listener);
         connection.sendInTurns(request.socket);
@@ -144,7 +165,13 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   await listening(http, host, port);
   const dial = traffic.dial((address, listener) => dialWebSocketInTurns(address, listener, ca));
   // Only now: a peer that is dialed dials back.
-  const core = new RelayCore({ replica, runtime, clock, credentials, counters, log, dial, peers, incarnation, forgetLossAfterMs });
+  const open = (): void => {
+    if (!isDraining)
+      core = new RelayCore({ replica, runtime, clock, credentials, counters, log, dial, peers, incarnation, forgetLossAfterMs });
+    for (const letIn of waiting) letIn();
+  };
+  if (opening === undefined) open();
+  else opening.then(open, () => undefined);
   let closing: Promise<void> | undefined;
   const bound = (http.address() as AddressInfo).port;
   return {
@@ -152,9 +179,9 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     port: bound,
     domain: credentials.domain,
     counters,
-    connectionCount: () => core.connectionCount,
-    members: () => core.members(),
-    status: () => core.status,
+    connectionCount: () => core?.connectionCount ?? 0,
+    members: () => core?.members() ?? [],
+    status: () => core?.status ?? { isComplete: false, completeSinceMs: runtime.nowMs(), memberCount: 1 },
     traffic: () => traffic.figures(),
     setTls: (next) => {
       if (tls === undefined)
@@ -174,7 +201,8 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     close: () => {
       closing ??= new Promise<void>((resolve) => {
         isDraining = true;
-        const linksClosed = core.close();
+        for (const letIn of waiting) letIn();
+        const linksClosed = core?.close() ?? Promise.resolve();
         webSockets.close();
         // Resolves when the last connection is gone; a node that does not answer is cut off after a second.
         http.close(() => void linksClosed.then(resolve));

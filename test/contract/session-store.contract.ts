@@ -3,7 +3,7 @@ import { endEnvelope, type Envelope } from "../../src/engine/envelope.ts";
 import { mergeRecords, type MergeContext } from "../../src/engine/merge-records.ts";
 import { SessionError } from "../../src/engine/errors.ts";
 import type { SessionKey, SessionRecord } from "../../src/engine/record.ts";
-import type { SessionStore } from "../../src/engine/session-store.ts";
+import type { SessionStore, StoredRecord } from "../../src/engine/session-store.ts";
 import { sha256 } from "../support/manual-runtime.ts";
 import { TestWorld } from "../support/replica.ts";
 
@@ -370,6 +370,26 @@ export function sessionStoreContract(name: string, open: (context: MergeContext)
       await store.append(KEYS[2], old, 50);
       expect(await discardAll(store, 30)).toBe(2);
       expect(store.highWaterMs()).toBe(20);
+    });
+
+    test("[ST16] a scan gives every record that is there, once, as it was stored", async () => {
+      const { store } = await underTest();
+      if (store.scan === undefined) return;
+      const { old, newer, ended } = records();
+      await store.append(KEYS[0], old, NEVER_MS);
+      await store.append(KEYS[0], newer, NEVER_MS);
+      await store.append(KEYS[1], of(KEYS[1], ended), NEVER_MS);
+      await store.append(KEYS[2], of(KEYS[2], old), 10);
+      expect(await discardAll(store, 10)).toBe(1);
+      const found: StoredRecord[] = [];
+      for await (const stored of store.scan()) found.push(stored);
+      expect(new Map(found.map(({ key, record }) => [key, record]))).toEqual(
+        new Map([
+          [KEYS[0], newer],
+          [KEYS[1], of(KEYS[1], ended)],
+        ]),
+      );
+      expect(found).toHaveLength(2);
     });
 
     test("[ST10] the version changes with each append that changed the record, whoever made it", async () => {

@@ -32,7 +32,11 @@ describe("a relay with a data folder", () => {
     const [kept, ended] = [createSession(node, "n", 1), createSession(node, "n", 1)];
     await eventually(async () => expect(await node.end(ended)).toMatchObject({ acks: 1 }));
     await saved(first);
-    const identity = readFileSync(join(data, "relay.json"), "utf8");
+    const identity = (): unknown => {
+      const { incarnation, begunAtMs } = JSON.parse(readFileSync(join(data, "relay.json"), "utf8")) as Record<string, unknown>;
+      return { incarnation, begunAtMs };
+    };
+    const before = identity();
     first.process.signal("SIGKILL");
     await first.process.ended();
     await node.close();
@@ -40,7 +44,21 @@ describe("a relay with a data folder", () => {
     const second = await bench.relay(["--data", data]);
     const late = await bench.node([second.address]);
     expect([await readSession(late, kept, "n"), await readSession(late, ended, "n")]).toEqual([1, "ended"]);
-    expect(readFileSync(join(data, "relay.json"), "utf8")).toBe(identity);
+    expect(identity()).toEqual(before);
+  });
+
+  it("[X12] [SY23] does not say that there is none of what nodes made while it was down, each for itself", async () => {
+    const data = join(bench.folder(), "data");
+    const first = await bench.relay(["--data", data]);
+    first.process.signal("SIGTERM");
+    await first.process.ended();
+    const bornAtMs = Date.now();
+    const second = await bench.relay(["--data", data]);
+    const node = await bench.node([second.address], { missTimeoutMs: 300 });
+    const key = node.keyOf("of a node that is not back yet");
+    await expect(node.checkOut(key, { bornAtMs })).rejects.toMatchObject({ code: "SESSION_UNAVAILABLE" });
+    // It would know of one that is made from here on.
+    expect(await node.checkOut(key, { bornAtMs: Date.now() + 60_000 })).toMatchObject({ kind: "absent" });
   });
 
   it("[X12] is another one with an empty folder, and with one whose name cannot be read, and says so", async () => {

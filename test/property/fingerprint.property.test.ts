@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/engine/compaction.ts";
 import { toHex } from "../../src/engine/containers.ts";
+import { fingerprintOf } from "../../src/engine/fingerprint.ts";
 import { partOf } from "../../src/engine/key-table.ts";
 import type { SessionKey, SessionRecord } from "../../src/engine/record.ts";
-import { readTable } from "../../src/engine/update-reader.ts";
+import { readTable, readVector } from "../../src/engine/update-reader.ts";
 import { deliver, exchange, TestNode } from "../support/engine-network.ts";
 import { fewerRuns } from "../support/fewer-runs.ts";
 import { settle, sha256 } from "../support/manual-runtime.ts";
@@ -41,6 +42,12 @@ function stateOf({ envelope, document }: SessionRecord, limits: TestNode["engine
   const { touchedAtMs: _, ...rest } = envelope;
   const digest = toHex(digestOf(readTable(document.bytes, limits).table, sha256));
   return `${JSON.stringify(rest)} ${document.epoch.counter} ${document.epoch.hash} ${digest}`;
+}
+
+/** As a process sees it that finds the record in its store, and makes no document of it. */
+function atRest({ envelope, document }: SessionRecord): number {
+  const { key } = envelope;
+  return fingerprintOf({ key, envelope, document: document && { epoch: document.epoch, vector: readVector(document.bytes) } });
 }
 
 function check(isTrue: boolean, otherwise: string): void {
@@ -152,6 +159,7 @@ class Cluster {
       const state = stateOf(record, each.engine.limits);
       check((this.#states.get(fingerprint) ?? state) === state, "two states have one fingerprint");
       check((this.#fingerprints.get(state) ?? fingerprint) === fingerprint, "one state has two fingerprints");
+      check(atRest(record) === fingerprint, "what is read of a record at rest is another state than what lives");
       this.#states.set(fingerprint, state);
       this.#fingerprints.set(state, fingerprint);
     }

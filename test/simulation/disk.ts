@@ -3,7 +3,7 @@ import type { Envelope } from "../../src/engine/envelope.ts";
 import { mergeRecords, type MergeContext } from "../../src/engine/merge-records.ts";
 import { decodeRecord, encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey, SessionRecord, SubjectKey } from "../../src/engine/record.ts";
-import type { SessionStore } from "../../src/engine/session-store.ts";
+import type { LastingStore, StoredRecord } from "../../src/engine/session-store.ts";
 import type { Dice } from "./dice.ts";
 import type { Life } from "./machine.ts";
 
@@ -84,13 +84,13 @@ export class Disk {
   }
 
   /** What a process opens. */
-  open(life: Life, context: MergeContext): SessionStore {
+  open(life: Life, context: MergeContext): LastingStore {
     return new DiskStore(this, life, context);
   }
 }
 
 /** The disk as one process uses it: what it asks for takes a while, and is not done when the process dies meanwhile, or just done. */
-class DiskStore implements SessionStore {
+class DiskStore implements LastingStore {
   readonly durable = true;
   readonly #disk: Disk;
   readonly #life: Life;
@@ -138,6 +138,11 @@ class DiskStore implements SessionStore {
   async *keys(subject?: SubjectKey): AsyncIterable<SessionKey> {
     const rows = await this.#do(() => [...this.#disk.contents.rows]);
     for (const [key, row] of rows) if (subject === undefined || row.subject === subject) yield key;
+  }
+
+  async *scan(): AsyncIterable<StoredRecord> {
+    const rows = await this.#do(() => [...this.#disk.contents.rows]);
+    for (const [key, row] of rows) yield { key, record: decodeRecord(row.bytes) };
   }
 
   claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {

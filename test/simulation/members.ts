@@ -7,6 +7,7 @@ import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import type { SessionEvent } from "../../src/engine/events.ts";
 import { replicaOf } from "../../src/engine/replica.ts";
 import type { Replica } from "../../src/engine/replication.ts";
+import type { LastingStore } from "../../src/engine/session-store.ts";
 import { restoreSessions } from "../../src/relay/restore.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { INCARNATION_BYTES } from "../../src/sync/messages/challenge.ts";
@@ -251,7 +252,8 @@ export class RelayProcess extends Process {
     const kept = this.disk === undefined ? undefined : keptIncarnation(this.disk, life);
     const { seams } = this.setting;
     const incarnation = seams.incarnation === undefined ? kept : seams.incarnation(kept, this);
-    if (this.disk !== undefined) await restoreSessions(engine.sessionStore, replica, log);
+    const store = engine.sessionStore;
+    if (this.disk !== undefined && "scan" in store) await restoreSessions(store as LastingStore, engine.host, log, () => life.isAlive);
     if (!life.isAlive) return;
     const core = new RelayCore({
       replica,

@@ -3,7 +3,7 @@ import { Dice } from "./dice.ts";
 import { Disk } from "./disk.ts";
 import { Machine } from "./machine.ts";
 import { type Member, NodeProcess, type NodeOptions, RelayProcess, type Running, type Seams } from "./members.ts";
-import { FINE, Network } from "./network.ts";
+import { Network } from "./network.ts";
 import { Timeline } from "./timeline.ts";
 
 export interface WorldOptions {
@@ -64,23 +64,6 @@ export class World {
   get isWhole(): boolean {
     const linkCount = this.nodes.length + 2 * (this.relays.length - 1);
     return this.relays.every((relay) => relay.running !== undefined && relay.linkCount >= linkCount);
-  }
-
-  /**
-   * A relay still believes in another that it does not hear from: silence is noticed after 6 s (`DEAD_AFTER_MS`). Until then its "there is
-   * none" may be wrong for what only the other was told.
-   */
-  get isDeceived(): boolean {
-    const { network, relays } = this;
-    return relays.some(
-      (relay) =>
-        relay.memberCount >= relays.length &&
-        relays.some(({ machine, running }) => {
-          if (machine === relay.machine) return false;
-          const ways = [network.path(machine, relay.machine), network.path(relay.machine, machine)];
-          return running === undefined || machine.isSuspended || ways.some((way) => way !== FINE);
-        }),
-    );
   }
 
   running(members: readonly Member[] = this.members): Running[] {

@@ -2,12 +2,13 @@ import {
   checkDocument,
   decodeRecord,
   encodeRecord,
+  type LastingStore,
   type MergeContext,
   mergeRecords,
   SessionError,
   type SessionKey,
   type SessionRecord,
-  type SessionStore,
+  type StoredRecord,
   type SubjectKey,
 } from "../../engine/index.ts";
 import { Environment } from "./environment.ts";
@@ -58,7 +59,7 @@ const NO_WRITER = 2 ** 32;
  * the disk. Needs the package `lmdb`. Looks at the whole file first: about 2 s a gigabyte.
  * @throws SessionError OPTION_INVALID; when called by the engine STORE_CORRUPT, STORE_UNAVAILABLE, STORE_FULL: see docs/storage.md
  */
-export function lmdbStore(options: LmdbStoreOptions): (context: MergeContext) => SessionStore {
+export function lmdbStore(options: LmdbStoreOptions): (context: MergeContext) => LastingStore {
   const { path, mapSizeMax = SIZE_DEFAULT } = options;
   if (typeof path !== "string" || path === "") throw new SessionError("OPTION_INVALID", "path wants the folder of the store, as a text.");
   if (!Number.isSafeInteger(mapSizeMax) || mapSizeMax < SIZE_MIN || mapSizeMax > SIZE_MAX)
@@ -66,7 +67,7 @@ export function lmdbStore(options: LmdbStoreOptions): (context: MergeContext) =>
   return (context) => new LmdbStore(Environment.acquire(path, mapSizeMax), context);
 }
 
-class LmdbStore implements SessionStore {
+class LmdbStore implements LastingStore {
   readonly durable = true;
   readonly #environment: Environment;
   readonly #context: MergeContext;
@@ -136,6 +137,23 @@ class LmdbStore implements SessionStore {
       const last = found.keys.at(-1);
       if (last === undefined || found.keys.length < LISTED_AT_ONCE) return;
       start = Buffer.concat([last, Buffer.of(0)]);
+    }
+  }
+
+  async *scan(): AsyncIterable<StoredRecord> {
+    const end = endOf(Buffer.of(RECORD));
+    for (let start = Buffer.of(RECORD); ;) {
+      // Decoded while the page is there: what is yielded are copies.
+      const found = await this.#read((root) =>
+        Array.from(root.getRange({ start, end, limit: LISTED_AT_ONCE }), ({ key, value }) => {
+          const entryKey = Buffer.from(key);
+          return { entryKey, key: keyText(idOf(entryKey)), record: this.#readable(entryKey, value) };
+        }),
+      );
+      yield* found;
+      const last = found.at(-1);
+      if (last === undefined || found.length < LISTED_AT_ONCE) return;
+      start = Buffer.concat([last.entryKey, Buffer.of(0)]);
     }
   }
 
@@ -241,6 +259,15 @@ class LmdbStore implements SessionStore {
     // That its time is over must stay true: with a clock that is set back, an old copy of it would be alive.
     raise(transaction, latestMs);
     return { records, entries: timeEntries.length };
+  }
+
+  #readable(entryKey: Buffer, bytes: Buffer): SessionRecord | undefined {
+    const frame = decodeFrame(entryKey, bytes);
+    try {
+      return frame === undefined ? undefined : this.#decode(keyText(idOf(entryKey)), frame, false);
+    } catch {
+      return undefined;
+    }
   }
 
   /** `isWhole`: also what only building the document tells. What merging reads it checks by itself. */
