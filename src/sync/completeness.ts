@@ -31,7 +31,10 @@ export function absenceCounts(answers: readonly HolderAnswer[], question: Absenc
   return knowing.some((each) => hearsAll(each, answers.length, question)) || (answers.length > 0 && knowing.length === answers.length);
 }
 
-/** Whether it speaks for all: what any other relay was told about a session of this age has reached it. */
+/**
+ * Whether it speaks for all: what any other relay was told about a session of this age has reached it. A session whose node told of it for
+ * the first time long after its id was drawn (a slow request), to a relay that was cut off between the two, is not seen by this.
+ */
 function hearsAll({ status, heardUntilMs }: HolderAnswer, relayCount: number, { bornAtMs, clockErrorMs }: AbsenceQuestion): boolean {
   if (status === undefined || status.memberCount < relayCount) return false;
   return bornAtMs === undefined || heardUntilMs === undefined || bornAtMs + clockErrorMs <= heardUntilMs;
