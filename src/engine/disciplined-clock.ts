@@ -6,7 +6,7 @@
 /** Offsets change by so much of the time that passes: what NTP takes for the most that a clock may be steered by. */
 export const SLEW = 500e-6;
 /** A wall clock that moves by more than this against the monotonic one was set, or the machine was suspended. */
-export const JUMP_MS = 250;
+const JUMP_MS = 250;
 /** So long a wall clock that jumped must stay where it is before an engine without peers believes it. */
 export const JUMP_BELIEVED_AFTER_MS = 60_000;
 /** What is further off than this is not steered but set: at 500 ppm it would take half an hour. */

@@ -32,7 +32,6 @@ export type { Backlog, ChangeReceipt, Delivery, FetchAnswer, Fingerprint, Replic
 export type { Runtime, SpanName } from "./runtime.ts";
 export type {
   CheckOut,
-  CheckOutOptions,
   CommitResult,
   DraftOptions,
   OnceOptions,

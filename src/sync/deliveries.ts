@@ -71,12 +71,14 @@ export class Deliveries<Holder> {
     }
   }
 
-  acked(holder: Holder, number: number, missed: ReadonlySet<string>, durable: boolean): void {
+  /** `awaited`: the number of the newest frame that told an id, as in `DeliveryTarget`: what was missed may have been sent again meanwhile. */
+  acked(holder: Holder, number: number, missed: ReadonlySet<string>, durable: boolean, awaited: (id: string) => number | undefined): void {
     for (const pending of this.#pending) {
       const target = pending.waitingFor.get(holder);
       if (target === undefined || target > number) continue;
-      if (missed.has(pending.id)) pending.waitingFor.set(holder, Number.POSITIVE_INFINITY);
-      else this.#count(pending, holder, durable);
+      const again = missed.has(pending.id) ? awaited(pending.id) : undefined;
+      if (again === undefined) this.#count(pending, holder, durable);
+      else pending.waitingFor.set(holder, again);
     }
   }
 

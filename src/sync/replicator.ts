@@ -282,7 +282,7 @@ export class Replicator implements Replication {
 
   #acked(holder: Holder, ack: Ack, ids: readonly string[]): void {
     for (const id of ids) this.#unreplicated.delete(id);
-    this.#deliveries.acked(holder, ack.number, new Set(ack.missed), ack.durable);
+    this.#deliveries.acked(holder, ack.number, new Set(ack.missed), ack.durable, (id) => holder.awaited(id));
   }
 
   /** Sessions with writes that no holder has, or that somebody waits for. */

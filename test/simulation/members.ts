@@ -149,7 +149,11 @@ abstract class Process implements Member {
         attributes: ATTRIBUTES,
         ...engine,
         ...options,
-        onEvent: (event) => this.events.push(event),
+        onEvent: (event) => {
+          this.events.push(event);
+          if (event.type === "input-refused" || event.type === "store-failed" || event.type === "clock-fault")
+            this.machine.timeline.trace(`${this.name} ${event.type} ${"error" in event ? String(event.error) : event.aheadMs}`);
+        },
         ...(disk === undefined ? {} : { store: (context) => disk.open(life, context) }),
       },
       life,
