@@ -44,6 +44,8 @@ export interface SessionNote {
   subject: string | undefined;
   /** The last time that somebody gave it to a subject, or tried to. */
   givenAtMs: number;
+  /** How often somebody began to. */
+  logins: number;
   /** It was over on everybody at the end of a round. */
   overSinceMs: number | undefined;
   successor: SessionKey | undefined;
@@ -158,6 +160,7 @@ export class History {
       maybeUsedAtMs: nowMs,
       subject: undefined,
       givenAtMs: -Infinity,
+      logins: 0,
       overSinceMs: undefined,
       successor: undefined,
       saidOver: new Set(),

@@ -238,13 +238,16 @@ export class Workload {
       const subject = this.#dice.pick(SUBJECTS);
       const written = this.history.sessions.get(session.key ?? "") ?? note;
       const [beforeMs, atMs] = [written.givenAtMs, this.history.nowMs];
+      const turn = (written.logins += 1);
       // Until it is told, and where two are at the same time, nobody outside knows whose it is.
       written.subject = undefined;
       written.givenAtMs = atMs;
       session.setSubject(subject);
       const mark = this.history.mark(written, node);
       if (!(await this.#write(running, session, mark))) return;
-      if (written.givenAtMs === atMs && atMs - beforeMs > GIVEN_SLACK_MS) written.subject = subject;
+      // What no relay was told may be lost with its node.
+      const isKept = (mark.delivery?.acks ?? 0) > 0;
+      if (isKept && written.logins === turn && atMs - beforeMs > GIVEN_SLACK_MS) written.subject = subject;
       this.history.trace(`${node.name} gave ${written.key} to ${subject}`);
       written.givenAtMs = this.history.nowMs;
       browser.told(session, mark);
