@@ -113,7 +113,7 @@ const METRICS_OF: Readonly<Record<keyof EngineStats, readonly MetricDefinition[]
     {
       type: "counter",
       name: "clock_faults_total",
-      help: "Stamps and touches from a clock too far ahead of this one.",
+      help: "Stamps and touches from a clock too far ahead of this one; and how often this machine's own clock went wrong against the others.",
       read: (stats) => stats.clockFaults,
     },
   ],

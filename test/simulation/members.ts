@@ -27,6 +27,8 @@ const SECRET = "a secret of the simulation alone, thirty-two bytes and more";
 export interface Seams {
   readonly replica?: (replica: Replica, member: Member) => Replica;
   readonly dial?: (dial: Dial, member: Member) => Dial;
+  /** Of a node, instead of what its options say. */
+  readonly forgetLossAfterMs?: number;
   readonly incarnation?: (kept: KeptIncarnation | undefined, member: Member) => KeptIncarnation | undefined;
 }
 
@@ -197,6 +199,7 @@ export class NodeProcess extends Process {
             secret: SECRET,
             log: (line) => timeline.trace(`${this.name} log: ${line}`),
           }),
+          ...(this.setting.seams.forgetLossAfterMs === undefined ? {} : { forgetLossAfterMs: this.setting.seams.forgetLossAfterMs }),
           runtime: host.runtime,
           clockErrorMs: host.epsilonMs,
           clock: host.clock,

@@ -72,20 +72,14 @@ export const MUTANTS: readonly Mutant[] = [
     options: { world: { relays: 1, sync: ACKED } },
   },
   {
-    name: "a relay that came back with nothing says that it knows everything",
-    seams: {
-      incarnation: (_kept, { name }): KeptIncarnation => ({
-        id: Uint8Array.from({ length: 16 }, (_, index) => name.charCodeAt(index % name.length)),
-        completeSinceMs: 0,
-        keep: () => undefined,
-      }),
-    },
+    name: "a node believes a relay that came back with nothing",
+    seams: { forgetLossAfterMs: 0 },
     options: { world: { relays: 1, relayDisks: false, sync: ACKED }, troubles: { crashRelay: 40 } },
   },
   {
     name: "a relay takes in no revocation",
     seams: relayReplica(() => ({ receiveRevocation: async () => false })),
-    options: { mix: { login: 30, revoke: 10 }, troubles: { partition: 20 } },
+    options: { world: { sync: ACKED }, mix: { login: 30, revoke: 10 }, troubles: { partition: 20 } },
   },
   {
     name: "a relay grants whatever is claimed",
