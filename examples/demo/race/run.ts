@@ -55,7 +55,7 @@ async function startOurs(framework: RaceFramework, running: Running[], print: (l
     return child.address;
   };
   print(`Starting a relay and two ${framework} nodes, each a process of its own …`);
-  const relay = await start("relay", "src/relay/main.ts", ["relay", "--listen", "127.0.0.1:0"]);
+  const relay = await start("relay", "src/relay/main.ts", ["relay", "--listen", "127.0.0.1:0", "--log-level", "warn"]);
   const file = "examples/demo/race/node.ts";
   const urls = await Promise.all([start("node A", file, [framework, relay]), start("node B", file, [framework, relay])]);
   return { urls };
