@@ -43,6 +43,8 @@ const FIELD_BYTES = WRITER_BYTES + STAMP_BYTES + TIME_BYTES;
 const MAC_BYTES = 16;
 /** How long every token is: base64url without padding. */
 export const VERSION_TOKEN_LENGTH = Math.ceil(((FIELD_BYTES + MAC_BYTES) * 4) / 3);
+/** A client brings each token many times, and its MAC costs more than all else of a read: so many that were found genuine are remembered. */
+const REMEMBERED_MAX = 4_096;
 const SHAPE = new RegExp(`^[\\w-]{${VERSION_TOKEN_LENGTH}}$`);
 
 export function slotOf({ dot }: VersionToken): Slot {
@@ -66,6 +68,24 @@ export function signVersion(keys: KeyRing, scope: string, key: SessionKey, { dot
   bytes.writeUIntBE(Math.max(Math.floor(touchedAtMs), 0), WRITER_BYTES + STAMP_BYTES, TIME_BYTES);
   const mac = keys.mac(covered(scope, key, bytes)).subarray(0, MAC_BYTES);
   return Buffer.concat([bytes, mac]).toString("base64url");
+}
+
+/** By what they were verified with, the oldest first. */
+const remembered = new WeakMap<KeyRing, Map<string, VersionToken>>();
+
+/** As `verifyVersion`; a token that was genuine once is genuine. */
+function verifiedVersion(keys: KeyRing, scope: string, key: SessionKey, value: string): VersionToken | undefined {
+  const tokens = remembered.get(keys) ?? new Map<string, VersionToken>();
+  remembered.set(keys, tokens);
+  const place = `${scope}\0${key}\0${value}`;
+  const known = tokens.get(place);
+  if (known !== undefined) return known;
+  const token = verifyVersion(keys, scope, key, value);
+  if (token === undefined) return undefined;
+  const [oldest] = tokens.keys();
+  if (tokens.size >= REMEMBERED_MAX && oldest !== undefined) tokens.delete(oldest);
+  tokens.set(place, token);
+  return token;
 }
 
 /** Undefined for whatever was not signed here, for this place and this session. */
@@ -96,7 +116,7 @@ export function readSlots(
     const count = (counts.get(slot) ?? 0) + 1;
     counts.set(slot, count);
     if (count > CANDIDATE_COUNT_MAX) continue;
-    const token = verifyVersion(keys, scopeOf(slot), key, value);
+    const token = verifiedVersion(keys, scopeOf(slot), key, value);
     if (token !== undefined) tokens.push({ slot, ...token });
   }
   return counts.size === 0 ? NOTHING_SEEN : { slots: [...counts.keys()], tokens };
