@@ -64,6 +64,8 @@ export class SessionDocument {
   #seenSince: Set<WriterId> | undefined;
   /** The root row of the last commit written here, while this object knows it. */
   #versionRow: StoredRow | undefined;
+  /** What was appended here last. */
+  #lastOwn: Y.Item | undefined;
   #ydoc: Y.Doc | undefined;
   #lastUpdate: Uint8Array | undefined;
   /** The document encoded, while nothing has changed since. */
@@ -195,10 +197,16 @@ export class SessionDocument {
     const added = withRootRow(rows).map((row, index) => table.add(row, writer, firstClock + index, stamp));
     this.#versionRow = added[0];
     for (const row of replaced) if (this.#isSuperfluous(row)) removed.add(row);
+    // One that is not deleted when the transaction begins stands in the list until it is over: Yjs folds deleted ones when a transaction ends.
+    let near = this.#lastOwn?.deleted === false ? this.#lastOwn : undefined;
     Y.transact(ydoc, (transaction) => {
       for (const row of removed) (row.item ?? Y.getItem(ydoc.store, Y.createID(row.client, row.clock))).delete(transaction);
-      for (const row of added) row.item = append(transaction, row, encodeCommitRow(stamp, row.containerId, row.layout, row.cells));
+      for (const row of added) {
+        near = append(transaction, row, encodeCommitRow(stamp, row.containerId, row.layout, row.cells), near);
+        row.item = near;
+      }
     });
+    this.#lastOwn = near;
     for (const row of removed) table.remove(row.client, row.clock);
     this.#ownStamp = stamp;
     const update = this.#lastUpdate;
@@ -355,10 +363,11 @@ const NOTHING_DROPPED: readonly DroppedCells[] = [];
  * Appends one row: what `Y.Array.push` does for a byte string, without its search and its copies, which would cost as much as the
  * rest of the transaction (ARCHITECTURE, "What differs").
  */
-function append(transaction: Y.Transaction, row: StoredRow, bytes: Uint8Array): Y.Item {
+function append(transaction: Y.Transaction, row: StoredRow, bytes: Uint8Array, near: Y.Item | undefined): Y.Item {
   const array = transaction.doc.getArray(ROWS_NAME);
+  // From an item near the end: where several write in turn, deletions do not fold, and the list is long.
   // oxlint-disable-next-line no-underscore-dangle -- Yjs has no other name for the beginning of a list
-  let last = array._start;
+  let last = near?.parent === array ? near : array._start;
   for (let next = last; next !== null; next = next.right) last = next;
   const id = Y.createID(row.client, row.clock);
   const item = new Y.Item(id, last, last?.lastId ?? null, null, null, array, null, new Y.ContentBinary(bytes));
