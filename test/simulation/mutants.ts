@@ -1,6 +1,5 @@
 import type { Replica } from "../../src/engine/replication.ts";
 import { DIGEST } from "../../src/sync/messages/digest.ts";
-import type { KeptIncarnation } from "../../src/sync/relay-core.ts";
 import type { Connection, Dial } from "../../src/sync/transport.ts";
 import type { Member, Seams } from "./members.ts";
 import type { SimulationOptions } from "./simulate.ts";
