@@ -63,7 +63,7 @@ class Cluster {
       const times = { idleTimeoutMs: IDLE_MS, absoluteTimeoutMs: ABSOLUTE_MS };
       const node = new TestNode(index + 1, { ...times, ...store, limits: { hotCount: 2 } });
       node.runtime.stepTo(node.runtime.nowMs() + (skewsMs[index] ?? 0));
-      return node;
+      return node.settle();
     });
     this.key = this.node(0).create({ x: 0, y: 0 });
   }
