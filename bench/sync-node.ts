@@ -7,14 +7,14 @@ import { smallFixture } from "./fixture.ts";
 export type SyncTask =
   /** So many sessions of 0.4 KB; `padBytes` more in each. Answers with their keys. */
   | { readonly kind: "create"; readonly count: number; readonly padBytes: number }
-  /** Fetches these, and holds them from then on; listens to the first. Answers when all are here. */
+  /** Fetches these, and holds them from then on. Answers when all are here. */
   | { readonly kind: "hold"; readonly keys: readonly string[] }
   /** One attribute of 8 bytes each time, one after the other, `pauseMs` apart. Answers with the times of the commits. */
   | { readonly kind: "write"; readonly key: string; readonly count: number; readonly pauseMs: number }
   /** As many as fit, in bursts, over all keys in turn. Answers when all are sent. */
   | { readonly kind: "burst"; readonly keys: readonly string[]; readonly count: number }
-  /** Answers with the times at which changes came in since the last time it was asked. */
-  | { readonly kind: "heard" }
+  /** Reads the session again and again until the writer's last value is there. Answers with the times at which each could be read. */
+  | { readonly kind: "poll"; readonly key: string; readonly count: number }
   /** How many changes came in since the start. */
   | { readonly kind: "count" }
   /** Asks for a session until somebody has it. Answers with the time at which it was here. */
@@ -28,7 +28,6 @@ const engine = createEngine({
   limits: { sessionCount: 1_000_000 },
   sync: relays([address], { secret: SECRET, alone: "serve" }),
 });
-let heard: number[] = [];
 
 async function run(task: SyncTask): Promise<unknown> {
   switch (task.kind) {
@@ -36,17 +35,13 @@ async function run(task: SyncTask): Promise<unknown> {
       return create(task.count, task.padBytes);
     case "hold":
       for (const key of task.keys) await opened(key);
-      await listen(task.keys[0] ?? "");
       return true;
+    case "poll":
+      return poll(task.key, task.count);
     case "write":
       return write(task.key, task.count, task.pauseMs);
     case "burst":
       return burst(task.keys, task.count);
-    case "heard": {
-      const times = heard;
-      heard = [];
-      return times;
-    }
     case "count":
       return engine.stats().remoteCommits;
     case "await":
@@ -57,14 +52,19 @@ async function run(task: SyncTask): Promise<unknown> {
   }
 }
 
-/** Notes when each value of the writer could be read here. */
-async function listen(key: string): Promise<void> {
+/** When each value of the writer could be read here. */
+async function poll(key: string, count: number): Promise<number[]> {
   const handle = await engine.open(key);
-  handle?.observe(() => {
-    const index = Number(handle.get("value"));
+  const before = handle?.get("value");
+  const times: number[] = [];
+  while (times.length < count) {
+    const value = handle?.get("value");
     const atMs = nowMs();
-    while (heard.length <= index) heard.push(atMs);
-  });
+    // Of those in between, which were never seen, it was readable by now.
+    if (value !== before) while (times.length <= Number(value)) times.push(atMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return times;
 }
 
 async function create(count: number, padBytes: number): Promise<string[]> {
@@ -74,7 +74,7 @@ async function create(count: number, padBytes: number): Promise<string[]> {
     session.identify(engine.issueId());
     for (const [name, value] of Object.entries(smallFixture(index))) session.set(name, value);
     for (let left = padBytes; left > 0; left -= 32_000) session.set(`pad${left}`, "x".repeat(Math.min(left, 32_000)));
-    session.set("value", "00000000");
+    session.set("value", "--------");
     session.commit();
     keys.push(session.key ?? "");
     if (index % 200 === 0) await pause(0);

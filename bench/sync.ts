@@ -53,9 +53,10 @@ export async function benchSync(): Promise<object> {
     const rates: Record<"ours" | "raw", number[]> = { ours: [], raw: [] };
     for (let round = 1; round <= ROUNDS; round += 1) {
       process.stderr.write(`round ${round} of ${ROUNDS}\n`);
-      await reader.ask({ kind: "heard" });
-      const sent = await writer.ask<number[]>({ kind: "write", key: keys[0] ?? "", count: WRITES, pauseMs: WRITE_PAUSE_MS });
-      delays.ours.push(medianDelay(sent, await reader.ask<number[]>({ kind: "heard" })));
+      const key = keys[round] ?? "";
+      const reading = reader.ask<number[]>({ kind: "poll", key, count: WRITES });
+      const sent = await writer.ask<number[]>({ kind: "write", key, count: WRITES, pauseMs: WRITE_PAUSE_MS });
+      delays.ours.push(medianDelay(sent, await reading));
       await rawReader.ask({ kind: "heard" });
       const rawSent = await rawWriter.ask<number[]>({ kind: "write", bytes: bytesPerChange, count: WRITES, pauseMs: WRITE_PAUSE_MS });
       delays.raw.push(medianDelay(rawSent, await rawReader.ask<number[]>({ kind: "heard" })));
@@ -131,7 +132,6 @@ async function perCpuSecond(between: ChildProcess, readers: readonly Worker[], s
   await send();
   const isThere = async (): Promise<boolean> => (await counts()).every((count, index) => count - (before[index] ?? 0) >= BURST_CHANGES);
   while (!(await isThere())) await new Promise((resolve) => setTimeout(resolve, 20));
-  for (const reader of readers) await reader.ask({ kind: "heard" });
   return BURST_CHANGES / ((processCpuUs(pid) - cpuBefore) / 1e6);
 }
 
