@@ -1,16 +1,12 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { RedisStore } from "connect-redis";
-import express from "express";
 import type { RequestHandler } from "express";
 import peerSession from "express-session";
 import { createClient } from "redis";
-import { sessionFixture } from "./fixture.ts";
+import { serveBench } from "./express-app.ts";
 
 // One node of the benchmark, in a process of its own: `bare`, `ours <relay address>` or `peer <redis port>`. It tells its port.
 
 const SECRET = "a secret of benchmarks, with its thirty-two bytes and more";
-const fixture = sessionFixture();
 const [side = "", where = ""] = process.argv.slice(2);
 
 async function middlewareOf(): Promise<RequestHandler | undefined> {
@@ -36,35 +32,4 @@ async function middlewareOf(): Promise<RequestHandler | undefined> {
   }
 }
 
-const sessions = await middlewareOf();
-const app = express();
-app.disable("x-powered-by");
-app.disable("etag");
-if (sessions !== undefined) app.use(sessions);
-
-app.get("/fill", (request, response) => {
-  if (sessions !== undefined) Object.assign(request.session, fixture);
-  response.send("done");
-});
-
-app.get("/read", (request, response) => {
-  if (sessions !== undefined) {
-    const { user, theme, csrfToken } = request.session as unknown as Record<string, unknown>;
-    if (user === undefined || theme !== "dark" || csrfToken === undefined) throw new Error("The session is lost.");
-  }
-  response.send("done");
-});
-
-app.get("/write", (request, response) => {
-  if (sessions !== undefined) {
-    const session = request.session as unknown as { visits: number };
-    session.visits += 1;
-    if (!(session.visits > 17)) throw new Error("The session is lost.");
-  }
-  response.send("done");
-});
-
-const server = createServer(app);
-server.keepAliveTimeout = 120_000;
-server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
-process.on("disconnect", () => process.exit(0));
+serveBench(await middlewareOf());

@@ -91,7 +91,6 @@ async function write(key: string, count: number, pauseMs: number): Promise<numbe
     session.commit();
     await pause(pauseMs);
   }
-  await pause(100);
   return times;
 }
 

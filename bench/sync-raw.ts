@@ -53,6 +53,7 @@ async function takePart(): Promise<void> {
       if (task.kind === "write") await new Promise((resolve) => setTimeout(resolve, task.pauseMs));
       else if (index % BURST === BURST - 1) await new Promise((resolve) => setImmediate(resolve));
     }
+    // The last frames are on their way: the parent asks for what was heard next.
     await new Promise((resolve) => setTimeout(resolve, 100));
     return times;
   };

@@ -58,9 +58,8 @@ export function applyChange(document: SessionDocument, change: Change, look: Loo
   if (covers(table.vector, dot)) return "duplicate";
   // It follows the last one of its writer, and its author had seen nothing that is missing here.
   const isNext = (table.vector.get(change.writer) ?? 0) === change.previousStamp && change.seen.every((seen) => covers(table.vector, seen));
-  // Its author may have compacted what is here, too.
-  if (!isNext || (compareEpochs(change.epoch, document.epoch) > 0 && !document.compactTo(change.epoch))) return "state-needed";
   const order = compareEpochs(change.epoch, document.epoch);
+  if (!isNext || order > 0) return "state-needed";
   if (order < 0) {
     document.adopt(joinChange(document.encode(), change, document.parts(), look));
     return "joined";

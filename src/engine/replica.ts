@@ -216,6 +216,8 @@ class EngineReplica implements Replica {
     const { key, envelope, document } = live;
     if (document === undefined) return "ended";
     if (isHostileStamp(change.stamp, envelope.firstCreatedAtMs, envelope.deadlineMs)) throw corrupt("a change is stamped after its end");
+    // Its author may have compacted what is here, too.
+    if (document.compactTo(change.epoch)) this.#host.compacted(live);
     const authors = this.#authors.get(document) ?? new AuthorsSeen(document);
     const receipt = applyChange(document, change, (rows) => {
       this.#authors.set(document, authors);

@@ -2,7 +2,7 @@
  * A stream of whole messages between two processes. Everything in this folder is written against it; `websocket-transport.ts` is the one
  * that ships, the simulator (test/simulation) has one of its own with delay, loss and partitions.
  * - TR1 messages arrive whole, in the order in which they were sent, each at most once; a message may be lost only together with every later one.
- * - TR2 `send` hands over in the same tick, and never throws; on a connection that is not open it does nothing.
+ * - TR2 `send` hands over in the same tick (on a relay: the same turn of the event loop, after what arrived was read), and never throws; on a connection that is not open it does nothing.
  * - TR3 `onClose` comes exactly once, whoever ended it; nothing comes after it, and no message comes after `close` or `cut` was called here.
  * - TR4 `queuedBytes` is what the peer's machine has not taken yet; `onDrain` comes whenever it shrank.
  */

@@ -31,12 +31,9 @@ function dialed(address: string, listener: ConnectionListener, ca: string | unde
     maxPayload: FRAME_BYTES_MAX,
     handshakeTimeout: GREETING_TIMEOUT_MS,
     followRedirects: false,
-    // Masks keep a page from writing what it likes into the caches of proxies (RFC 6455 section 10.3); here no page chooses a byte of a frame's
-    // beginning, and random ones for each frame cost as much as sending it.
-    generateMask: (mask) => void mask.fill(0),
     finishRequest: (request, webSocket) => {
       request.once("socket", (stream) => {
-        const timer = setTimeout(() => webSocket.terminate(), CONNECT_TIMEOUT_MS);
+        const timer = setTimeout(() => webSocket.terminate(), CONNECT_TIMEOUT_MS).unref();
         const stop = (): void => clearTimeout(timer);
         stream.once("connect", stop).once("close", stop);
       });

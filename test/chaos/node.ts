@@ -6,7 +6,7 @@ import type { Server } from "node:http";
 import { counter, createEngine, list } from "../../src/index.ts";
 import { relays } from "../../src/sync/index.ts";
 import { print } from "../support/print.ts";
-import { startAdmin } from "./cluster/admin-server.ts";
+import { LOST_WRITE_LINE, startAdmin } from "./cluster/admin-server.ts";
 import { APPS, type NodeSettings } from "./cluster/node-app.ts";
 
 /** Requests under way when it is told to stop get this long. */
@@ -23,6 +23,8 @@ const engine = createEngine({
     log: (line) => process.stderr.write(`${line}\n`),
   }),
 });
+// For the checkers, also after it is killed.
+engine.on("lost-write", () => process.stderr.write(`${LOST_WRITE_LINE}\n`));
 const admin = await startAdmin(engine, settings.host, settings.adminPort);
 const app = await APPS[settings.framework](engine);
 await new Promise<void>((resolve) => app.listen(settings.port, settings.host, resolve));

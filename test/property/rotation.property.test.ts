@@ -62,6 +62,26 @@ describe("what is written on both sides of a rotation", () => {
   });
 });
 
+describe("a subject that goes on under a new id", () => {
+  test("[E11] a new id saves nobody from a revocation that another node made meanwhile", async () => {
+    const [node, other] = [new TestNode(1).settle(), new TestNode(2).settle()];
+    const first = node.engine.draft();
+    first.identify(node.engine.issueId());
+    first.setSubject("ann");
+    first.commit({ evenIfEmpty: true });
+    for (const each of [node, other]) each.runtime.advance(10);
+    await other.engine.revokeAll("ann");
+    for (const each of [node, other]) each.runtime.advance(10);
+    // Cut off, this node rotates the session: with what it held, and for the same person.
+    const next = node.engine.draft({ from: await node.open(first.key ?? "") });
+    next.identify(node.engine.issueId());
+    next.setSubject("ann");
+    next.commit({ evenIfEmpty: true });
+    await exchange(node, other, next.key ?? "");
+    expect(await other.read(next.key ?? "")).toBe("ended");
+  });
+});
+
 describe("whom a rotated key leads to", () => {
   test("[E12] successors that lead in a circle are never followed for ever, whatever the graph", async () => {
     await fc.assert(

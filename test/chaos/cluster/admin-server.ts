@@ -4,6 +4,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { SessionEngine, SessionEvent } from "../../../src/index.ts";
 import { canonical } from "../history/check-acked.ts";
 
+/** What a node prints on stderr for each event of that name: what it told before it was killed counts, too. */
+export const LOST_WRITE_LINE = "lost-write";
+
 /** What `/stats` says. */
 export interface NodeStats {
   readonly rssBytes: number;

@@ -4,12 +4,6 @@ import { type Finding, SETTLE_MS, SPREAD_MS, TOLERATED_SHARE, type Tolerance } f
 import { bySession, type History, type Operation } from "./history.ts";
 
 /**
- * What nodes told before they were killed is counted nowhere, and two processes that share a slot (docs/semantics.md) lose a token where their
- * responses overlap. On a busy machine so many stale reads are put down to that.
- */
-const UNCOUNTED_MAX = 2;
-
-/**
  * Read your writes: what a browser was told is written, each later read of that browser shows, on whatever node. While nodes could not
  * hear of each other (and until they had time to settle) a read may lack what was written then; never what had spread before.
  * `toldLost`: how often nodes said (`lost-write`) that they could not have in time what a browser had seen. So many stale reads, and no more
@@ -41,8 +35,7 @@ export function checkReads(
       violations.push(...missing.map((what) => `${session}: read ${read.id} on ${read.node}: ${what}`));
     }
   }
-  const told = toldLost + (tolerance === "busy" ? UNCOUNTED_MAX : 0);
-  const isAsTold = counts.staleReads <= Math.min(told, counts.readsChecked * TOLERATED_SHARE[tolerance]);
+  const isAsTold = counts.staleReads <= Math.min(toldLost, counts.readsChecked * TOLERATED_SHARE[tolerance]);
   return { violations: isAsTold ? [] : violations, counts };
 }
 

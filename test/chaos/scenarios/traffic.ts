@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { LOST_WRITE_LINE } from "../cluster/admin-server.ts";
 import { Cluster, type ClusterOptions } from "../cluster/cluster.ts";
 import { LoadProgram } from "../cluster/load-program.ts";
 import { checkHistory } from "../history/check-history.ts";
@@ -83,8 +84,8 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
     await pause(CALM_MS);
     await load.pause();
     violations.push(...((await traffic.after?.(cluster)) ?? []));
-    const stats = await Promise.all(cluster.nodes.map((node) => cluster.stats(node)));
-    const toldLost = stats.reduce((sum, each) => sum + (each?.events["lost-write"] ?? 0), 0);
+    const lines = cluster.nodes.flatMap(({ program }) => program.errorOutput.split("\n"));
+    const toldLost = lines.filter((line) => line === LOST_WRITE_LINE).length;
     await load.final();
     await load.stop();
     const checked = checkHistory(
