@@ -12,3 +12,14 @@ declare module "fastify" {
     session: RequestSessionObject;
   }
 }
+
+// oxlint-disable-next-line typescript/ban-ts-comment -- as above
+/** @ts-ignore */
+declare module "@fastify/session" {
+  /** What ours has beyond theirs. */
+  interface FastifySessionObject {
+    readonly id: string;
+    readonly key: string;
+    subject: string | undefined;
+  }
+}
