@@ -160,6 +160,8 @@ export class Exchange {
       case "compaction":
         return this.#receiveCompaction(frame);
       case "digest":
+        // A node compares when it has said what it holds.
+        this.#options.expected?.told(this);
         this.#digests.receive(frame);
         return undefined;
     }
