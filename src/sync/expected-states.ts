@@ -51,13 +51,16 @@ export class ExpectedStates {
 
   /**
    * Undefined when nothing is on its way; otherwise resolves when it is there, or did not come in time. `isHeld`: it is here, if maybe not in
-   * its last state.
+   * its last state. `asking`: who wants to know.
    */
-  wait(key: SessionKey, isHeld: boolean): Promise<void> | undefined {
+  wait(key: SessionKey, isHeld: boolean, asking?: AskedPeer): Promise<void> | undefined {
     const asked = this.#asked.get(key);
     if (asked !== undefined) asked.askNow(key);
-    else if (isHeld || this.#telling.size === 0) return undefined;
-    else for (const peer of this.#telling) peer.askNow(key);
+    else {
+      const telling = isHeld ? [] : [...this.#telling].filter((peer) => peer !== asking);
+      if (telling.length === 0) return undefined;
+      for (const peer of telling) peer.askNow(key);
+    }
     return new Promise((resolve) => {
       const settle = (): void => {
         stopTimer();
