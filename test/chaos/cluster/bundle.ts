@@ -27,6 +27,8 @@ export function bundleOf(file: string): string {
     format: "esm",
     target: "node20",
     packages: "external",
+    // It would read tsconfig.json, and warn of what only the type checker uses.
+    tsconfigRaw: "{}",
   });
   bundles.set(file, bundle);
   return bundle;
