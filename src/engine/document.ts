@@ -238,7 +238,8 @@ export class SessionDocument {
   tookIn(update: Uint8Array, clocks: Clocks, writers: Iterable<WriterId>): void {
     for (const writer of writers) this.#seenSince?.add(writer);
     for (const [client, clock] of clocks) if (clock > (this.#clocks.get(client) ?? 0)) this.#clocks.set(client, clock);
-    this.#unapplied.push(update);
+    // A copy: it is a view of all that came over the wire with it, which would stay in memory as long.
+    this.#unapplied.push(update.slice());
     this.#sizeBound += update.length;
     if (this.#unapplied.length > UNAPPLIED_COUNT_MAX) this.#hydrated();
   }
