@@ -3,7 +3,7 @@ export interface ContractCase {
   /** Begins with the ids of the laws of SPEC.md that it proves: `[ST1] …`. */
   readonly name: string;
   /** Each run stands alone: it makes what it needs, and closes it. */
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 /** A test program: `test` of vitest, of `node:test`, or of any other that takes a name and a function. */

@@ -16,5 +16,5 @@ export interface HttpAdapterUnderTest {
 export interface RaceNode {
   /** Without a slash at the end. */
   readonly url: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
