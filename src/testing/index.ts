@@ -9,5 +9,8 @@ export { attributesOf, endSession, RACE_ATTRIBUTES, RaceHandlers, regenerateSess
 export type { RaceAnswer, RaceHandler, RaceRequest, RaceSession } from "./race/race-handlers.ts";
 export { RACES } from "./race/races.ts";
 export type { Race, RaceName, RaceResults } from "./race/races.ts";
+export { sessionStoreContract } from "./store/session-store-contract.ts";
+export type { SessionStoreContractOptions, StoreUnderTest } from "./store/session-store-contract.ts";
+export type { StorePart } from "./store/store-case.ts";
 export { testSession } from "./test-session.ts";
 export type { TestSession, TestSessionOptions, TestTarget } from "./test-session.ts";
