@@ -1,3 +1,4 @@
+export { replicaOf } from "../engine/index.ts";
 export type { SyncCounters, SyncLog } from "./counters.ts";
 export type { RelayStatus } from "./messages/status.ts";
 export { PROTOCOL_VERSION } from "./protocol-version.ts";

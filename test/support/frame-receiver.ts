@@ -15,4 +15,5 @@ server.on("connection", (socket) => {
     Atomics.notify(counter, 0);
   });
 });
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
 server.on("listening", () => parentPort?.postMessage((server.address() as AddressInfo).port));
