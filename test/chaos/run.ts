@@ -1,6 +1,6 @@
 import { missingTool } from "../support/tools.ts";
 import { seededRandom } from "../support/manual-runtime.ts";
-import { percentile } from "./history/check-probes.ts";
+import { percentile } from "../../src/testing/history/check-probes.ts";
 import type { Scenario, ScenarioResult } from "./scenarios/scenario.ts";
 
 /** What the last line of `npm run chaos` says. */

@@ -270,7 +270,7 @@ describe("how fast it spreads", () => {
 
 describe("a history", () => {
   it("with too little in it fails, and says what is missing", () => {
-    const { violations } = checkHistory(history(CREATED, ...WRITES, ...finals(GOOD, GOOD)), NODES);
+    const { violations } = checkHistory(history(CREATED, ...WRITES, ...finals(GOOD, GOOD)), { nodes: NODES });
     for (const name of ["faults", "ackedWritesChecked", "crossNodeReads", "ghosts"])
       expect(violations.join("\n")).toContain(`too little happened: ${name}`);
   });
