@@ -100,7 +100,7 @@ test.each<[string, Fault, string]>([
   ["does not say why it closed", { connection: (each) => but(each, { close: () => each.cut() }) }, "TR3"],
   ["counts nothing that waits", { connection: (each) => but(each, { ...each, queuedBytes: 0 }) }, "TR4"],
   ["does not tell that the queue shrank", { listener: (each) => heardBy(each, { onDrain: () => undefined }) }, "TR4"],
-])("a transport that %s fails the contract", async (_what, fault, law) => {
+])("[T3] a transport that %s fails the contract", async (_what, fault, law) => {
   const { cases } = transportContract({ name: "broken", open: broken(fault) });
   const ofLaw = cases.filter(({ name }) => name.startsWith(`[${law}]`));
   const outcomes = await Promise.allSettled(ofLaw.map((each) => each.run()));

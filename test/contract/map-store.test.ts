@@ -31,7 +31,7 @@ function underNodeTest(file: string): { code: number | null; held: string[]; fai
 }
 
 describe("the kit", () => {
-  test("finds each law that a careless store breaks, and no other, when its cases are run by hand", async () => {
+  test("[T3] finds each law that a careless store breaks, and no other, when its cases are run by hand", async () => {
     const { cases } = sessionStoreContract({ name: "careless", open: (context) => ({ store: new CarelessStore(context) }) });
     const failed: string[] = [];
     for (const { name, run } of cases) await run().catch(() => failed.push(name));
@@ -39,18 +39,18 @@ describe("the kit", () => {
     expect(cases.length - failed.length).toBe(13);
   });
 
-  test("finds the same under node:test", () => {
+  test("[T3] finds the same under node:test", () => {
     const { code, held, failed } = underNodeTest("examples/testing/careless-store.test.ts");
     expect(lawsOf(failed)).toEqual(BROKEN);
     expect([code, held.length]).toEqual([1, 13]);
   });
 
-  test("finds nothing in the reference under node:test", () => {
+  test("[T3] finds nothing in the reference under node:test", () => {
     const { code, held, failed } = underNodeTest("examples/testing/map-store.test.ts");
     expect([code, held.length, failed]).toEqual([0, 22, []]);
   });
 
-  test("fails a store that has other parts than its author says", async () => {
+  test("[T3] fails a store that has other parts than its author says", async () => {
     const { cases } = sessionStoreContract({
       name: "a Map",
       open: (context) => ({ store: new MapStore(context) }),

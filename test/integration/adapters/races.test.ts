@@ -64,7 +64,7 @@ test("[A24] the same races find what express-session loses", async () => {
   });
 });
 
-test("[A24] a library that loses fails the races that it loses, and each says how many", async () => {
+test("[A24] [T3] a library that loses fails the races that it loses, and each says how many", async () => {
   const races = RACES.filter(({ name }) => name === "distinctKeysKept" || name === "readClobbers" || name === "writeResurrects");
   const { cases } = raceContract(
     { name: "express-session", start: (handlers) => startExpressSession({}, handlers) },
