@@ -22,8 +22,8 @@ const OTHERS: readonly { readonly what: string; readonly count: string; readonly
 ];
 
 /** Reads a soak file: one JSON object a line, each the last line of a command of the proof. Lines of the same command are added up. */
-export function soakFigures(text: string): SoakFigures {
-  const lines = text
+export function soakFigures(file: string): SoakFigures {
+  const lines = file
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map((line) => JSON.parse(line) as Line);

@@ -16,7 +16,7 @@ export interface StoreCase {
 }
 
 /** An empty store, and what else a case needs. All that is opened here is closed after the case. */
-export interface OpenedStore extends SampleRecords {
+interface OpenedStore extends SampleRecords {
   readonly store: SessionStore;
   /** What the author says that it has, and what it has. */
   readonly promised: readonly StorePart[];
