@@ -1,9 +1,11 @@
 export { createEngine } from "./runtime/index.ts";
 export { counter, DEFAULT_LIMITS, list, map, register, SESSION_ERROR_CODES, SessionError, set } from "./engine/index.ts";
+export { decodeRecord, encodeRecord, mergeRecords } from "./engine/index.ts";
 export type {
   AttributeOptions,
   AttributeType,
   AttributeTypes,
+  Backlog,
   Change,
   ChangeReceipt,
   CheckOut,
@@ -19,10 +21,13 @@ export type {
   Envelope,
   Epoch,
   FetchAnswer,
+  Fingerprint,
   Limits,
+  MergeContext,
   OnceOptions,
   OpenSession,
   PeerClock,
+  Replica,
   ReplicaHost,
   Replication,
   Revocations,
@@ -39,6 +44,7 @@ export type {
   SessionSummary,
   Stamp,
   StateReceipt,
+  StoredRecord,
   SubjectKey,
   Successor,
   Verdict,

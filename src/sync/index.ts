@@ -1,3 +1,4 @@
+export { replicaOf } from "../engine/index.ts";
 export type { SyncCounters, SyncLog } from "./counters.ts";
 export type { RelayStatus } from "./messages/status.ts";
 export { PROTOCOL_VERSION } from "./protocol-version.ts";
@@ -8,3 +9,4 @@ export type { Relay, RelayServerOptions, RelayTls } from "./relay-server.ts";
 export { relays } from "./relays.ts";
 export type { RelaysOptions } from "./relays.ts";
 export type { TrafficFigures } from "./traffic.ts";
+export type { Accept, Connection, ConnectionListener, Dial } from "./transport.ts";

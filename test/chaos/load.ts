@@ -8,7 +8,7 @@ import { print } from "../support/print.ts";
 import { seededRandom } from "../support/manual-runtime.ts";
 import { type LoadNode, Nodes } from "./load/nodes.ts";
 import { probe } from "./load/prober.ts";
-import { Recorder } from "./load/recorder.ts";
+import { HistoryRecorder } from "../../src/testing/history/recorder.ts";
 import { Visitor } from "./load/visitor.ts";
 
 export interface LoadSettings {
@@ -31,7 +31,7 @@ export type LoadOrder = { readonly do: "run" | "pause" | "keys" | "final" } | { 
 const settings = JSON.parse(process.argv[2] ?? "") as LoadSettings;
 const random = seededRandom(settings.seed);
 const nodes = new Nodes(settings.nodes, random);
-const recorder = new Recorder(settings.historyFile);
+const recorder = new HistoryRecorder(settings.historyFile);
 const visitors = Array.from({ length: settings.visitorCount }, (_, index) => new Visitor(`v${index}`, nodes, recorder, random));
 const state = { isPaused: true };
 const isOver = (): boolean => state.isPaused;

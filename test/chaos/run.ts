@@ -1,7 +1,7 @@
 import { missingTool } from "../support/tools.ts";
 import { seededRandom } from "../support/manual-runtime.ts";
-import { percentile } from "./history/check-probes.ts";
 import type { Scenario, ScenarioContext, ScenarioResult } from "./scenarios/scenario.ts";
+import { percentile } from "../../src/testing/history/check-probes.ts";
 
 /** What the last line of `npm run chaos` says. */
 export interface Summary {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { SessionEngine, SessionEvent } from "../../../src/index.ts";
-import { canonical } from "../history/check-acked.ts";
+import { canonical } from "../../../src/testing/history/check-acked.ts";
 
 /** What a node prints on stderr for each event of that name: what it told before it was killed counts, too. */
 export const LOST_WRITE_LINE = "lost-write";

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import type { FaultLine } from "../history/operation.ts";
+import type { FaultLine } from "../../../src/testing/history/operation.ts";
 import type { LoadNode } from "../load/nodes.ts";
-import { Recorder } from "../load/recorder.ts";
+import { HistoryRecorder } from "../../../src/testing/history/recorder.ts";
 import type { NodeStats } from "./admin-server.ts";
 import { bundleOf } from "./bundle.ts";
 import { FaultProxy } from "./fault-proxy.ts";
@@ -65,7 +65,7 @@ export class Cluster {
   readonly relays: ClusterRelay[] = [];
   readonly secret: string = randomBytes(33).toString("base64");
   readonly #options: ClusterOptions;
-  readonly #events: Recorder;
+  readonly #events: HistoryRecorder;
   readonly #namespaces: Namespaces | undefined;
   readonly #proxies: FaultProxy[] = [];
   /** Where the relays are. */
@@ -74,7 +74,7 @@ export class Cluster {
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#events = new Recorder(this.eventFile);
+    this.#events = new HistoryRecorder(this.eventFile);
     this.#namespaces = options.hasHosts === true ? new Namespaces() : undefined;
     process.once("exit", this.#tidy);
     writeFileSync(join(this.folder, "secret"), this.secret, { mode: 0o600 });

@@ -1,5 +1,5 @@
 import { Agent, request as sendRequest } from "node:http";
-import type { View } from "../history/operation.ts";
+import type { View } from "../../../src/testing/history/operation.ts";
 
 /** An answer of a node's app. `status` 0: there was none. */
 export interface Answer {

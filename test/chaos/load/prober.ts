@@ -1,10 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { PATIENCE_MS } from "../history/check-probes.ts";
-import { nowMs } from "../history/operation.ts";
+import { PATIENCE_MS } from "../../../src/testing/history/check-probes.ts";
+import { nowMs } from "../../../src/testing/history/operation.ts";
 import { jsonOf } from "../cluster/json-of.ts";
 import { ask, CookieJar } from "./client.ts";
 import type { Nodes } from "./nodes.ts";
-import type { Recorder } from "./recorder.ts";
+import type { HistoryRecorder } from "../../../src/testing/history/recorder.ts";
 
 const BETWEEN_PROBES_MS = 100;
 const BETWEEN_LOOKS_MS = 2;
@@ -14,7 +14,7 @@ const LOOK_TIMEOUT_MS = 500;
  * Measures how soon a write is readable elsewhere: writes through one node, and looks at the others, past cookies, until all show it.
  * Counted from the end of the response, when the writer is told. Runs until `isOver`.
  */
-export async function probe(nodes: Nodes, recorder: Recorder, isOver: () => boolean): Promise<void> {
+export async function probe(nodes: Nodes, recorder: HistoryRecorder, isOver: () => boolean): Promise<void> {
   const jar = new CookieJar();
   let key: string | undefined;
   while (!isOver()) {

@@ -1,8 +1,8 @@
-import type { OperationKind, Outcome } from "../history/operation.ts";
+import type { OperationKind, Outcome } from "../../../src/testing/history/operation.ts";
 import { pick, type Random } from "../cluster/random.ts";
 import { type Answer, ask, CookieJar } from "./client.ts";
 import type { LoadNode, Nodes } from "./nodes.ts";
-import type { Recorder } from "./recorder.ts";
+import type { HistoryRecorder } from "../../../src/testing/history/recorder.ts";
 
 const REGISTER_COUNT = 4;
 /** Rounds until a visitor logs out: some sessions outlive the run. */
@@ -37,7 +37,7 @@ export interface VisitorSession {
 export class Visitor {
   readonly #name: string;
   readonly #nodes: Nodes;
-  readonly #recorder: Recorder;
+  readonly #recorder: HistoryRecorder;
   readonly #random: Random;
   readonly #ghosts: Ghost[] = [];
   #jar = new CookieJar();
@@ -45,7 +45,7 @@ export class Visitor {
   #sessionCount = 0;
   #lastRound = 0;
 
-  constructor(name: string, nodes: Nodes, recorder: Recorder, random: Random) {
+  constructor(name: string, nodes: Nodes, recorder: HistoryRecorder, random: Random) {
     this.#name = name;
     this.#nodes = nodes;
     this.#recorder = recorder;

@@ -1,5 +1,5 @@
 import type { Cluster } from "../cluster/cluster.ts";
-import { nowMs } from "../history/operation.ts";
+import { nowMs } from "../../../src/testing/history/operation.ts";
 import type { Scenario } from "./scenario.ts";
 import { runTraffic } from "./traffic.ts";
 

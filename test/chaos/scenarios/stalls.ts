@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { askAdmin, Cluster } from "../cluster/cluster.ts";
 import type { Program } from "../cluster/program.ts";
-import { nowMs } from "../history/operation.ts";
+import { nowMs } from "../../../src/testing/history/operation.ts";
 import type { Scenario, ScenarioContext, ScenarioResult } from "./scenario.ts";
 import { convergence } from "./traffic.ts";
 

@@ -2,10 +2,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { LOST_WRITE_LINE } from "../cluster/admin-server.ts";
 import { Cluster, type ClusterOptions } from "../cluster/cluster.ts";
 import { LoadProgram } from "../cluster/load-program.ts";
-import { checkHistory } from "../history/check-history.ts";
-import { SETTLE_MS, START } from "../history/finding.ts";
-import { readHistory } from "../history/history.ts";
-import { nowMs } from "../history/operation.ts";
+import { checkHistory } from "../../../src/testing/history/check-history.ts";
+import { SETTLE_MS, START } from "../../../src/testing/history/finding.ts";
+import { readHistory } from "../../../src/testing/history/history.ts";
+import { nowMs } from "../../../src/testing/history/operation.ts";
 import type { ScenarioContext, ScenarioResult } from "./scenario.ts";
 
 /** One thing that goes wrong, and is put right again. */
@@ -88,12 +88,11 @@ export async function runTraffic(traffic: Traffic, context: ScenarioContext): Pr
     const toldLost = lines.filter((line) => line === LOST_WRITE_LINE).length;
     await load.final();
     await load.stop();
-    const checked = checkHistory(
-      readHistory([load.historyFile, cluster.eventFile]),
-      cluster.nodes.map(({ name }) => name),
+    const checked = checkHistory(readHistory([load.historyFile, cluster.eventFile]), {
+      nodes: cluster.nodes.map(({ name }) => name),
       toldLost,
-      context.isQuick ? "busy" : "strict",
-    );
+      tolerance: context.isQuick ? "busy" : "strict",
+    });
     violations.push(...checked.violations);
     if (violations.length > 0) context.log(`evidence: ${cluster.keepEvidence([load.historyFile])}`);
     return { ...checked, violations, healMs };

@@ -14,10 +14,16 @@ export interface View {
  */
 export type OperationKind = "create" | "set" | "push" | "add" | "login" | "logout" | "read" | "ghost" | "final";
 
-/** `info`: nobody knows whether it happened (a timeout, a broken connection, ACKS_MISSING). */
+/**
+ * `ok` it happened; `fail` it did not; `info` nobody knows (a timeout, a broken connection, ACKS_MISSING): it may take effect at any later time, or
+ * never. An unknown outcome is never counted as a success, and so is an operation that has no end line.
+ */
 export type Outcome = "ok" | "fail" | "info";
 
-/** One line of a history file: an operation begins, or ends. Times are milliseconds of one clock for all lines. */
+/**
+ * One line of a history file, as JSON: an operation begins, or ends; a probe; a fault begins, or ends. Times are milliseconds of one clock for all
+ * lines; ids of operations are numbers, each once in all files of a history.
+ */
 export type HistoryLine = InvokeLine | EndLine | ProbeLine | FaultLine;
 
 export interface InvokeLine {

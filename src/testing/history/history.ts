@@ -20,7 +20,8 @@ export interface Operation {
   readonly hasNewId: boolean;
 }
 
-interface FaultWindow {
+/** A fault from its beginning to its heal. */
+export interface FaultWindow {
   readonly name: string;
   readonly isolates: boolean;
   readonly nodes: readonly string[];
@@ -35,6 +36,7 @@ export interface History {
   readonly faults: readonly FaultWindow[];
 }
 
+/** Lines of all these files, which have one clock. Half a line at the end of one is left out: its process was killed. */
 export function readHistory(files: readonly string[]): History {
   return historyOf(files.flatMap((file) => parse(readFileSync(file, "utf8"))));
 }
@@ -48,6 +50,7 @@ function parse(text: string): HistoryLine[] {
     .map((line) => JSON.parse(line) as HistoryLine);
 }
 
+/** @throws Error where an end has no beginning: such a history proves nothing. */
 export function historyOf(lines: readonly HistoryLine[]): History {
   const operations = new Map<number, Operation>();
   const probes: ProbeLine[] = [];

@@ -95,7 +95,7 @@ describe("acknowledged writes", () => {
     expect(check(CREATED, ...unknown, later, ...finals(GOOD, GOOD)).violations).toEqual([]);
   });
 
-  it("lets a write of unknown outcome be there or not, and fails where one is that was refused", () => {
+  it("[T4] lets a write of unknown outcome be there or not, and fails where one is that was refused", () => {
     const unknown: Line = { id: 5, at: 5, kind: "push", type: "info", code: "TIMEOUT" };
     const with5 = { ...GOOD, log: ["2", "5"] };
     for (const view of [GOOD, with5]) expect(check(CREATED, ...WRITES, unknown, ...finals(view, view)).violations).toEqual([]);
@@ -243,7 +243,7 @@ describe("errors of the server", () => {
     }
   });
 
-  it("counts none of them as an answer", () => {
+  it("[T4] counts none of them as an answer", () => {
     expect(check(failed, fault(4, 6, true, ["a"])).counts).toMatchObject({ answers: 0, serverErrors: 1 });
   });
 });
@@ -269,8 +269,8 @@ describe("how fast it spreads", () => {
 });
 
 describe("a history", () => {
-  it("with too little in it fails, and says what is missing", () => {
-    const { violations } = checkHistory(history(CREATED, ...WRITES, ...finals(GOOD, GOOD)), NODES);
+  it("[T4] with too little in it fails, and says what is missing", () => {
+    const { violations } = checkHistory(history(CREATED, ...WRITES, ...finals(GOOD, GOOD)), { nodes: NODES });
     for (const name of ["faults", "ackedWritesChecked", "crossNodeReads", "ghosts"])
       expect(violations.join("\n")).toContain(`too little happened: ${name}`);
   });
