@@ -214,10 +214,10 @@ export class RequestSession {
     return !this.#isFollowing && !held.open.isNew && held.open.envelope.successor === undefined && held.open.verdict() !== "ended";
   }
 
-  save(held: HeldSession): Promise<void> {
+  save(held: HeldSession, evenIfEmpty: boolean): Promise<void> {
     return this.#enqueue(async () => {
       if (held !== this.#held) throw notCurrent(this.#settings.accessor);
-      if (this.#write(held, false) === "discarded") throw notCurrent(this.#settings.accessor);
+      if (this.#write(held, evenIfEmpty) === "discarded") throw notCurrent(this.#settings.accessor);
       if (!held.open.isNew) await this.#bounded(held.open.persisted());
     });
   }
