@@ -172,10 +172,14 @@ export interface SessionSurface {
 
 export function surfaceOf(Prototype: SessionSurface["Prototype"]): SessionSurface {
   const reserved = new Set<string>();
+  const settable = new Set<string>();
   for (let level = Prototype.prototype as object; level !== Object.prototype; level = Object.getPrototypeOf(level) as object) {
-    for (const name of Object.getOwnPropertyNames(level)) if (name !== "constructor") reserved.add(name);
+    for (const [name, { set }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (name !== "constructor") reserved.add(name);
+      if (set !== undefined) settable.add(name);
+    }
   }
-  return { Prototype, reserved, access: attributeAccess(reserved) };
+  return { Prototype, reserved, access: attributeAccess(reserved, settable) };
 }
 
 /** The session object over `owner`: a working copy of plain values that any library may mutate, spread, list or print as JSON. */
@@ -189,7 +193,8 @@ export function isSessionObject(value: unknown): value is SessionObject {
   return value instanceof SessionPrototype;
 }
 
-function attributeAccess(reserved: ReadonlySet<string>): ProxyHandler<SessionPrototype> {
+/** `settable`: those of the reserved names that may be assigned to. */
+function attributeAccess(reserved: ReadonlySet<string>, settable: ReadonlySet<string>): ProxyHandler<SessionPrototype> {
   const isAttribute = (name: string | symbol): name is string => typeof name === "string" && !reserved.has(name);
   return {
     get(target, name, receiver): unknown {
@@ -207,6 +212,7 @@ function attributeAccess(reserved: ReadonlySet<string>): ProxyHandler<SessionPro
 
     set(target, name, value: unknown, receiver): boolean {
       const owner = target[OWNER];
+      if (typeof name === "string" && settable.has(name)) return Reflect.set(target, name, value);
       if (!isAttribute(name)) return setReserved(owner, name, value);
       if (!(receiver instanceof SessionPrototype && receiver[OWNER] === owner)) return Reflect.set(target, name, value, receiver);
       write(owner, name, value);
