@@ -36,7 +36,7 @@ async function startTelling(setup: Setup, options: PeerOptions = {}): Promise<Si
 }
 
 describeLibraries("hooks and events", (setup) => {
-  test("[A38] session:missed tells of an id that leads nowhere, and not of visitors without one", async () => {
+  test("[A52] session:missed tells of an id that leads nowhere, and not of visitors without one", async () => {
     const { visitor, told } = await startTelling(setup);
     await visitor.send("/read");
     await visitor.send("/write");
@@ -47,7 +47,7 @@ describeLibraries("hooks and events", (setup) => {
     await eventually(() => expect(told).toEqual([{ event: "missed", key: "string", value: undefined, path: "/read" }]));
   });
 
-  test("[A38] session:expired tells of a session that was idle too long", async () => {
+  test("[A52] session:expired tells of a session that was idle too long", async () => {
     const { visitor, told } = await startTelling(setup, { maxAge: 40 });
     await visitor.send("/write");
     const late = new Visitor(visitor.url, visitor.jar);
@@ -58,7 +58,7 @@ describeLibraries("hooks and events", (setup) => {
     expect(told[0]).toMatchObject({ event: "expired", key: "string", path: "/read" });
   });
 
-  test("[A38] valid: a session that is refused is not taken, told, and replaced when there is something to keep", async () => {
+  test("[A52] valid: a session that is refused is not taken, told, and replaced when there is something to keep", async () => {
     const asked: unknown[] = [];
     const valid = ({ query }: Koa.Context, { name, ...rest }: Record<string, unknown>): boolean => {
       asked.push(Object.keys(rest).filter((each) => !each.startsWith("_")));
@@ -79,7 +79,7 @@ describeLibraries("hooks and events", (setup) => {
     expect(await before.json("/read?as=Ada")).toEqual({ isNew: false, name: "Ada" });
   });
 
-  test("[A38] beforeSave is called before something is written, and what it writes goes with it", async () => {
+  test("[A52] beforeSave is called before something is written, and what it writes goes with it", async () => {
     const saved: unknown[] = [];
     const beforeSave = (context: Koa.Context, session: Record<string, unknown>): void => {
       saved.push(context.path);
@@ -93,7 +93,7 @@ describeLibraries("hooks and events", (setup) => {
     expect(saved).toEqual(["/write"]);
   });
 
-  test("[A38] with rolling, beforeSave is called once for each response of a session", async () => {
+  test("[A52] with rolling, beforeSave is called once for each response of a session", async () => {
     const saved: string[] = [];
     const beforeSave = (context: Koa.Context): void => void saved.push(context.path);
     const { visitor } = await startSite(setup, routes, { beforeSave, rolling: true, key: "sid", maxAge: 60_000 });
@@ -102,7 +102,7 @@ describeLibraries("hooks and events", (setup) => {
     expect(saved).toEqual(["/write", "/read"]);
   });
 
-  test("[A38] hooks that throw are the application's errors, and save nothing", async () => {
+  test("[A52] hooks that throw are the application's errors, and save nothing", async () => {
     const broken = (): never => {
       throw new Error("broken hook");
     };
@@ -114,7 +114,7 @@ describeLibraries("hooks and events", (setup) => {
     expect((await visitor.send("/read")).status).toBe(500);
   });
 
-  test("[A38] what a middleware further out sees and writes", async () => {
+  test("[A52] what a middleware further out sees and writes", async () => {
     const seen: unknown[] = [];
     const { visitor } = await startApp(setup, (app) => {
       app.use(async (context, next) => {

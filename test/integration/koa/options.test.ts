@@ -40,7 +40,7 @@ const routes: Readonly<Record<string, Route>> = {
 };
 
 describeLibraries("options", (setup) => {
-  test("[A37] the options of the cookie say what it has", async () => {
+  test("[A51] the options of the cookie say what it has", async () => {
     const attributesWith = async (options: object): Promise<string[] | undefined> => {
       const { visitor } = await startSite(setup, routes, { key: "sid", ...options });
       return attributesOf(await visitor.send("/write"), "sid");
@@ -63,7 +63,7 @@ describeLibraries("options", (setup) => {
     expect([response.status, response.headers.getSetCookie()]).toEqual([setup.pick({ peer: 500, ours: 200 }), []]);
   });
 
-  test("[A37] path: elsewhere there is no session", async () => {
+  test("[A51] path: elsewhere there is no session", async () => {
     const { visitor } = await startSite(setup, routes, { key: "sid", path: "/shop", secure: false });
     const response = await visitor.send("/write");
     expect([response.status, attributesOf(response, "sid")?.includes("path=/shop")]).toEqual(
@@ -71,7 +71,7 @@ describeLibraries("options", (setup) => {
     );
   });
 
-  test("[A37] autoCommit: false writes nothing until manuallyCommit", async () => {
+  test("[A51] autoCommit: false writes nothing until manuallyCommit", async () => {
     const { visitor } = await startSite(setup, routes, { autoCommit: false });
     await visitor.send("/write");
     expect(visitor.jar.size).toBe(0);
@@ -84,7 +84,7 @@ describeLibraries("options", (setup) => {
     expect(visitor.jar.size).toBe(0);
   });
 
-  test("[A37] rolling sends the cookie with every response of a session, and of no other visitor", async () => {
+  test("[A51] rolling sends the cookie with every response of a session, and of no other visitor", async () => {
     const { visitor } = await startSite(setup, routes, { key: "sid", rolling: true, maxAge: 60_000 });
     expect((await visitor.send("/ignore")).headers.getSetCookie()).toEqual([]);
     await visitor.send("/write");
@@ -93,7 +93,7 @@ describeLibraries("options", (setup) => {
     }
   });
 
-  test("[A37] overwrite: of another Set-Cookie of our name nothing stays, of others everything", async () => {
+  test("[A51] overwrite: of another Set-Cookie of our name nothing stays, of others everything", async () => {
     const cookiesWith = async (overwrite: boolean): Promise<string[]> => {
       const { visitor } = await startSite(setup, routes, { key: "sid", overwrite });
       const response = await visitor.send("/own-cookie");
@@ -106,7 +106,7 @@ describeLibraries("options", (setup) => {
     expect((await cookiesWith(false)).filter((each) => each.startsWith("sid="))).toHaveLength(2);
   });
 
-  test("[A37] genid chooses ids, and is given ctx", async () => {
+  test("[A51] genid chooses ids, and is given ctx", async () => {
     const ids: string[] = [];
     const genid = ({ path }: Koa.Context): string => {
       ids.push(`${path.slice(1)}-${crypto.randomUUID()}`);
@@ -117,7 +117,7 @@ describeLibraries("options", (setup) => {
     expect(await visitor.json("/key")).toEqual({ key: ids.find((id) => id.startsWith("write-")) });
   });
 
-  test("[A37] externalKey: the application's own way for ids, both ways", async () => {
+  test("[A51] externalKey: the application's own way for ids, both ways", async () => {
     const externalKey = {
       get: (context: Koa.Context) => context.get("my-session"),
       set: (context: Koa.Context, key: string) => context.set("my-session", key),
@@ -135,7 +135,7 @@ describeLibraries("options", (setup) => {
     expect(await json({ "my-session": key })).toEqual({});
   });
 
-  test("[A37] the application may come first, second, and bring its keys", async () => {
+  test("[A51] the application may come first, second, and bring its keys", async () => {
     for (const order of ["first", "second", "alone"]) {
       if (setup.library === "koa-session" && order === "first") continue;
       const { visitor } = await startApp(setup, (app) => {
@@ -159,7 +159,7 @@ describeLibraries("options", (setup) => {
   });
 });
 
-test("[A37] store: in one for koa-session sessions outlive the process, without their ids, and what ended stays ended", async () => {
+test("[A51] store: in one for koa-session sessions outlive the process, without their ids, and what ended stays ended", async () => {
   const setup: Setup = { library: "converge-session", Koa, koaVersion: 3, pick: ({ ours }) => ours };
   const store = new PeerStore();
   const first = await startSite(setup, routes, { store, prefix: "sess:", persist: "before" });
@@ -192,7 +192,7 @@ test.each<[string, object, RegExp]>([
   ["a prefix that is no text", { prefix: 5 }, /prefix must be text/],
   ["sameSite that no browser knows", { sameSite: "sometimes" }, /sameSite/],
   ["a store that is none", { store: { get: () => undefined } }, /store must be/],
-])("[A37] %s is refused at start, with what to write", (_what, options, message) => {
+])("[A51] %s is refused at start, with what to write", (_what, options, message) => {
   const start = () => session({ secret: KEYS, ...options } as KoaSessionOptions);
   expect(start).toThrow(expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringMatching(message) as string }));
 });

@@ -71,7 +71,7 @@ function startLogin(setup: Setup): Promise<Site> {
 }
 
 describeLibraries("koa-passport", (setup) => {
-  test("[A40] logs in and out; the page after a login knows who it is", async () => {
+  test("[A54] logs in and out; the page after a login knows who it is", async () => {
     const { visitor } = await startLogin(setup);
     expect((await visitor.send("/login?username=ann&password=wrong")).headers.get("location")).toBe("/failed");
     expect((await visitor.send("/login?username=ann&password=right")).headers.get("location")).toBe("/me");
@@ -80,7 +80,7 @@ describeLibraries("koa-passport", (setup) => {
     expect(await visitor.json("/me")).toMatchObject({ user: null, isIn: false });
   });
 
-  test("[A40] a login and a logout change the id: the one before is worth nothing (fixation)", async () => {
+  test("[A54] a login and a logout change the id: the one before is worth nothing (fixation)", async () => {
     const { visitor } = await startLogin(setup);
     await visitor.send("/cart");
     const fixed = visitor.fork();
@@ -93,7 +93,7 @@ describeLibraries("koa-passport", (setup) => {
     expect(await visitor.json("/me")).toMatchObject({ isIn: false, all: { cart: ["book"] } });
   });
 
-  test("[A40] what the visitor had before the login is there after it", async () => {
+  test("[A54] what the visitor had before the login is there after it", async () => {
     for (const path of ["/login?username=ann&password=right", "/login-keeping"]) {
       const { visitor } = await startLogin(setup);
       await visitor.send("/cart");

@@ -11,7 +11,7 @@ const write = (context: Koa.Context, name: string): void => {
 describeLibraries("responses", (setup) => {
   const reading = (context: Koa.Context): unknown => sessionOf(context).toJSON();
 
-  test("[A39] an error downstream is answered, and what was written before it is kept", async () => {
+  test("[A53] an error downstream is answered, and what was written before it is kept", async () => {
     const { visitor, errors } = await startApp(setup, (app) => {
       app.use(async (context, next) => {
         try {
@@ -37,7 +37,7 @@ describeLibraries("responses", (setup) => {
     expect(errors).toEqual([]);
   });
 
-  test("[A39] an error that nobody catches, downstream or upstream, goes to Koa, and the cookie is not lost with its headers", async () => {
+  test("[A53] an error that nobody catches, downstream or upstream, goes to Koa, and the cookie is not lost with its headers", async () => {
     const { visitor, errors } = await startApp(setup, (app) => {
       app.use(async (context, next) => {
         await next();
@@ -66,7 +66,7 @@ describeLibraries("responses", (setup) => {
     expect(errors.map((error) => (error as Error).message)).toEqual(["downstream", "upstream"]);
   });
 
-  test("[A39] streams carry the cookie; what is written while they flow is kept where there is a session", async () => {
+  test("[A53] streams carry the cookie; what is written while they flow is kept where there is a session", async () => {
     const { visitor } = await startSite(setup, {
       "/read": reading,
       "/start": (context) => {
@@ -92,7 +92,7 @@ describeLibraries("responses", (setup) => {
     expect(await visitor.json("/read")).toEqual(setup.pick<object>({ peer: { name: "Ada" }, ours: { name: "Ada", late: true } }));
   });
 
-  test("[A39] ctx.respond = false: what goes out by ctx.res is committed before", async () => {
+  test("[A53] ctx.respond = false: what goes out by ctx.res is committed before", async () => {
     const { visitor } = await startSite(setup, {
       "/read": reading,
       "/raw": async (context) => {
@@ -116,7 +116,7 @@ describeLibraries("responses", (setup) => {
     expect(await visitor.json("/read")).toEqual({ name: "Eve" });
   });
 
-  test("[A39] redirects, empty bodies and HEAD keep what was written", async () => {
+  test("[A53] redirects, empty bodies and HEAD keep what was written", async () => {
     const { visitor } = await startSite(setup, {
       "/read": reading,
       "/redirect": (context) => {
@@ -137,7 +137,7 @@ describeLibraries("responses", (setup) => {
     expect(head.headers.getSetCookie().length).toBeGreaterThan(0);
   });
 
-  test("[A39] what cannot be stored is a 500 by Koa's error path, once, and no cookie", async () => {
+  test("[A53] what cannot be stored is a 500 by Koa's error path, once, and no cookie", async () => {
     const { visitor, errors } = await startSite(setup, {
       "/big": (context) => {
         sessionOf(context)["big"] = context.query["kind"] === "cycle" ? cycle() : 1n;
@@ -152,7 +152,7 @@ describeLibraries("responses", (setup) => {
     expect(errors).toHaveLength(setup.pick({ peer: 2, ours: 1 }));
   });
 
-  test("[A39] parallel requests of one session: what each of them wrote", async () => {
+  test("[A53] parallel requests of one session: what each of them wrote", async () => {
     const names = Array.from({ length: 10 }, (_, index) => `n${index}`);
     const waiting: (() => void)[] = [];
     const { visitor } = await startSite(setup, {

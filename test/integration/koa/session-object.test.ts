@@ -90,7 +90,7 @@ describeLibraries("ctx.session", (setup) => {
     },
   };
 
-  test("[A36] isNew, length, populated and toJSON tell of the attributes", async () => {
+  test("[A50] isNew, length, populated and toJSON tell of the attributes", async () => {
     const { visitor } = await startSite(setup, routes);
     expect(await visitor.json("/look")).toEqual({ isNew: true, length: 0, populated: false, all: {} });
     expect(visitor.jar.size).toBe(0);
@@ -101,7 +101,7 @@ describeLibraries("ctx.session", (setup) => {
     expect(await visitor.json("/body")).toEqual({ cart: ["book", "pen"] });
   });
 
-  test("[A36] names that begin with _ are kept", async () => {
+  test("[A50] names that begin with _ are kept", async () => {
     const { visitor } = await startSite(setup, routes);
     await visitor.send("/private");
     const kept = { _token: 1, name: "Ada" };
@@ -140,7 +140,7 @@ describeLibraries("ctx.session", (setup) => {
     expect(await visitor.json("/body")).toEqual({ cart: ["book"], name: "Ada" });
   });
 
-  test("[A36] save begins a session even if it is empty, by promise and by callback", async () => {
+  test("[A50] save begins a session even if it is empty, by promise and by callback", async () => {
     const { visitor } = await startSite(setup, routes);
     expect(await visitor.json("/save")).toEqual({ isPromise: true, isNew: true });
     expect(visitor.jar.size).toBeGreaterThan(0);
@@ -150,7 +150,7 @@ describeLibraries("ctx.session", (setup) => {
     expect(other.jar.size).toBeGreaterThan(0);
   });
 
-  test("[A36] regenerate gives a new id, keeps everything, and the same object goes on", async () => {
+  test("[A50] regenerate gives a new id, keeps everything, and the same object goes on", async () => {
     const { visitor } = await startSite(setup, routes);
     await visitor.send("/write");
     const thief = visitor.fork();
@@ -165,7 +165,7 @@ describeLibraries("ctx.session", (setup) => {
     expect(await visitor.json("/body")).toEqual({ cart: ["book"], name: "Ada", after: true });
   });
 
-  test("[A36] maxAge is what the option says, can be set, stays with the session, and is saved even if nothing else is", async () => {
+  test("[A50] maxAge is what the option says, can be set, stays with the session, and is saved even if nothing else is", async () => {
     const { visitor } = await startSite(setup, routes, { key: "sid", maxAge: 60_000 });
     expect(await visitor.json("/options")).toEqual({
       maxAge: 60_000,

@@ -56,7 +56,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
 };
 
-test("[A41] a request's session: what was changed in it is there in the next one; who writes nothing gets none", async () => {
+test("[A55] a request's session: what was changed in it is there in the next one; who writes nothing gets none", async () => {
   const { visitor } = await start(ROUTES);
   await visitor.send("/read");
   expect(visitor.jar.size).toBe(0);
@@ -65,7 +65,7 @@ test("[A41] a request's session: what was changed in it is there in the next one
   expect(await visitor.json("/read")).toEqual({ name: "Ada" });
 });
 
-test("[A41] asked again, it is the same object, which goes on after regenerate, and reads as empty after destroy", async () => {
+test("[A55] asked again, it is the same object, which goes on after regenerate, and reads as empty after destroy", async () => {
   const { visitor } = await start({
     ...ROUTES,
     "/login": async ({ request, response, session: found, sessions }) => {
@@ -99,7 +99,7 @@ test("[A41] asked again, it is the same object, which goes on after regenerate, 
   expect(await stolen.json("/read")).toEqual({});
 });
 
-test("[A41] commit and cookie come before the headers, in each way of answering", async () => {
+test("[A55] commit and cookie come before the headers, in each way of answering", async () => {
   const { visitor } = await start({
     ...ROUTES,
     "/write-head": ({ response, session: found }) => {
@@ -133,7 +133,7 @@ test("[A41] commit and cookie come before the headers, in each way of answering"
   }
 });
 
-test("[A41] what cannot be written is answered for: by default with a status, else by onError; once", async () => {
+test("[A55] what cannot be written is answered for: by default with a status, else by onError; once", async () => {
   const broken: Route = ({ response, session: found }) => {
     found["run"] = () => 1;
     response.end("ok");
@@ -158,7 +158,7 @@ test("[A41] what cannot be written is answered for: by default with a status, el
   expect([answered.status, await answered.text(), told]).toEqual([422, "own", [["VALUE_REFUSED", "/"]]]);
 });
 
-test("[A41] a session that cannot be loaded rejects with 503, and pages that do not ask for it work", async () => {
+test("[A55] a session that cannot be loaded rejects with 503, and pages that do not ask for it work", async () => {
   const engine = createEngine();
   const { visitor, errors } = await start(ROUTES, { engine });
   await visitor.send("/write");
@@ -167,7 +167,7 @@ test("[A41] a session that cannot be loaded rejects with 503, and pages that do 
   expect(errors).toEqual([expect.objectContaining({ code: "SESSION_UNAVAILABLE" })]);
 });
 
-test("[A41] the connection decides about the cookie: behind a trusted proxy it is Secure", async () => {
+test("[A55] the connection decides about the cookie: behind a trusted proxy it is Secure", async () => {
   const headers = { "X-Forwarded-Proto": "https" };
   const trusting = await start(ROUTES, { proxy: true });
   expect((await trusting.visitor.send("/write", headers)).headers.getSetCookie()[0]).toMatch(/^__Host-sid=.*; Secure;/);
@@ -175,14 +175,14 @@ test("[A41] the connection decides about the cookie: behind a trusted proxy it i
   expect((await other.visitor.send("/write", headers)).headers.getSetCookie()).toEqual([]);
 });
 
-test("[A41] options are looked through at start", () => {
+test("[A55] options are looked through at start", () => {
   for (const options of [{ proxy: "yes" }, { onError: true }, { skip: () => true }, { secret: [] }]) {
     const begin = () => session({ secret: SECRET, ...options } as unknown as NodeSessionOptions);
     expect(begin).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
   }
 });
 
-test("[A41] touch: false for polling lets the session go idle", async () => {
+test("[A55] touch: false for polling lets the session go idle", async () => {
   const { visitor, sessions } = await start(
     { ...ROUTES, "/poll": ({ session: found }) => ({ ...found }) },
     { touch: ({ url }) => url !== "/poll" },
