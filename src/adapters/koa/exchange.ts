@@ -1,7 +1,7 @@
 import type Koa from "koa";
 import { SessionError } from "../../engine/index.ts";
 import { gateResponse } from "../http/index.ts";
-import type { GateKeeper, RequestSession, ResponseMark } from "../http/index.ts";
+import type { GateKeeper, RequestSession, ResponseMark, SessionObject as PlainObject } from "../http/index.ts";
 import type { SessionObject } from "./augmentation.ts";
 import { OptionView } from "./option-view.ts";
 import type { KoaSettings } from "./options.ts";
@@ -135,7 +135,7 @@ export class Exchange implements GateKeeper, SessionRequest {
     this.#isNew = false;
     // What is written goes through the object that the application sees; after null there is none until another session began.
     if (this.#requestSession.held === undefined) this.#requestSession.replace({});
-    this.#requestSession.replace(value, this.session ?? undefined);
+    this.#requestSession.replace(value, (this.session ?? undefined) as PlainObject | undefined);
   }
 
   #commit(isLate: boolean): void | Promise<void> {
