@@ -174,9 +174,9 @@ export function surfaceOf(Prototype: SessionSurface["Prototype"]): SessionSurfac
   const reserved = new Set<string>();
   const settable = new Set<string>();
   for (let level = Prototype.prototype as object; level !== Object.prototype; level = Object.getPrototypeOf(level) as object) {
-    for (const [name, { set }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (name !== "constructor") reserved.add(name);
-      if (set !== undefined) settable.add(name);
+      if (descriptor.set !== undefined) settable.add(name);
     }
   }
   return { Prototype, reserved, access: attributeAccess(reserved, settable) };

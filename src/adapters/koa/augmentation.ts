@@ -3,7 +3,7 @@ import type { OptionView } from "./option-view.ts";
 import type { KoaSession } from "./surface.ts";
 
 /** `ctx.session` where there is one; its attributes are unknown until they are looked at, unless `SessionData` names them. */
-export type SessionObject = KoaSession & ([keyof SessionData] extends [never] ? Record<string, unknown> : Partial<SessionData>);
+export type SessionObject = [keyof SessionData] extends [never] ? KoaSession & Record<string, unknown> : KoaSession & Partial<SessionData>;
 
 /** The type of `ctx.session`: null once it was destroyed. */
 export type ContextSession = SessionObject | null;

@@ -6,7 +6,7 @@ import type { SessionObject } from "./augmentation.ts";
 import { OptionView } from "./option-view.ts";
 import type { KoaSettings } from "./options.ts";
 import { koaSessionObject } from "./surface.ts";
-import type { SessionRequest } from "./surface.ts";
+import type { KoaSession, SessionRequest } from "./surface.ts";
 
 const EXCHANGE = Symbol("exchange");
 
@@ -22,7 +22,7 @@ export class Exchange implements GateKeeper, SessionRequest {
   readonly #settings: KoaSettings;
   readonly #requestSession: RequestSession;
   readonly #context: Koa.Context;
-  #object: SessionObject | undefined;
+  #object: (KoaSession & PlainObject) | undefined;
   #options: OptionView | undefined;
   #isNew: boolean;
   #isGated = false;
@@ -53,11 +53,11 @@ export class Exchange implements GateKeeper, SessionRequest {
     if (this.#requestSession.concernsResponse) this.#gate();
   }
 
-  get session(): SessionObject | null {
+  get session(): (KoaSession & PlainObject) | null {
     this.#gate();
     const held = this.#isLetGo ? undefined : this.#requestSession.held;
     if (held === undefined) return null;
-    this.#object ??= koaSessionObject(this, this.#requestSession, held) as SessionObject;
+    this.#object ??= koaSessionObject(this, this.#requestSession, held);
     return this.#object;
   }
 
@@ -135,7 +135,7 @@ export class Exchange implements GateKeeper, SessionRequest {
     this.#isNew = false;
     // What is written goes through the object that the application sees; after null there is none until another session began.
     if (this.#requestSession.held === undefined) this.#requestSession.replace({});
-    this.#requestSession.replace(value, (this.session ?? undefined) as PlainObject | undefined);
+    this.#requestSession.replace(value, this.session ?? undefined);
   }
 
   #commit(isLate: boolean): void | Promise<void> {
@@ -158,7 +158,8 @@ export class Exchange implements GateKeeper, SessionRequest {
     const { session } = this;
     if (session === null) return;
     try {
-      beforeSave(this.#context, session);
+      // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- not where an application says what its SessionData is
+      beforeSave(this.#context, session as SessionObject);
     } catch (error) {
       this.#isClosed = true;
       throw error;

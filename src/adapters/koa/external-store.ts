@@ -89,7 +89,7 @@ class ExternalStore implements SessionStore {
 
   async *keys(subject?: SubjectKey): AsyncIterable<SessionKey> {
     this.#checkOpen();
-    for (const [key, known] of [...this.#known]) if (subject === undefined || known.subject === subject) yield key;
+    for (const [key, known] of this.#known) if (subject === undefined || known.subject === subject) yield key;
   }
 
   async claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
@@ -108,7 +108,7 @@ class ExternalStore implements SessionStore {
   async revocations(): Promise<ReadonlyMap<SubjectKey, number>> {
     this.#checkOpen();
     const stored = await this.#revocations();
-    return new Map(Object.entries(stored).map(([subject, { notBeforeMs }]) => [subject as SubjectKey, notBeforeMs]));
+    return new Map(Object.entries(stored).map(([subject, { notBeforeMs }]) => [subject, notBeforeMs]));
   }
 
   revoke(subject: SubjectKey, notBeforeMs: number, discardAtMs: number): Promise<void> {

@@ -2,7 +2,7 @@ import type Koa from "koa";
 import { SessionError } from "../../engine/index.ts";
 import type { EngineOptions, SessionEngine } from "../../engine/index.ts";
 import { resolveOptions } from "../http/index.ts";
-import type { CookieOptions, Priority, RequestOptions, ResolvedOptions, SameSite, SessionOptions } from "../http/index.ts";
+import type { CookieOptions, Priority, RequestOptions, ResolvedOptions, SameSite } from "../http/index.ts";
 import type { SessionObject } from "./augmentation.ts";
 import { isKoaStore, storeOver } from "./external-store.ts";
 import type { KoaStore } from "./external-store.ts";
@@ -88,7 +88,7 @@ export function resolveKoaOptions(options: KoaSessionOptions, app: KoaApplicatio
       ...(name === undefined ? {} : { name }),
       ...(isGiven(store) ? { store: isKoaStore(store) ? storeOver(store, prefix) : store } : {}),
       cookie: typeof cookie === "function" ? (context: Koa.Context) => ({ ...flat, ...cookie(context) }) : { ...flat, ...cookie },
-    } as SessionOptions<Koa.Context>,
+    },
     { adapter: "Koa", accessor: "ctx.session" },
   );
   return { ...settings, autoCommit, overwrite, externalKey, valid, beforeSave };
@@ -97,6 +97,7 @@ export function resolveKoaOptions(options: KoaSessionOptions, app: KoaApplicatio
 /** koa-session's options and the cookie's are one object. */
 function cookieOf(options: ClassicOptions): CookieOptions {
   const { httpOnly, secure, sameSite, domain, path, expires, priority, partitioned } = options;
+  // oxlint-disable-next-line typescript/no-deprecated -- koa-session takes it still
   const maxAge = options.maxAge ?? options.maxage;
   const named = { httpOnly, secure, sameSite, domain, path, expires, priority, partitioned, maxAge: maxAge === "session" ? null : maxAge };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined && value !== null));

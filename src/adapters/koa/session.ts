@@ -18,7 +18,7 @@ export type SessionMiddleware<Data extends object = SessionData> = Koa.Middlewar
    * outlives the request: see `SessionHandle`. Behind a TLS proxy, and with options that are asked with `ctx`, give `session()` the application.
    * @throws SessionError SESSION_UNAVAILABLE; OPTION_INVALID where the application would be needed
    */
-  open(request: IncomingMessage): Promise<SessionHandle<Data> | undefined>;
+  readonly open: (request: IncomingMessage) => Promise<SessionHandle<Data> | undefined>;
 };
 
 /**

@@ -31,7 +31,7 @@ export function resolveNodeOptions(options: NodeSessionOptions): NodeSettings {
   if (onError !== undefined && typeof onError !== "function") {
     throw new SessionError("OPTION_INVALID", "onError must be a function of the error, the request and the response.");
   }
-  if (others.skip !== undefined) {
+  if ((others as { skip?: unknown }).skip !== undefined) {
     throw new SessionError(
       "OPTION_INVALID",
       "skip has nothing to do here: leave it out, and do not ask for the session of such a request.",

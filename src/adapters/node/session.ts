@@ -24,7 +24,7 @@ export interface SessionSource<Data extends object = SessionData> {
    * outlives the request: see `SessionHandle`.
    * @throws SessionError SESSION_UNAVAILABLE
    */
-  open(request: IncomingMessage): Promise<SessionHandle<Data> | undefined>;
+  readonly open: (request: IncomingMessage) => Promise<SessionHandle<Data> | undefined>;
 }
 
 /**
@@ -58,7 +58,7 @@ export function session(options: NodeSessionOptions): SessionSource {
       exchange = begin(request, response);
       exchanges.set(request, exchange);
     }
-    return (await exchange).session as NodeSession;
+    return (await exchange).session;
   };
 
   const open = (request: IncomingMessage): Promise<SessionHandle | undefined> =>

@@ -25,7 +25,7 @@ describeLibraries("ctx.session", (setup) => {
       return {};
     },
     "/body": (context) => {
-      context.body = (context as unknown as Holder).session as object;
+      context.body = context.session;
     },
     "/null": (context) => {
       set(context, null);

@@ -20,7 +20,7 @@ interface Seat {
 
 interface Site {
   readonly visitor: Visitor;
-  sit(visitor: Visitor): Seat;
+  readonly sit: (visitor: Visitor) => Seat;
   readonly engine: ReturnType<typeof createEngine>;
 }
 
@@ -30,7 +30,7 @@ async function start(kind: "node" | "koa", options: Partial<NodeSessionOptions> 
   onTestFinished(() => engine.close());
   const shared = { secret: SECRET, engine, onNotice: () => undefined };
   const sessions = session({ ...shared, ...options } as NodeSessionOptions);
-  const open = kind === "node" ? sessions.open : koaSession(shared, new Koa()).open;
+  const { open } = kind === "node" ? sessions : koaSession(shared, new Koa());
   const server = createServer((request, response) => {
     const answer = async (): Promise<void> => {
       const found = await sessions(request, response);
