@@ -22,6 +22,6 @@ export type { Notice, NoticeCode } from "./notices.ts";
 export { resolveOptions } from "./session-options.ts";
 export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-options.ts";
 export { COOKIE_ATTRIBUTE, isSessionObject, OWNER, sessionObject, SessionPrototype, settle, surfaceOf, attributeNames } from "./session.ts";
-export type { RegenerateOptions, Session, SessionCallback, SessionObject, SessionOwner } from "./session.ts";
+export type { RegenerateOptions, Session, SessionCallback, SessionObject } from "./session.ts";
 export { NOTHING_SEEN } from "./version-token.ts";
 export { withoutParameter, withParameter } from "./url-parameter.ts";
