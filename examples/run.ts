@@ -4,10 +4,12 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   flash: "a form that shows its result after a redirect, with connect-flash",
   "two-nodes-one-relay": "the shortest real deployment: two nodes and a relay, each a process of its own",
   chat: "a chat over WebSocket that sees logins, logouts and changes of its sessions",
+  shop: "a shop on Koa: carts of two tabs add up, and an order goes out once",
+  "socket.io": "plain Node and socket.io: sockets see their sessions change, keep them alive, and end with them",
 };
 
-/** Those that are one file. */
-const FILES: Readonly<Record<string, string>> = { "two-nodes-one-relay": "./two-nodes-one-relay.ts" };
+/** Those that are one file, or in a folder of another name. */
+const FILES: Readonly<Record<string, string>> = { "two-nodes-one-relay": "./two-nodes-one-relay.ts", "socket.io": "./socketio/main.ts" };
 
 const name = process.argv[2] ?? "";
 if (Object.hasOwn(EXAMPLES, name)) await import(FILES[name] ?? `./${name}/main.ts`);

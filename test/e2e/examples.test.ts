@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { io, type Socket } from "socket.io-client";
 import { WebSocket } from "ws";
 import { CookieJar } from "../../examples/demo/drill/cookie-jar.ts";
 import { eventually } from "../support/eventually.ts";
@@ -10,8 +11,10 @@ import { startProcess, type TestProcess } from "../support/process.ts";
 const running: TestProcess[] = [];
 const folders: string[] = [];
 const sockets: WebSocket[] = [];
+const clients: Socket[] = [];
 
 afterEach(async () => {
+  for (const client of clients.splice(0)) client.disconnect();
   for (const socket of sockets.splice(0)) socket.terminate();
   for (const each of running.splice(0)) await each.stop();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
@@ -174,5 +177,70 @@ describe("the chat example", () => {
     await ann.send(url);
     expect(await sit(url, "").closed).toBe(1006);
     expect(await sit(url, ann.cookie, "http://evil.example").closed).toBe(1006);
+  });
+});
+
+describe("the shop example", () => {
+  test("[X9] what two tabs add at the same time is all in the cart, and forgetting a visitor empties it", async () => {
+    const { url } = await start("shop");
+    const ann = new Visitor();
+    await ann.send(`${url}add`, { product: "cup" });
+    await Promise.all(["cup", "cup", "kettle", "teapot"].map((product) => ann.send(`${url}add`, { product })));
+    const { text } = await ann.send(url);
+    for (const line of ["3 × cup", "1 × kettle", "1 × teapot"]) expect(text).toContain(line);
+    await ann.send(`${url}remove`, { product: "cup" });
+    expect((await ann.send(url)).text).not.toContain("× cup");
+    const { cookie } = ann;
+    await ann.send(`${url}leave`, {});
+    ann.cookie = cookie;
+    expect((await ann.send(url)).text).toContain("It is empty.");
+  });
+
+  test("[X9] an order goes out once, however often the button is pressed", async () => {
+    const { url } = await start("shop");
+    const ann = new Visitor();
+    await ann.send(`${url}add`, { product: "cup" });
+    const pressed = await Promise.all(Array.from({ length: 5 }, () => ann.send(`${url}order`, { number: "0" })));
+    expect(pressed.map(({ status, location }) => [status, location])).toEqual(Array(5).fill([302, "/"]));
+    const { text } = await ann.send(url);
+    expect(text).toContain("1 orders so far.");
+    expect(text).toContain("Thank you");
+    expect((await ann.send(url)).text).not.toContain("Thank you");
+  });
+});
+
+describe("the socket.io example", () => {
+  function connect(url: string, cookie: string, headers: Record<string, string> = {}): Socket {
+    const client = io(url, { extraHeaders: { cookie, ...headers }, transports: ["websocket"], reconnection: false });
+    clients.push(client);
+    return client;
+  }
+
+  test("[X9] a socket sees the name that another tab writes, keeps its session, and is closed when that ends", async () => {
+    const { url } = await start("socket.io");
+    const ann = new Visitor();
+    await ann.send(url);
+    const client = connect(url, ann.cookie);
+    const names: string[] = [];
+    const said: string[][] = [];
+    client.on("you", (name: string) => names.push(name));
+    client.on("said", (...line: string[]) => said.push(line));
+    await expect.poll(() => names).toEqual([expect.stringMatching(/^guest \d+$/)]);
+    await ann.send(`${url}name?name=Ann`, {});
+    await expect.poll(() => names.at(-1)).toBe("Ann");
+    client.emit("say", "hello");
+    await expect.poll(() => said).toEqual([["Ann", "hello"]]);
+    const closed = new Promise((resolve) => client.on("disconnect", resolve));
+    await ann.send(`${url}leave`, {});
+    expect(await closed).toBe("io server disconnect");
+  });
+
+  test("[X9] nobody connects without a session, or from another site's page", async () => {
+    const { url } = await start("socket.io");
+    const ann = new Visitor();
+    await ann.send(url);
+    const refusal = (client: Socket): Promise<unknown> => new Promise((resolve) => client.on("connect_error", resolve));
+    expect(await refusal(connect(url, ""))).toMatchObject({ message: "no session" });
+    await refusal(connect(url, ann.cookie, { origin: "http://evil.example" }));
   });
 });
