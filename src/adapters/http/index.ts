@@ -19,5 +19,6 @@ export type { Notice, NoticeCode } from "./notices.ts";
 export { resolveOptions } from "./session-options.ts";
 export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-options.ts";
 export { COOKIE_ATTRIBUTE, isSessionObject } from "./session.ts";
+export type { Signer } from "./signer.ts";
 export type { RegenerateOptions, Session, SessionCallback, SessionObject } from "./session.ts";
 export { withoutParameter, withParameter } from "./url-parameter.ts";
