@@ -21,4 +21,6 @@ export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-
 export { COOKIE_ATTRIBUTE, isSessionObject } from "./session.ts";
 export type { Signer } from "./signer.ts";
 export type { RegenerateOptions, Session, SessionCallback, SessionObject } from "./session.ts";
+export { answerBy, isClassicStore, StoredSessions } from "./stored-sessions.ts";
+export type { ClassicData, StoreCallback } from "./stored-sessions.ts";
 export { withoutParameter, withParameter } from "./url-parameter.ts";
