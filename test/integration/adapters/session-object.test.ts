@@ -56,15 +56,15 @@ const steps: Record<string, (session: SessionObject) => unknown> = {
     session["when"] = new Date(0);
     session["big"] = 12n;
     session["bytes"] = new Uint8Array([1, 2]);
-    session["set"] = new Set([1]);
+    session["tags"] = new Set([1]);
     session["nan"] = Number.NaN;
     return null;
   },
-  readValues: ({ when, big, bytes, set, nan }) => ({
+  readValues: ({ when, big, bytes, tags, nan }) => ({
     when: when instanceof Date && when.getTime() === 0,
     big: big === 12n,
     bytes: bytes instanceof Uint8Array && bytes.length === 2,
-    set: set instanceof Set && set.has(1),
+    tags: tags instanceof Set && tags.has(1),
     nan,
   }),
   saveAndReload: async (session) => {
@@ -170,7 +170,7 @@ describe.each(FRAMEWORKS)("session object: $name", (framework) => {
   test("[A9] Date, BigInt, bytes and Set come back as what they were", async () => {
     const visitor = new Visitor(app.url);
     await does(visitor, "values");
-    expect(await does(visitor, "readValues")).toEqual({ when: true, big: true, bytes: true, set: true, nan: null });
+    expect(await does(visitor, "readValues")).toEqual({ when: true, big: true, bytes: true, tags: true, nan: null });
   });
 
   test("[A10] the adapter's own names are refused with a typed error that says whose they are", async () => {
