@@ -144,15 +144,15 @@ app.get("/declared", (request) => {
 const BESIDE = `
 import fastifyCookie from "@fastify/cookie";
 import peer from "@fastify/session";
-import type { FastifySessionObject } from "@fastify/session";
+import type { FastifySessionObject, FastifySessionOptions as PeerOptions, SessionStore } from "@fastify/session";
 await app.register(fastifyCookie);
 await app.register(peer, { secret: "s", cookieName: "sid", saveUninitialized: false });
 app.get("/beside", (request) => {
   same<typeof request.session, FastifySessionObject>(true);
-  same<typeof request.sessionStore, Readonly<peer.SessionStore>>(true);
+  same<typeof request.sessionStore, Readonly<SessionStore>>(true);
 });
 // What was written for @fastify/session, with the import line changed.
-const given: peer.FastifySessionOptions = { secret: "s", cookieName: "sid", rolling: false, cookie: { maxAge: 1, secure: false } };
+const given: PeerOptions = { secret: "s", cookieName: "sid", rolling: false, cookie: { maxAge: 1, secure: false } };
 await app.register(session, { secret: "s", cookieName: given.cookieName, rolling: given.rolling });
 `;
 
