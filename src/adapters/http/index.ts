@@ -19,7 +19,7 @@ export type { Secret } from "./key-ring.ts";
 export type { Notice, NoticeCode } from "./notices.ts";
 export { resolveOptions } from "./session-options.ts";
 export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-options.ts";
-export { COOKIE_ATTRIBUTE, isSessionObject, OWNER, SessionPrototype, settle, surfaceOf } from "./session.ts";
+export { isSessionObject, OWNER, SessionPrototype, settle, surfaceOf } from "./session.ts";
 export type { Signer } from "./signer.ts";
 export type { RegenerateOptions, Session, SessionCallback, SessionObject, SessionOwner } from "./session.ts";
 export { answerBy, isClassicStore, StoredSessions } from "./stored-sessions.ts";

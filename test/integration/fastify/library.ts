@@ -134,7 +134,7 @@ export function assign(request: unknown, value: unknown): void {
   (request as { session: unknown }).session = value;
 }
 
-export interface Exchange {
+interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   /** Read anew each time: regenerate and reload put another object there. */

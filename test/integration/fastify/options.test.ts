@@ -93,7 +93,9 @@ describeLibraries("options", (library) => {
       "/store": async ({ request, session: own }) => {
         const store = storeOf(request);
         const get = (id: string): Promise<Record<string, unknown> | null> =>
-          new Promise((resolve, reject) => store.get(id, (error, found) => (error instanceof Error ? reject(error) : resolve(found ?? null))));
+          new Promise((resolve, reject) =>
+            store.get(id, (error, found) => (error instanceof Error ? reject(error) : resolve(found ?? null))),
+          );
         const id = own.sessionId;
         const before = await get(id);
         await called((done) => store.set(id, { ...own, name: "Grace", cookie: own.cookie }, done));
