@@ -2,6 +2,7 @@
 const EXAMPLES: Readonly<Record<string, string>> = {
   login: "a login with passport, flash messages and CSRF tokens; sessions survive the process on disk",
   flash: "a form that shows its result after a redirect, with connect-flash",
+  form: "a form on Fastify with @fastify/flash, which keeps what was typed wrong",
   "two-nodes-one-relay": "the shortest real deployment: two nodes and a relay, each a process of its own",
   chat: "a chat over WebSocket that sees logins, logouts and changes of its sessions",
   shop: "a shop on Koa: carts of two tabs add up, and an order goes out once",

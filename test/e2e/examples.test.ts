@@ -140,6 +140,22 @@ test("[X9] the flash example shows its note once, on the page after the redirect
   expect((await guest.send(url)).text).not.toContain("Thank you");
 });
 
+test("[X9] the form example keeps what was typed wrong, and shows each note once, on the page after the redirect", async () => {
+  const { url } = await start("form");
+  const guest = new Visitor();
+  expect((await guest.send(url)).text).toContain('value=""');
+  expect(await guest.send(url, { name: "<Zoe>", seats: "9" })).toMatchObject({ status: 303, location: "/" });
+  const again = (await guest.send(url)).text;
+  expect(again).toContain("1 to 8 seats");
+  expect(again).toContain('value="&lt;Zoe&gt;"');
+  expect((await guest.send(url)).text).not.toContain("1 to 8 seats");
+  await guest.send(url, { name: "<Zoe>", seats: "2" });
+  const booked = (await guest.send(url)).text;
+  expect(booked).toContain("2 booked, &lt;Zoe&gt;.");
+  expect(booked).not.toContain('value="&lt;Zoe&gt;"');
+  expect((await guest.send(url)).text).not.toContain("booked");
+});
+
 describe("the chat example", () => {
   interface Seat {
     readonly heard: { type: string; name: string; text?: string }[];

@@ -41,3 +41,13 @@ export function errorsOf(source: string, absent: readonly string[], declared: Re
     return `TS${code} ${place}`;
   });
 }
+
+/** Where errors are, each place once. */
+export function linesOf(errors: readonly string[]): string[] {
+  return [...new Set(errors.map((error) => error.slice(error.indexOf(" ") + 1)))];
+}
+
+/** The lines of an application that are marked ✗: those that must not compile. */
+export function markedLines(source: string): string[] {
+  return source.split("\n").flatMap((line, index) => (line.includes("✗") ? [`test/types/application.ts:${index + 1}`] : []));
+}
