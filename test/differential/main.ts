@@ -1,0 +1,29 @@
+/**
+ * `npm run differential [-- --only <part of a name>] [--seed <n>] [--verbose]`: runs every script against the session library of its framework and
+ * against ours, and prints where they differ without that being intended. Last line: JSON.
+ */
+import { parseArgs } from "node:util";
+import { formatCase, summarize } from "./report.ts";
+import { runCase } from "./run.ts";
+import { allScripts, SEED } from "./scripts/index.ts";
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    seed: { type: "string", default: String(SEED) },
+    verbose: { type: "boolean", default: false },
+  },
+});
+const scripts = allScripts(Number(values.seed)).filter(({ name, framework }) => `${framework} ${name}`.includes(values.only));
+const summary = summarize();
+for (const script of scripts) {
+  const result = await runCase(script);
+  summary.add(result);
+  if (summary.cases % 50 === 0) console.log(`${summary.cases} of ${scripts.length} …`);
+  if (result.unexplained.length === 0 && !values.verbose) continue;
+  console.log(formatCase(result));
+  for (const { id } of result.intended) console.log(`  intended: ${id}`);
+}
+console.log(summary.table());
+console.log(JSON.stringify(summary.line()));
+process.exitCode = summary.line().unexplained === 0 ? 0 : 1;
