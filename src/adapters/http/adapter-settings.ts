@@ -2,6 +2,7 @@ import type { Runtime, SessionEngine } from "../../engine/index.ts";
 import type { Carrier } from "./carrier.ts";
 import type { SessionCookie } from "./cookie.ts";
 import type { Notices } from "./notices.ts";
+import type { SessionSurface } from "./session.ts";
 
 /** What the requests of one middleware have in common. */
 export interface AdapterSettings {
@@ -16,6 +17,8 @@ export interface AdapterSettings {
   readonly accessor: string;
   /** Whether `cookie` is listed among a session's properties, as the framework's own library does. */
   readonly listsCookie: boolean;
+  /** What sessions have besides attributes, where that is not what all frameworks have. */
+  readonly surface: SessionSurface | undefined;
   readonly saveUninitialized: boolean;
   readonly rolling: boolean;
   readonly genid: ((request: never) => string) | undefined;

@@ -33,6 +33,8 @@ export interface Presented {
 }
 
 const NO_SESSION: Opening = { kind: "none" };
+const MISSED: Opening = { kind: "none", missed: "missed" };
+const EXPIRED: Opening = { kind: "none", missed: "expired" };
 const TLS: Connection = { isSecure: true, isLoopback: false };
 const LOOPBACK: Connection = { isSecure: false, isLoopback: true };
 const PLAIN: Connection = { isSecure: false, isLoopback: false };
@@ -74,7 +76,7 @@ export function beginRequest(settings: AdapterSettings, incoming: IncomingReques
     if (open !== undefined && open.envelope.successor === undefined) {
       return new RequestSession(settings, incoming, presented, { kind: "alive", open, id, follows: false }, seen);
     }
-    if (open === undefined && engine.isPastLife(id)) return new RequestSession(settings, incoming, presented, NO_SESSION, seen);
+    if (open === undefined && engine.isPastLife(id)) return new RequestSession(settings, incoming, presented, EXPIRED, seen);
     return openCold(settings, key, id, seen).then((opening) => new RequestSession(settings, incoming, presented, opening, seen));
   } catch (cause) {
     return new RequestSession(settings, incoming, presented, { kind: "unavailable", cause }, seen);
@@ -119,7 +121,8 @@ async function openCold(settings: AdapterSettings, key: string, id: string, exch
     }
     // The engine's clock, not this machine's: a new session is born now.
     const isRecent = result.kind === "ended" && engine.draft().envelope.createdAtMs - result.atMs < ROTATED_GRACE_MS;
-    return isRecent && result.reason === "rotated" ? { kind: "rotated" } : NO_SESSION;
+    if (isRecent && result.reason === "rotated") return { kind: "rotated" };
+    return result.kind === "ended" && result.reason === "expired" ? EXPIRED : MISSED;
   } catch (cause) {
     return { kind: "unavailable", cause };
   }

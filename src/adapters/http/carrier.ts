@@ -48,7 +48,8 @@ interface OutgoingSeen extends Omit<Outgoing, "isRefresh"> {
 
 /** One way by which session ids come and go. */
 export interface Carrier {
-  readonly kind: Resolver["kind"];
+  /** `custom`: the application's own, by functions. */
+  readonly kind: Resolver["kind"] | "custom";
   read(request: IncomingMessage, cookie: SessionCookie, channel: Channel): TokenReading;
   /** Whether a client that has no session yet wants its first one by this way. */
   isWanted(request: IncomingMessage): boolean;

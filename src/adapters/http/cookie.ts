@@ -131,6 +131,11 @@ export class SessionCookie {
     return stringifySetCookie(maxAgeMs === undefined ? header : { ...header, maxAge: Math.floor(maxAgeMs / 1000) }, AS_IT_IS);
   }
 
+  /** What the cookie's value is for `id`, but for the time at which it is sent. */
+  sign(channel: Channel, id: string): string {
+    return signToken(this.#keys, this.#names[channel], id, undefined);
+  }
+
   /** The `Set-Cookie` value that makes the browser forget it. */
   clear(channel: Channel, overrides: CookieOverrides = NO_OVERRIDES): string | undefined {
     if (channel === "closed") return undefined;

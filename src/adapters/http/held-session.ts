@@ -7,7 +7,7 @@ import { assignCookie, LiveCookie } from "./live-cookie.ts";
 import type { CookieOwner, SessionCookieView } from "./live-cookie.ts";
 import type { RequestSession } from "./request-session.ts";
 import { COOKIE_ATTRIBUTE, sessionObject } from "./session.ts";
-import type { RegenerateOptions, SessionObject, SessionOwner } from "./session.ts";
+import type { RegenerateOptions, SessionObject, SessionOwner, SessionSurface } from "./session.ts";
 
 /** One session in one request: the engine's working copy, its id, and the object that the application has of it. */
 export class HeldSession implements SessionOwner, CookieOwner {
@@ -63,6 +63,10 @@ export class HeldSession implements SessionOwner, CookieOwner {
 
   get listsCookie(): boolean {
     return this.#settings.listsCookie;
+  }
+
+  get surface(): SessionSurface | undefined {
+    return this.#settings.surface;
   }
 
   get id(): string {
@@ -164,6 +168,10 @@ export class HeldSession implements SessionOwner, CookieOwner {
     assignCookie(this.cookie, source);
   }
 
+  signedId(): string {
+    return this.#request.cookieSettings.sign(this.#request.channel, this.identify());
+  }
+
   setSubject(value: string | undefined): void {
     this.#checkOpen();
     this.subject = { value };
@@ -205,8 +213,8 @@ export class HeldSession implements SessionOwner, CookieOwner {
     this.#closed = undefined;
   }
 
-  save(): Promise<void> {
-    return this.#request.save(this);
+  save({ evenIfEmpty = false }: { readonly evenIfEmpty?: boolean } = {}): Promise<void> {
+    return this.#request.save(this, evenIfEmpty);
   }
 
   reload(): Promise<void> {

@@ -26,7 +26,7 @@ import type { PresentedToken } from "./token.ts";
 /** What the id of a request led to, before anybody asked for the session. `follows`: the id was rotated, and this goes on in its place. */
 export type Opening =
   | { readonly kind: "alive"; readonly open: OpenSession; readonly id: string; readonly follows: boolean }
-  | { readonly kind: "none" }
+  | { readonly kind: "none"; readonly missed?: "missed" | "expired" }
   | { readonly kind: "rotated" }
   | { readonly kind: "unavailable"; readonly cause: unknown };
 
@@ -106,6 +106,33 @@ export class RequestSession {
     return this.#isDestroyed ? (this.#destroyed?.id ?? this.#presented?.id) : this.#current().id;
   }
 
+  /** The same, where it takes what the application does next: after `regenerate()` another one. Undefined once it was destroyed. */
+  get held(): HeldSession | undefined {
+    return this.#isDestroyed ? undefined : this.#current();
+  }
+
+  /** Whether the request brought along the id of a session that is there. */
+  get isFound(): boolean {
+    return this.#opening.kind === "alive";
+  }
+
+  /** What logs call the session whose id the request brought along. */
+  get key(): SessionKey | undefined {
+    return this.#presented === undefined ? undefined : this.#settings.engine.keyOf(this.#presented.id);
+  }
+
+  /** What became of the session whose id the request brought along, if it is not there. */
+  get missed(): "missed" | "expired" | undefined {
+    const opening = this.#opening;
+    return opening.kind === "none" ? opening.missed : opening.kind === "rotated" ? "missed" : undefined;
+  }
+
+  /** Whether there is something that the next commit would write. Looks at all that the request read. */
+  get isModified(): boolean {
+    const held = this.#isDestroyed ? undefined : this.#held;
+    return held !== undefined && (held.open.isNew ? !held.isEmpty : held.open.isModified());
+  }
+
   /** Whether the response needs this request's session even if the application never asks for it. */
   get concernsResponse(): boolean {
     const { saveUninitialized } = this.#settings;
@@ -153,18 +180,19 @@ export class RequestSession {
     this.#become(newDraft(this.#settings, this), this.#held);
   }
 
-  /** Replaces all attributes by those of `data`; after `destroy` this begins a new session. */
-  replace(data: object): void {
+  /** Replaces all attributes by those of `data`, through the `object` that the application has; after `destroy` this begins a new session. */
+  replace(data: object, object?: SessionObject): void {
     this.#isLetGo = false;
     if (this.#isDestroyed) {
       this.#isDestroyed = false;
       this.#held = newDraft(this.#settings, this);
     }
-    const { object, open } = this.#current();
-    if (data === object) return;
+    const held = this.#current();
+    const target = object ?? held.object;
+    if (data === target) return;
     const entries = Object.entries(data);
-    for (const name of open.names()) if (name !== COOKIE_ATTRIBUTE && !Object.hasOwn(data, name)) open.delete(name);
-    for (const [name, value] of entries) Reflect.set(object, name, value);
+    for (const name of held.open.names()) if (name !== COOKIE_ATTRIBUTE && !Object.hasOwn(data, name)) held.open.delete(name);
+    for (const [name, value] of entries) Reflect.set(target, name, value);
   }
 
   /**
@@ -223,10 +251,10 @@ export class RequestSession {
     return !this.#isFollowing && !held.open.isNew && held.open.envelope.successor === undefined && held.open.verdict() !== "ended";
   }
 
-  save(held: HeldSession): Promise<void> {
+  save(held: HeldSession, evenIfEmpty: boolean): Promise<void> {
     return this.#enqueue(async () => {
       if (held !== this.#held) throw notCurrent(this.#settings.accessor);
-      if (this.#write(held, false) === "discarded") throw notCurrent(this.#settings.accessor);
+      if (this.#write(held, evenIfEmpty) === "discarded") throw notCurrent(this.#settings.accessor);
       if (!held.open.isNew) await this.#bounded(held.open.persisted());
     });
   }

@@ -13,6 +13,7 @@ import { Notices } from "./notices.ts";
 import type { Notice } from "./notices.ts";
 import { resolverChain } from "./resolvers.ts";
 import type { Resolver } from "./resolvers.ts";
+import type { SessionSurface } from "./session.ts";
 
 /** What every adapter takes besides the engine; `Request` is the framework's own. */
 export interface RequestOptions<Request> {
@@ -56,6 +57,7 @@ export interface AdapterTraits {
   readonly adapter: string;
   readonly accessor: string;
   readonly listsCookie?: boolean;
+  readonly surface?: SessionSurface;
   /** Whether its requests can be freed of an id in their URL before anybody logs them. */
   readonly takesUrls?: boolean;
 }
@@ -84,7 +86,7 @@ export function resolveOptions<Request>(options: SessionOptions<Request>, traits
   if (subject !== undefined && typeof subject !== "function") {
     throw new SessionError("OPTION_INVALID", "subject must be a function, such as (data) => data.user?.id.");
   }
-  const { accessor, adapter, listsCookie = false, takesUrls = false } = traits;
+  const { accessor, adapter, listsCookie = false, surface, takesUrls = false } = traits;
   const notices = new Notices(onNotice);
   const keys = new KeyRing(secret, notices);
   const chain = resolverChain(options.resolver);
@@ -111,6 +113,7 @@ export function resolveOptions<Request>(options: SessionOptions<Request>, traits
     adapter,
     accessor,
     listsCookie,
+    surface,
     saveUninitialized,
     rolling,
     genid,

@@ -24,15 +24,20 @@ export interface SessionOwner {
   readonly key: string;
   readonly cookie: SessionCookieView;
   readonly listsCookie: boolean;
+  /** Undefined: what all frameworks have. */
+  readonly surface: SessionSurface | undefined;
   /** The attributes; undefined once the session was destroyed by this request. */
   readonly attributes: OpenSession | undefined;
   /** Why nothing may be written any more; undefined while it may. */
   readonly closedBy: SessionError | undefined;
-  save(): Promise<void>;
+  /** `evenIfEmpty`: begins a session without attributes, too. */
+  save(options?: { readonly evenIfEmpty?: boolean }): Promise<void>;
   reload(): Promise<void>;
   regenerate(options: RegenerateOptions): Promise<void>;
   destroy(): Promise<void>;
   touch(): void;
+  /** The id as this request's cookie has it. */
+  signedId(): string;
   setCookie(source: object): void;
   setSubject(value: string | undefined): void;
   /** As this request set it. */
@@ -76,15 +81,15 @@ export interface Session {
 export type SessionObject = Session & Record<string, unknown>;
 
 /** By this the methods of a session object, whose `this` is the proxy, find what stands behind it. */
-const OWNER = Symbol("owner");
+export const OWNER = Symbol("owner");
 
 /** Under this name a session keeps what its cookie has instead of what the options say. No attribute of an application can have it. */
 export const COOKIE_ATTRIBUTE = "cookie";
 /** An attribute like any other; text in it also says whom the session belongs to, for `revokeAll` and `sessions` of the engine. */
 export const SUBJECT_ATTRIBUTE = "subject";
 
-/** The prototype of every session object. */
-class SessionPrototype implements Session {
+/** The prototype of every session object; frameworks whose sessions have other methods extend it, see `surfaceOf`. */
+export class SessionPrototype implements Session {
   readonly [OWNER]: SessionOwner;
 
   constructor(owner: SessionOwner) {
@@ -144,7 +149,7 @@ class SessionPrototype implements Session {
   }
 }
 
-function settle<T extends Session>(session: T, promise: Promise<void>, callback: SessionCallback | undefined): Promise<void> | T {
+export function settle<T extends object>(session: T, promise: Promise<void>, callback: SessionCallback | undefined): Promise<void> | T {
   if (callback === undefined) {
     // Who does not wait for it must not crash the process by that; the commit before the headers meets the same trouble again.
     promise.catch(() => undefined);
@@ -157,14 +162,30 @@ function settle<T extends Session>(session: T, promise: Promise<void>, callback:
   return session;
 }
 
-/** Names that are methods or accessors of the session object, and so cannot be attributes where it is used. */
-const RESERVED: ReadonlySet<string> = new Set(
-  Object.getOwnPropertyNames(SessionPrototype.prototype).filter((name) => name !== "constructor"),
-);
+/** What the session objects of one framework have besides attributes. */
+export interface SessionSurface {
+  readonly Prototype: new (owner: SessionOwner) => SessionPrototype;
+  /** Names that are methods or accessors of the session object, and so cannot be attributes where it is used. */
+  readonly reserved: ReadonlySet<string>;
+  readonly access: ProxyHandler<SessionPrototype>;
+}
+
+export function surfaceOf(Prototype: SessionSurface["Prototype"]): SessionSurface {
+  const reserved = new Set<string>();
+  const settable = new Set<string>();
+  for (let level = Prototype.prototype as object; level !== Object.prototype; level = Object.getPrototypeOf(level) as object) {
+    for (const [name, { set }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (name !== "constructor") reserved.add(name);
+      if (set !== undefined) settable.add(name);
+    }
+  }
+  return { Prototype, reserved, access: attributeAccess(reserved, settable) };
+}
 
 /** The session object over `owner`: a working copy of plain values that any library may mutate, spread, list or print as JSON. */
 export function sessionObject(owner: SessionOwner): SessionObject {
-  return new Proxy(new SessionPrototype(owner), ATTRIBUTE_ACCESS) as unknown as SessionObject;
+  const { Prototype, access } = owner.surface ?? COMMON;
+  return new Proxy(new Prototype(owner), access) as unknown as SessionObject;
 }
 
 /** Whether it was made by this package, and not by another or by hand. */
@@ -172,79 +193,82 @@ export function isSessionObject(value: unknown): value is SessionObject {
   return value instanceof SessionPrototype;
 }
 
-const ATTRIBUTE_ACCESS: ProxyHandler<SessionPrototype> = {
-  get(target, name, receiver): unknown {
-    if (typeof name === "string" && !RESERVED.has(name)) {
-      const value = target[OWNER].attributes?.get(name);
-      if (value !== undefined) return value;
-    }
-    return Reflect.get(target, name, receiver);
-  },
+/** `settable`: those of the reserved names that may be assigned to. */
+function attributeAccess(reserved: ReadonlySet<string>, settable: ReadonlySet<string>): ProxyHandler<SessionPrototype> {
+  const isAttribute = (name: string | symbol): name is string => typeof name === "string" && !reserved.has(name);
+  return {
+    get(target, name, receiver): unknown {
+      if (typeof name === "string" && !reserved.has(name)) {
+        const value = target[OWNER].attributes?.get(name);
+        if (value !== undefined) return value;
+      }
+      return Reflect.get(target, name, receiver);
+    },
 
-  has(target, name): boolean {
-    if (typeof name !== "string") return Reflect.has(target, name);
-    return (!RESERVED.has(name) && target[OWNER].attributes?.has(name) === true) || Reflect.has(target, name);
-  },
+    has(target, name): boolean {
+      if (typeof name !== "string") return Reflect.has(target, name);
+      return (!reserved.has(name) && target[OWNER].attributes?.has(name) === true) || Reflect.has(target, name);
+    },
 
-  set(target, name, value: unknown, receiver): boolean {
-    const owner = target[OWNER];
-    if (!isAttribute(name)) return setReserved(owner, name, value);
-    if (!(receiver instanceof SessionPrototype && receiver[OWNER] === owner)) return Reflect.set(target, name, value, receiver);
-    write(owner, name, value);
-    return true;
-  },
+    set(target, name, value: unknown, receiver): boolean {
+      const owner = target[OWNER];
+      if (typeof name === "string" && settable.has(name)) return Reflect.set(target, name, value);
+      if (!isAttribute(name)) return setReserved(owner, name, value);
+      if (!(receiver instanceof SessionPrototype && receiver[OWNER] === owner)) return Reflect.set(target, name, value, receiver);
+      write(owner, name, value);
+      return true;
+    },
 
-  defineProperty(target, name, descriptor): boolean {
-    const owner = target[OWNER];
-    if (!isAttribute(name)) return setReserved(owner, name, descriptor.value);
-    if (!("value" in descriptor)) {
-      throw new SessionError("VALUE_REFUSED", `${owner.accessor}.${name} cannot be a getter or setter: assign a value to it.`);
-    }
-    write(owner, name, descriptor.value);
-    return true;
-  },
+    defineProperty(target, name, descriptor): boolean {
+      const owner = target[OWNER];
+      if (!isAttribute(name)) return setReserved(owner, name, descriptor.value);
+      if (!("value" in descriptor)) {
+        throw new SessionError("VALUE_REFUSED", `${owner.accessor}.${name} cannot be a getter or setter: assign a value to it.`);
+      }
+      write(owner, name, descriptor.value);
+      return true;
+    },
 
-  deleteProperty(target, name): boolean {
-    const owner = target[OWNER];
-    if (!isAttribute(name) || owner.attributes?.has(name) !== true) return true;
-    write(owner, name, undefined);
-    return true;
-  },
+    deleteProperty(target, name): boolean {
+      const owner = target[OWNER];
+      if (!isAttribute(name) || owner.attributes?.has(name) !== true) return true;
+      write(owner, name, undefined);
+      return true;
+    },
 
-  ownKeys(target): string[] {
-    const names = attributeNames(target[OWNER]);
-    if (isCookieListed(target[OWNER])) names.unshift(COOKIE_ATTRIBUTE);
-    return names;
-  },
+    ownKeys(target): string[] {
+      const names = attributeNames(target[OWNER], reserved);
+      if (isCookieListed(target[OWNER])) names.unshift(COOKIE_ATTRIBUTE);
+      return names;
+    },
 
-  getOwnPropertyDescriptor(target, name): PropertyDescriptor | undefined {
-    const owner = target[OWNER];
-    if (name === COOKIE_ATTRIBUTE && isCookieListed(owner)) {
-      return { value: owner.cookie, writable: true, enumerable: true, configurable: true };
-    }
-    if (!isAttribute(name) || owner.attributes?.has(name) !== true) return undefined;
-    return { value: owner.attributes.get(name), writable: true, enumerable: true, configurable: true };
-  },
+    getOwnPropertyDescriptor(target, name): PropertyDescriptor | undefined {
+      const owner = target[OWNER];
+      if (name === COOKIE_ATTRIBUTE && isCookieListed(owner)) {
+        return { value: owner.cookie, writable: true, enumerable: true, configurable: true };
+      }
+      if (!isAttribute(name) || owner.attributes?.has(name) !== true) return undefined;
+      return { value: owner.attributes.get(name), writable: true, enumerable: true, configurable: true };
+    },
 
-  preventExtensions(): boolean {
-    return false;
-  },
+    preventExtensions(): boolean {
+      return false;
+    },
 
-  setPrototypeOf(): boolean {
-    return false;
-  },
-};
+    setPrototypeOf(): boolean {
+      return false;
+    },
+  };
+}
 
-function attributeNames(owner: SessionOwner): string[] {
-  return owner.attributes?.names().filter((name) => !RESERVED.has(name)) ?? [];
+const COMMON = surfaceOf(SessionPrototype);
+
+export function attributeNames(owner: SessionOwner, reserved: ReadonlySet<string> = (owner.surface ?? COMMON).reserved): string[] {
+  return owner.attributes?.names().filter((name) => !reserved.has(name)) ?? [];
 }
 
 function isCookieListed(owner: SessionOwner): boolean {
   return owner.listsCookie && owner.attributes !== undefined;
-}
-
-function isAttribute(name: string | symbol): name is string {
-  return typeof name === "string" && !RESERVED.has(name);
 }
 
 function write(owner: SessionOwner, name: string, value: unknown): void {

@@ -1,7 +1,12 @@
 export { cookie, header } from "../http/index.ts";
-export { session } from "./session.ts";
-export type { KoaSessionOptions, SessionMiddleware } from "./session.ts";
-export type { ContextSession } from "./augmentation.ts";
+// oxlint-disable-next-line import/no-default-export -- koa-session is a default import in most applications
+export { session, session as default } from "./session.ts";
+export type { SessionMiddleware } from "./session.ts";
+export type { ExternalKey, KoaApplication, KoaSessionOptions } from "./options.ts";
+export type { KoaStore } from "./external-store.ts";
+export type { OptionView } from "./option-view.ts";
+export type { KoaSession } from "./surface.ts";
+export type { ContextSession, SessionContext, SessionObject } from "./augmentation.ts";
 export type {
   CookieData,
   CookieOptions,
@@ -14,3 +19,10 @@ export type {
   SessionCallback,
   SessionCookieView,
 } from "../http/index.ts";
+
+/**
+ * What an application keeps in its sessions, for the type of `ctx.session`:
+ * `declare module "converge-session/koa" { interface SessionData { cart: string[] } }`. Left empty, attributes are unknown until
+ * they are looked at.
+ */
+export interface SessionData {}
