@@ -10,8 +10,9 @@ export { Store } from "./store.ts";
 export type { SessionMiddleware } from "./session.ts";
 export type { ExpressSessionOptions } from "./options.ts";
 export type { RequestSessionObject } from "./augmentation.ts";
-export type { ClassicData, ClassicStore, StoreCallback, StoreConstructor } from "./store.ts";
+export type { ClassicStore, StoreConstructor } from "./store.ts";
 export type {
+  ClassicData,
   CookieData,
   CookieOptions,
   Notice,
@@ -21,6 +22,7 @@ export type {
   Secret,
   SessionCallback,
   SessionCookieView,
+  StoreCallback,
 } from "../http/index.ts";
 
 /** The type of `req.session` without its attributes; as a class, what `session.Session` is. */

@@ -1,7 +1,7 @@
 import type { Request } from "express";
 import { SessionError } from "../../engine/index.ts";
 import type { EngineOptions, SessionEngine } from "../../engine/index.ts";
-import { resolveOptions, UrlCarrier } from "../http/index.ts";
+import { isClassicStore, resolveOptions, UrlCarrier } from "../http/index.ts";
 import type { RequestOptions, SessionOptions } from "../http/index.ts";
 import { EngineStore } from "./engine-store.ts";
 import type { ExpressSettings } from "./exchange.ts";
@@ -69,7 +69,3 @@ export function resolveExpressOptions(options: ExpressSessionOptions): ResolvedE
 }
 
 const UNSETS: ReadonlySet<unknown> = new Set([undefined, "keep", "destroy"]);
-
-function isClassicStore(store: unknown): boolean {
-  return typeof store === "object" && store !== null && !("append" in store) && "get" in store && "set" in store;
-}

@@ -1,12 +1,8 @@
 import { EventEmitter } from "node:events";
 import type { Request } from "express";
 import { isSessionObject } from "../http/index.ts";
+import type { ClassicData, StoreCallback } from "../http/index.ts";
 import { Cookie } from "./classic-cookie.ts";
-
-/** A session as classic stores know it: plain data, with the JSON of its cookie. */
-export type ClassicData = Record<string, unknown> & { cookie?: unknown };
-
-export type StoreCallback<Value = void> = (error?: unknown, value?: Value) => void;
 
 /** What a session from a store needs of the request that it stands for. */
 export interface StoreRequest {

@@ -24,4 +24,7 @@ export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-
 export { COOKIE_ATTRIBUTE, isSessionObject, OWNER, sessionObject, SessionPrototype, settle, surfaceOf, attributeNames } from "./session.ts";
 export type { RegenerateOptions, Session, SessionCallback, SessionObject, SessionOwner } from "./session.ts";
 export { NOTHING_SEEN } from "./version-token.ts";
+export type { Signer } from "./signer.ts";
+export { answerBy, isClassicStore, StoredSessions } from "./stored-sessions.ts";
+export type { ClassicData, StoreCallback } from "./stored-sessions.ts";
 export { withoutParameter, withParameter } from "./url-parameter.ts";

@@ -2,6 +2,8 @@ import { createHmac, createSecretKey, KeyObject, timingSafeEqual } from "node:cr
 import { sign, unsign } from "cookie-signature";
 import { SessionError } from "../../engine/index.ts";
 import type { Notices } from "./notices.ts";
+import { isSigner, SignerKeys } from "./signer.ts";
+import type { Signer } from "./signer.ts";
 
 /** A text, or bytes or a secret key from a key store. */
 export type Secret = string | Uint8Array | KeyObject;
@@ -12,52 +14,88 @@ const SECRET_BYTES_ADVISED = 32;
 const HOW_TO_MAKE_ONE =
   "make one with: node -e \"console.log(require('node:crypto').randomBytes(32).toString('base64url'))\" and keep it outside the code";
 
-/** The secrets of a deployment: the first signs, all verify, so that one can be rotated without logging anybody out. */
+/**
+ * The secrets of a deployment: the first signs, all verify, so that one can be rotated without logging anybody out. A list is looked at
+ * again whenever it is used: an application may rotate its secrets in it while it runs.
+ */
 export class KeyRing {
+  readonly #notices: Notices;
+  readonly #signer: SignerKeys | undefined;
+  readonly #source: readonly unknown[];
+  /** What was in the list when the keys below were made of it. */
+  #seen: readonly unknown[] = [];
   /** As keys, which Node need not convert for each MAC. */
-  readonly #secrets: readonly [KeyObject, ...KeyObject[]];
+  #secrets: readonly KeyObject[] = [];
 
   /** @throws SessionError OPTION_INVALID without a secret, or with an empty one. One below 32 bytes is a notice. */
-  constructor(secret: Secret | readonly Secret[] | undefined, notices: Notices) {
-    const secrets: readonly unknown[] = Array.isArray(secret) ? secret : secret === undefined ? [] : [secret];
-    if (secrets.length === 0)
-      throw new SessionError("OPTION_INVALID", `The option "secret" is missing or an empty list; ${HOW_TO_MAKE_ONE}.`);
-    const keys = secrets.map((each) => {
-      if (!isSecret(each))
-        throw new SessionError("OPTION_INVALID", `The option "secret" is text, bytes or a secret key; ${HOW_TO_MAKE_ONE}.`);
-      const bytes = byteLength(each);
-      if (bytes === 0) throw new SessionError("OPTION_INVALID", `An entry of the option "secret" is empty; ${HOW_TO_MAKE_ONE}.`);
-      if (bytes < SECRET_BYTES_ADVISED) {
-        notices.notify("weak-secret", `A session secret is shorter than ${SECRET_BYTES_ADVISED} bytes; ${HOW_TO_MAKE_ONE}.`);
-      }
-      return keyOf(each);
-    });
-    this.#secrets = keys as [KeyObject, ...KeyObject[]];
+  constructor(secret: Secret | readonly Secret[] | Signer | undefined, notices: Notices) {
+    this.#notices = notices;
+    this.#source = Array.isArray(secret) ? secret : secret === undefined ? [] : [secret];
+    if (isSigner(secret)) this.#signer = new SignerKeys(secret);
+    else this.#current();
   }
 
-  /** `text` followed by a dot and its MAC. About 4 µs. */
-  sign(text: string): string {
-    return sign(text, this.#secrets[0]);
+  /** `text` followed by a dot and its MAC; what a signer makes of it may look otherwise. About 4 µs. */
+  sign(scope: string, text: string): string {
+    if (this.#signer !== undefined) return this.#signer.sign(scope, text);
+    return sign(`${scope}=${text}`, this.#first).slice(scope.length + 1);
   }
 
-  /** The text that some secret of the ring signed, or undefined. Compares in constant time. */
-  verify(signed: string): string | undefined {
-    for (const secret of this.#secrets) {
-      const text = unsign(signed, secret);
-      if (text !== false) return text;
+  /** The text that some secret of the ring signed for this scope, or undefined. Compares in constant time. */
+  verify(scope: string, signed: string): string | undefined {
+    if (this.#signer !== undefined) return this.#signer.verify(scope, signed);
+    // A MAC for nothing is what a flood of made-up cookies costs.
+    if (!signed.includes(".")) return undefined;
+    for (const secret of this.#current()) {
+      const text = unsign(`${scope}=${signed}`, secret);
+      if (text !== false) return text.slice(scope.length + 1);
     }
     return undefined;
   }
 
   /** HMAC-SHA-256 of `bytes`, by the first secret. */
   mac(bytes: Uint8Array): Uint8Array {
-    return macOf(bytes, this.#secrets[0]);
+    return macOf(bytes, this.#first);
   }
 
   /** Whether `mac`, not empty, is what some secret of the ring gives for `bytes`, or the beginning of that. Compares in constant time. */
   isMac(bytes: Uint8Array, mac: Uint8Array): boolean {
-    return mac.length > 0 && this.#secrets.some((secret) => isEqual(macOf(bytes, secret).subarray(0, mac.length), mac));
+    return mac.length > 0 && this.#current().some((secret) => isEqual(macOf(bytes, secret).subarray(0, mac.length), mac));
   }
+
+  get #first(): KeyObject {
+    const [first] = this.#current();
+    if (first === undefined) throw missing();
+    return first;
+  }
+
+  #current(): readonly KeyObject[] {
+    if (this.#signer !== undefined) return this.#signer.keys;
+    const source = this.#source;
+    if (source.length > 0 && source.length === this.#seen.length && source.every((secret, index) => secret === this.#seen[index])) {
+      return this.#secrets;
+    }
+    if (source.length === 0) throw missing();
+    this.#secrets = source.map((secret) => this.#keyOf(secret));
+    this.#seen = [...source];
+    return this.#secrets;
+  }
+
+  #keyOf(secret: unknown): KeyObject {
+    if (!isSecret(secret))
+      throw new SessionError("OPTION_INVALID", `The option "secret" is text, bytes or a secret key; ${HOW_TO_MAKE_ONE}.`);
+    const bytes = byteLength(secret);
+    if (bytes === 0) throw new SessionError("OPTION_INVALID", `An entry of the option "secret" is empty; ${HOW_TO_MAKE_ONE}.`);
+    if (bytes < SECRET_BYTES_ADVISED) {
+      this.#notices.notify("weak-secret", `A session secret is shorter than ${SECRET_BYTES_ADVISED} bytes; ${HOW_TO_MAKE_ONE}.`);
+    }
+    if (typeof secret === "string") return createSecretKey(secret, "utf8");
+    return secret instanceof Uint8Array ? createSecretKey(secret) : secret;
+  }
+}
+
+function missing(): SessionError {
+  return new SessionError("OPTION_INVALID", `The option "secret" is missing or an empty list; ${HOW_TO_MAKE_ONE}.`);
 }
 
 function macOf(bytes: Uint8Array, secret: KeyObject): Uint8Array {
@@ -75,9 +113,4 @@ function isSecret(value: unknown): value is Secret {
 function byteLength(secret: Secret): number {
   if (typeof secret === "string") return Buffer.byteLength(secret);
   return secret instanceof Uint8Array ? secret.byteLength : (secret.symmetricKeySize ?? 0);
-}
-
-function keyOf(secret: Secret): KeyObject {
-  if (typeof secret === "string") return createSecretKey(secret, "utf8");
-  return secret instanceof Uint8Array ? createSecretKey(secret) : secret;
 }

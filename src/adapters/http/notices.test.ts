@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { KeyRing } from "./key-ring.ts";
 import { Notices } from "./notices.ts";
 import type { NoticeCode } from "./notices.ts";
 
@@ -22,24 +21,4 @@ describe("notices", () => {
     await expect.poll(() => warnings).toEqual(["late-session", "cookie-withheld"]);
     process.off("warning", listener);
   });
-});
-
-describe("KeyRing", () => {
-  const notices = new Notices(() => undefined);
-
-  test("[A5] the first signs, all verify, and bytes are as good as text", () => {
-    const old = new KeyRing("an old secret of thirty-two bytes at the least", notices);
-    const next = new KeyRing([Buffer.alloc(32, 7), "an old secret of thirty-two bytes at the least"], notices);
-    expect(next.verify(old.sign("text"))).toBe("text");
-    expect(old.verify(next.sign("text"))).toBeUndefined();
-    expect(next.verify("text.")).toBeUndefined();
-    expect(next.verify("")).toBeUndefined();
-  });
-
-  test.each([[undefined], [""], [[]], [["good enough for a test of the other one", ""]], [new Uint8Array()]])(
-    "[A18] refuses %j",
-    (secret) => {
-      expect(() => new KeyRing(secret, notices)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
-    },
-  );
 });

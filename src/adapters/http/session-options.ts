@@ -14,11 +14,15 @@ import type { Notice } from "./notices.ts";
 import { resolverChain } from "./resolvers.ts";
 import type { Resolver } from "./resolvers.ts";
 import type { SessionSurface } from "./session.ts";
+import type { Signer } from "./signer.ts";
 
 /** What every adapter takes besides the engine; `Request` is the framework's own. */
 export interface RequestOptions<Request> {
-  /** Signs the cookie. Of several the first signs and all verify: put a new one in front, and drop the old one when its cookies are gone. */
-  readonly secret?: Secret | readonly Secret[];
+  /**
+   * Signs the cookie. Of several the first signs and all verify: put a new one in front, also while the application runs, and drop the old
+   * one when its cookies are gone. Or an object that signs itself, such as the `Signer` of @fastify/cookie.
+   */
+  readonly secret?: Secret | readonly Secret[] | Signer | undefined;
   /**
    * Name of the cookie. Default `__Host-sid`, with a Domain or Path `__Secure-sid`; over plain http on loopback the same without prefix.
    */
