@@ -2,7 +2,7 @@ import type { Envelope } from "./envelope.ts";
 import type { Change, Epoch, SessionKey, SessionRecord, SubjectKey } from "./record.ts";
 
 /**
- * How the sessions of this process meet those of others. Every implementation passes test/contract/replication.contract.ts:
+ * How the sessions of this process meet those of others. Every implementation passes `replicationContract` of `converge-session/testing`:
  * - RP1 what is sent leaves in the same tick, in the order of the calls, to every holder that is connected.
  * - RP2 after a reconnect all that the two sides hold differently, and every unacknowledged end, is exchanged, both ways.
  * - RP3 `fetch` always settles within its deadline; "absent" only when a holder said so.

@@ -1,7 +1,7 @@
 import type { SessionKey, SessionRecord, SubjectKey } from "./record.ts";
 
 /**
- * Where sessions rest while no live copy of them is held. Every store passes test/contract/session-store.contract.ts:
+ * Where sessions rest while no live copy of them is held. Every store passes `sessionStoreContract` of `converge-session/testing`:
  * - ST1 `load` of a key never appended, or discarded since, resolves to undefined.
  * - ST2 a resolved `append` is in every later `load`; where `durable` is true, also after a crash of this process.
  * - ST3 bytes are never shared: neither side sees the other change them.

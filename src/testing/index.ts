@@ -1,2 +1,16 @@
+export { runContract } from "./contract-case.ts";
+export type { Contract, ContractCase, TestProgram } from "./contract-case.ts";
+export type { HttpAdapterUnderTest, RaceNode } from "./race/http-adapter.ts";
+export { raceContract } from "./race/race-contract.ts";
+export type { RaceContractOptions } from "./race/race-contract.ts";
+export { RaceCourse } from "./race/race-course.ts";
+export type { RaceAttributes, RaceTargets } from "./race/race-course.ts";
+export { attributesOf, endSession, RACE_ATTRIBUTES, RaceHandlers, regenerateSession } from "./race/race-handlers.ts";
+export type { RaceAnswer, RaceHandler, RaceRequest, RaceSession } from "./race/race-handlers.ts";
+export { RACES } from "./race/races.ts";
+export type { Race, RaceName, RaceResults } from "./race/races.ts";
+export { sessionStoreContract } from "./store/session-store-contract.ts";
+export type { SessionStoreContractOptions, StoreUnderTest } from "./store/session-store-contract.ts";
+export type { StorePart } from "./store/store-case.ts";
 export { testSession } from "./test-session.ts";
 export type { TestSession, TestSessionOptions, TestTarget } from "./test-session.ts";

@@ -1,19 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { describe, test } from "vitest";
+import type { MergeContext } from "../../src/engine/index.ts";
 import { lmdbStore } from "../../src/storage/lmdb/index.ts";
-import { sessionStoreContract } from "./session-store.contract.ts";
+import { runContract, sessionStoreContract, type StoreUnderTest } from "../../src/testing/index.ts";
 
-const folders: string[] = [];
-
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-sessionStoreContract("LMDB", (context) => {
+function openLmdb(context: MergeContext): StoreUnderTest {
   const path = mkdtempSync(join(tmpdir(), "lmdb-store-"));
-  folders.push(path);
   const open = lmdbStore({ path });
   const store = open(context);
   return {
@@ -24,5 +18,11 @@ sessionStoreContract("LMDB", (context) => {
       return open(context);
     },
     beside: () => open(context),
+    remove: () => rmSync(path, { recursive: true, force: true }),
   };
+}
+
+runContract(sessionStoreContract({ name: "LMDB", open: openLmdb, parts: ["reopen", "beside", "scan", "version", "highWaterMs"] }), {
+  describe,
+  test,
 });

@@ -1,4 +1,8 @@
+import { describe, test } from "vitest";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
-import { sessionStoreContract } from "./session-store.contract.ts";
+import { runContract, sessionStoreContract } from "../../src/testing/index.ts";
 
-sessionStoreContract("memory store", (context) => ({ store: new MemoryStore(context) }));
+runContract(sessionStoreContract({ name: "memory", open: (context) => ({ store: new MemoryStore(context) }), parts: ["appendNow"] }), {
+  describe,
+  test,
+});

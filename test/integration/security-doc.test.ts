@@ -34,7 +34,7 @@ test.each(rows)("$id cites laws and tests that exist, or says that it is a state
   let rest = shown;
   for (const [citation, ids = "", path = ""] of shown.matchAll(LAW_CITATION)) {
     rest = rest.replace(citation, "");
-    expect(path).toMatch(/\.(test|contract)\.ts$/);
+    expect(path).toMatch(/(\.test|[.-]contract)\.ts$/);
     expect({ path, exists: existsSync(join(ROOT, path)) }).toEqual({ path, exists: true });
     const shownThere = lawsShownIn(path);
     for (const [id] of ids.matchAll(new RegExp(LAW_ID, "g"))) {

@@ -25,12 +25,12 @@ test("every id that a test cites is a law", () => {
   expect([...cited].filter(([id]) => !known.has(id)).map(([id, file]) => `${id} in ${file}`)).toEqual([]);
 });
 
-/** Ids at the beginning of string literals in test files and contracts, with one file that has them. */
+/** Ids at the beginning of string literals in test files and in the contracts of the kit (`…-contract.ts`), with one file that has them. */
 function citedIds(): Map<string, string> {
   const found = new Map<string, string>();
   for (const folder of ["src", "test"]) {
     for (const name of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })) {
-      if (!/\.(test|contract)\.ts$/.test(name)) continue;
+      if (!/(\.test|[.-]contract)\.ts$/.test(name)) continue;
       const file = join(folder, name);
       for (const title of readFileSync(join(root, file), "utf8").matchAll(TITLE)) {
         for (const id of String(title[1]).matchAll(new RegExp(LAW_ID, "g"))) found.set(id[0], file);

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { MergeContext } from "../../src/engine/index.ts";
 import type { SessionStore } from "../../src/engine/session-store.ts";
-import { sessionStoreContract } from "../contract/session-store.contract.ts";
+import { runContract, sessionStoreContract, type StoreUnderTest } from "../../src/testing/index.ts";
 import { TestWorld } from "../support/replica.ts";
 import { Dice } from "./dice.ts";
 import { Disk } from "./disk.ts";
@@ -38,21 +39,21 @@ function machine(): { timeline: Timeline; disk: Disk; life: Life } {
   return { timeline, disk: new Disk(dice), life: new Machine("machine", timeline, dice).begin(() => undefined) };
 }
 
-sessionStoreContract("a disk of the simulation", (context) => {
+function openDisk(context: MergeContext): StoreUnderTest {
   const { timeline, disk, life } = machine();
   return {
     store: inTime(disk.open(life, context), timeline),
     reopen: async () => {
       life.die();
-      return inTime(
-        disk.open(
-          new Machine("machine", timeline, new Dice(2)).begin(() => undefined),
-          context,
-        ),
-        timeline,
-      );
+      const next = new Machine("machine", timeline, new Dice(2)).begin(() => undefined);
+      return inTime(disk.open(next, context), timeline);
     },
   };
+}
+
+runContract(sessionStoreContract({ name: "a disk of the simulation", open: openDisk, parts: ["reopen", "highWaterMs"] }), {
+  describe,
+  test,
 });
 
 test("an append under way when its process dies is there whole, or not at all, and nobody is told", async () => {

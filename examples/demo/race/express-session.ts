@@ -1,9 +1,8 @@
 import express from "express";
 import session, { Store } from "express-session";
 import type { SessionData } from "express-session";
+import { RaceHandlers, type RaceNode, type RaceSession } from "../../../src/testing/index.ts";
 import { listen } from "./listen.ts";
-import { RaceRoutes } from "./routes.ts";
-import type { RaceApp, RaceSession } from "./routes.ts";
 import { SECRET } from "./secret.ts";
 
 export interface PeerOptions {
@@ -16,16 +15,16 @@ export interface PeerOptions {
 }
 
 /** The same routes on Express with express-session, as its own documentation recommends it. */
-export async function start(options: PeerOptions = {}): Promise<RaceApp> {
-  const routes = new RaceRoutes();
+export async function start(options: PeerOptions = {}, handlers = new RaceHandlers()): Promise<RaceNode> {
   const store = new CopyingStore(options.readLatencyMs ?? 2, options.writeLatencyMs ?? 2);
   const app = express();
   app.use(session({ secret: SECRET, resave: options.resave ?? false, saveUninitialized: false, store }));
   app.use(async (request, response) => {
     const query = new URL(request.originalUrl, "http://race").searchParams;
-    const answer = await routes.answer(request.path, query, () => request.session as unknown as RaceSession | undefined);
+    const found = (): RaceSession | undefined => request.session as unknown as RaceSession | undefined;
+    const answer = await handlers.answer({ path: request.path, query, session: found });
     if ("redirect" in answer) response.redirect(answer.redirect);
-    else response.json(answer.body);
+    else response.status(answer.status ?? 200).json(answer.body);
   });
   return listen(app);
 }

@@ -8,9 +8,9 @@ import { start as startExpress } from "./express.ts";
 import { start as startFastify } from "./fastify.ts";
 import { isFramework, type RaceFramework } from "./frameworks.ts";
 import { start as startKoa } from "./koa.ts";
-import type { RaceApp } from "./routes.ts";
+import type { RaceNode } from "../../../src/testing/index.ts";
 
-const START: Readonly<Record<RaceFramework, (options: EngineOptions) => Promise<RaceApp>>> = {
+const START: Readonly<Record<RaceFramework, (options: EngineOptions) => Promise<RaceNode>>> = {
   express: startExpress,
   fastify: startFastify,
   koa: startKoa,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { type Race, type RaceName, RACES, type RaceResults, type RaceTargets } from "../../../src/testing/index.ts";
 import { startChild } from "../child.ts";
-import { type Race, type RaceName, RACES, type RaceResults, type RaceTargets } from "./course.ts";
 import { start as startExpressSession } from "./express-session.ts";
 import type { RaceFramework } from "./frameworks.ts";
 
