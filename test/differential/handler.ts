@@ -114,7 +114,7 @@ function respond(operation: Operation, answer: Answer): boolean {
 async function useSession(access: SessionAccess, session: LibrarySession, operation: Operation, { seen }: Answer): Promise<void> {
   switch (operation[0]) {
     case "see":
-      seen.push(attributesOf(session));
+      seen.push(attributesOf(typeof session["toJSON"] === "function" ? (session["toJSON"] as () => object).call(session) : session));
       return;
     case "json":
       seen.push(attributesOf(JSON.parse(JSON.stringify(session)) as object));

@@ -61,11 +61,12 @@ export const INTENDED: readonly IntendedDifference[] = [
     id: "cookie-defaults",
     frameworks: ALL,
     reason:
-      "The cookie is Secure and SameSite=Lax unless set otherwise. On plain http it is sent on loopback outside production only; elsewhere a notice says what to set (the framework's setting for proxies, or `secure: false`). `auto` also counts where `cookie` is a function.",
+      "The cookie is Secure and SameSite=Lax unless set otherwise. On plain http it is sent on loopback outside production only; elsewhere the response goes out without it, and a notice says what to set (the framework's setting for proxies, or `secure: false`). `auto` also counts where `cookie` is a function.",
     matches: (observed, difference) => {
       const { field, theirs, ours } = difference;
       if (/^cookie.session.sameSite$|^seen.\d+.sameSite$/.test(field))
         return (theirs ?? null) === null && ours === "lax" && !saysSameSite(observed.script);
+      if (observed.script.framework === "koa" && observed.script.options?.["secure"] === true) return theirs === 500 && field === "status";
       const cookie = observed.script.options?.["cookie"];
       return typeof cookie === "function" && saysAuto(cookie as () => object);
     },
@@ -83,7 +84,10 @@ export const INTENDED: readonly IntendedDifference[] = [
     frameworks: ALL,
     reason:
       "A session ends after 30 min without a request (or its `maxAge`), and in any case 12 h after it began, or when its `maxAge` says so, at most 30 days: an end must be remembered for as long.",
-    matches: ({ script, steps }, { step, field, ours }) => {
+    matches: ({ script, steps }, { step, field, theirs, ours }) => {
+      // With a maxAge beyond 12 h that is also when the session ends: the cookie says what is left of it.
+      if (field === "cookie.session.life")
+        return typeof theirs === "number" && typeof ours === "number" && ours < theirs && theirs * 1000 > ABSOLUTE_MS;
       const idleMs = script.steps[step]?.afterMs ?? 0;
       const ageMs = script.steps.slice(0, step + 1).reduce((sum, { afterMs = 0 }) => sum + afterMs, 0);
       const isOver = idleMs > IDLE_MS || ageMs > ABSOLUTE_MS;
@@ -133,8 +137,9 @@ export const INTENDED: readonly IntendedDifference[] = [
     id: "names",
     frameworks: ALL,
     reason:
-      "`session.key` is what stores and logs call the session, so no attribute can have the names of the session's own properties: setting one is an error with a code. Any other name is kept, also those that every object has (`toString`) or that begin with `_`. Text in `subject` is kept, and also says whose session it is.",
+      "`session.key` is what stores and logs call the session, so no attribute can have the names of the session's own properties: setting one is an error with a code. Any other name is kept, also those that every object has (`toString`) or that begin with `_`. What a library keeps for itself in the session (koa-session's `isNew`, `_expire`) is not among its keys. Text in `subject` is kept, and also says whose session it is.",
     matches: ({ script, steps }, { step, field, ours }) => {
+      if (/\.(isNew|_requireSave|_expire)$/.test(field)) return ours === undefined;
       const names = script.steps
         .slice(0, step + 1)
         .flatMap(({ do: operations }) => operations.flatMap((operation) => attributesIn(operation)));
@@ -148,11 +153,13 @@ export const INTENDED: readonly IntendedDifference[] = [
   },
   {
     id: "destroyed-cookies",
-    frameworks: ["express", "fastify"],
+    frameworks: ALL,
     reason:
-      "`destroy` also removes the cookie, and a `maxAge` of 0 or less destroys: a browser that keeps a dead cookie only costs a look-up each time.",
-    matches: ({ steps }, { step, field, theirs }) =>
-      field.startsWith("cookie.session") && theirs === undefined && steps.ours[step]?.get("cookie.session") === "cleared",
+      "`destroy` (with Koa `ctx.session = null`) removes the cookie with that response, if the request brought one along, and a `maxAge` of 0 or less destroys: a browser that keeps a dead cookie only costs a look-up each time.",
+    matches: (observed, difference) => {
+      const side = sender(observed, difference);
+      return isOfCookie(difference) && side !== undefined && observed.steps[side][difference.step]?.get("cookie.session") === "cleared";
+    },
   },
   {
     id: "cookie-sent",
@@ -164,8 +171,7 @@ export const INTENDED: readonly IntendedDifference[] = [
       if (!isOfCookie(difference) || side === undefined) return false;
       if (side === "ours" && does(observed, difference, "maxAge", "expires", "cookie-set", "touch", "options")) return true;
       // The same session in the same browser: only when it is told again differs.
-      const fields = observed.steps[side];
-      return typeof fields[difference.step]?.get("cookie.session.life") === "number" && isKnown(fields, difference.step);
+      return isKnown(observed.steps[side], difference.step);
     },
   },
   {
@@ -191,6 +197,28 @@ export const INTENDED: readonly IntendedDifference[] = [
     reason:
       "`genid` must give at least 22 characters, and `secret` is required: `req.secret` and cookie-parser's cookies are not looked at. `sessionStore.all` is by `key`, since ids are kept nowhere, and setting a session that ended does nothing.",
     matches: ({ script }) => script.name === "ids that are short",
+  },
+  {
+    id: "in-cookie",
+    frameworks: ["koa"],
+    reason:
+      "The cookie has the id of the session and never its data: without `store` sessions are in the memory of this process, so they have an `externalKey`, no limit of 4 KB, and can be ended. `ctx.session = {}` empties the session, also if nobody read it before.",
+    matches: ({ script }, difference) =>
+      script.app?.inCookie === true &&
+      difference.field.startsWith("seen.") &&
+      (isSessionName(difference.ours) || script.name.includes("replaced by nothing")),
+  },
+  {
+    id: "ended-keys",
+    frameworks: ["koa"],
+    reason:
+      "After `ctx.session = null` an object begins a session with an id of its own: what ended stays ended. After `regenerate` `externalKey` is the new one at once, and not that of the session which is gone.",
+    matches: (observed, difference) => {
+      if (!isSessionName(difference.ours) || !isSessionName(difference.theirs)) return false;
+      if (difference.field !== "cookie.session")
+        return does(observed, difference, "regenerate") || endedAndBegan(observed.script, difference.step);
+      return endedAndBegan(observed.script, difference.step);
+    },
   },
 ];
 
@@ -221,7 +249,15 @@ function isSessionName(value: unknown): boolean {
 /** Whether an earlier answer of this side brought the same session. */
 function isKnown(side: readonly Fields[], step: number): boolean {
   const name = side[step]?.get("cookie.session");
-  return side.slice(0, step).some((fields) => fields.get("cookie.session") === name);
+  return isSessionName(name) && side.slice(0, step).some((fields) => fields.get("cookie.session") === name);
+}
+
+/** Whether a request until then ended its session and began another; from then on sessions have other numbers. */
+function endedAndBegan({ steps }: Script, step: number): boolean {
+  return steps.slice(0, step + 1).some(({ do: operations }) => {
+    const end = operations.findIndex(([name]) => name === "null" || name === "destroy");
+    return end >= 0 && operations.slice(end).some(([name]) => name === "replace");
+  });
 }
 
 function attributesIn(operation: Operation): readonly string[] {

@@ -108,7 +108,9 @@ function secretOf(options: Pick<KoaSessionOptions, "secret">, app: KoaApplicatio
   if (Array.isArray(keys)) return { secret: keys as readonly string[] };
   if (keys === undefined || keys === null) return {};
   // A Keygrip signs, and tells nobody by what.
-  return refuse("app.keys is a Keygrip, which keeps its secrets to itself: set app.keys to an array of secrets, or give the option secret.");
+  return refuse(
+    "app.keys is a Keygrip, which keeps its secrets to itself: set app.keys to an array of secrets, or give the option secret.",
+  );
 }
 
 const FUNCTIONS = ["valid", "beforeSave"] as const;

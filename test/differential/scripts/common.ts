@@ -85,7 +85,11 @@ const COOKIES: readonly Common[] = [
   { name: "no cookie at all", steps: [LOGIN, stepWith({ cookies: () => "" }, ["see"], ["none?"])] },
   {
     name: "a tampered signature",
-    steps: [LOGIN, stepWith({ cookies: (held) => held.replace(/.$/, (last) => (last === "A" ? "B" : "A")) }, ["see"]), LOOK],
+    steps: [
+      LOGIN,
+      stepWith({ cookies: (held) => held.replace(/.$/, (last) => (last === "A" ? "B" : "A")), isForgotten: true }, ["see"]),
+      LOOK,
+    ],
   },
   {
     name: "a tampered id",
