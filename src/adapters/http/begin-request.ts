@@ -32,6 +32,7 @@ export interface Presented {
   readonly carrier: Carrier | undefined;
 }
 
+const CHANNELS: readonly Channel[] = ["secure", "open"];
 const NO_SESSION: Opening = { kind: "none" };
 const MISSED: Opening = { kind: "none", missed: "missed" };
 const EXPIRED: Opening = { kind: "none", missed: "expired" };
@@ -40,9 +41,9 @@ const LOOPBACK: Connection = { isSecure: false, isLoopback: true };
 const PLAIN: Connection = { isSecure: false, isLoopback: false };
 
 /** The first valid id in the order of the resolvers. Two valid cookies for different sessions count as none. */
-function presentedBy(settings: AdapterSettings, { request, cookie, isSecure }: Omit<IncomingRequest, "isUse" | "source">): Presented {
-  const isAlwaysOpen = cookie.attributes.secure === false;
-  const channel = isAlwaysOpen ? "open" : cookie.channel(isSecure ? TLS : isLoopback(request) ? LOOPBACK : PLAIN);
+function presentedBy(settings: AdapterSettings, incoming: Omit<IncomingRequest, "isUse" | "source">): Presented {
+  const { request, cookie } = incoming;
+  const channel = channelOf(incoming);
   for (const carrier of settings.carriers) {
     const reading = carrier.read(request, cookie, channel);
     if (reading.kind === "presented") return { channel, token: reading.token, carrier };
@@ -56,12 +57,39 @@ function presentedBy(settings: AdapterSettings, { request, cookie, isSecure }: O
   return { channel, token: undefined, carrier: undefined };
 }
 
+function channelOf({ request, cookie, isSecure }: Omit<IncomingRequest, "isUse" | "source">): Channel {
+  if (cookie.attributes.secure === false) return "open";
+  return cookie.channel(isSecure ? TLS : isLoopback(request) ? LOOPBACK : PLAIN);
+}
+
+/**
+ * The same for an id that came by none of the ways: `signed` as a cookie of ours would have it. `isUnknown`: nothing is known of the
+ * connection, so a cookie of either kind counts.
+ */
+export function beginPresenting(
+  settings: AdapterSettings,
+  incoming: IncomingRequest,
+  signed: string,
+  isUnknown: boolean,
+): RequestSession | Promise<RequestSession> {
+  const { cookie } = incoming;
+  const own = channelOf(incoming);
+  for (const channel of isUnknown ? CHANNELS : [own]) {
+    const token = cookie.verify(channel, signed);
+    if (token !== undefined) return begin(settings, incoming, { channel, token, carrier: undefined });
+  }
+  return begin(settings, incoming, { channel: own, token: undefined, carrier: undefined });
+}
+
 /**
  * Reads the id and opens its session: at once when it is in memory, else after asking store and holders, at most
  * `settings.waitMs`. Never rejects: a session that could not be loaded fails the code that asks for it, not the request.
  */
 export function beginRequest(settings: AdapterSettings, incoming: IncomingRequest): RequestSession | Promise<RequestSession> {
-  const presented = presentedBy(settings, incoming);
+  return begin(settings, incoming, presentedBy(settings, incoming));
+}
+
+function begin(settings: AdapterSettings, incoming: IncomingRequest, presented: Presented): RequestSession | Promise<RequestSession> {
   const { token } = presented;
   const { engine } = settings;
   if (token === undefined) {

@@ -95,13 +95,18 @@ export class SessionCookie {
     return secure === "auto" && connection.isLoopback && !this.#isProduction ? "open" : "closed";
   }
 
+  /** What a value that stood in this cookie on this channel says; undefined for one that was not signed here. */
+  verify(channel: Channel, value: string): PresentedToken | undefined {
+    return verifyToken(this.#keys, this.#names[channel], value);
+  }
+
   /** Of several cookies of our name the one that was signed here; of two that were, for different sessions, none (CVE-2023-29019). */
   read(header: string | undefined, channel: Channel): TokenReading {
     if (header === undefined) return NONE;
     const name = this.#names[channel];
     let found: PresentedToken | undefined;
     for (const value of cookieValues(header, name, CANDIDATE_COUNT_MAX)) {
-      const token = verifyToken(this.#keys, name, value);
+      const token = this.verify(channel, value);
       if (token === undefined) continue;
       if (found !== undefined && found.id !== token.id) return { kind: "ambiguous" };
       found ??= token;

@@ -1,5 +1,5 @@
 export { stringifySetCookie } from "cookie";
-export { beginRequest, openPresented } from "./begin-request.ts";
+export { beginPresenting, beginRequest, openPresented } from "./begin-request.ts";
 export { UrlCarrier } from "./carrier.ts";
 export type { Carrier, ResponseMark } from "./carrier.ts";
 export { isWithinPath } from "./connection.ts";
@@ -9,6 +9,7 @@ export type { HeldSession } from "./held-session.ts";
 export type { CookieData, SessionCookieView } from "./live-cookie.ts";
 export { LiveCookie } from "./live-cookie.ts";
 export { rememberSettings, settingsOf } from "./middleware-settings.ts";
+export type { IncomingRequest } from "./begin-request.ts";
 export type { AdapterSettings } from "./adapter-settings.ts";
 export type { RequestSession } from "./request-session.ts";
 export { cookie, header, url } from "./resolvers.ts";

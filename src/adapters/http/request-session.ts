@@ -133,6 +133,11 @@ export class RequestSession {
     return held !== undefined && (held.open.isNew ? !held.isEmpty : held.open.isModified());
   }
 
+  /** Whether nothing of it was stored so far, here or anywhere. */
+  get isNew(): boolean {
+    return this.#held === undefined || this.#held.open.isNew;
+  }
+
   /** Whether the response needs this request's session even if the application never asks for it. */
   get concernsResponse(): boolean {
     const { saveUninitialized } = this.#settings;
