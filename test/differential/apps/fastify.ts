@@ -17,17 +17,38 @@ export async function startFastify(script: Script, side: Side): Promise<App> {
   const app = createFastify({ trustProxy: script.app?.trustsProxy === true, forceCloseConnections: true });
   await app.register(fastifyCookie);
   if (side === "ours") await app.register(ownSession, { ...options, onNotice: () => undefined } as never);
-  else await app.register(peerSession, options as never);
+  else await app.register(peerSession, { store: new CopyingStore(), ...options } as never);
   route(app, script.app?.hasErrorHandler !== false);
   await app.listen({ port: 0, host: "127.0.0.1" });
   const address = app.server.address() as AddressInfo | null;
+  const prefix = typeof options["cookiePrefix"] === "string" ? options["cookiePrefix"] : "";
   const name = options["cookieName"] ?? options["name"];
   return {
     port: address?.port ?? 0,
     cookieName: String(name ?? (side === "ours" ? "sid" : "sessionId")),
-    idIn: (value) => idBeforeSignature(decodeURIComponent(value)),
+    idIn: (value) => idBeforeSignature(decodeURIComponent(value).slice(prefix.length)),
     close: () => app.close(),
   };
+}
+
+/** As a database does: the MemoryStore of @fastify/session hands out the objects that it was given, so nothing there is ever stale. */
+class CopyingStore {
+  readonly #sessions = new Map<string, string>();
+
+  get(id: string, callback: (error: unknown, session?: unknown) => void): void {
+    const text = this.#sessions.get(id);
+    callback(null, text === undefined ? undefined : JSON.parse(text));
+  }
+
+  set(id: string, session: unknown, callback: (error?: unknown) => void): void {
+    this.#sessions.set(id, JSON.stringify(session));
+    callback();
+  }
+
+  destroy(id: string, callback: (error?: unknown) => void): void {
+    this.#sessions.delete(id);
+    callback();
+  }
 }
 
 const seenBy = new WeakMap<FastifyRequest, unknown[]>();

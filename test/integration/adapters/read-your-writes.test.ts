@@ -24,7 +24,7 @@ describe.each(FRAMEWORKS)("$name: reading your writes on another node", (framewo
     "/read": ({ session }) => contentOf(session),
     "/login": async (exchange) => {
       const keep = exchange.query.get("keep");
-      await exchange.session.regenerate(keep === null ? {} : { keep: keep === "" ? true : keep.split(",") });
+      await exchange.session.regenerate(keep === null ? { keep: false } : { keep: keep === "" ? true : keep.split(",") });
       exchange.session["user"] = "ada";
       return contentOf(exchange.session);
     },

@@ -84,7 +84,7 @@ describe.each(FRAMEWORKS)("responses: $name", (framework) => {
     "/not-modified": ({ session, status }) => {
       session["name"] = "Ada";
       status(304);
-      return framework.name === "koa" ? undefined : "";
+      return framework.name.startsWith("koa") ? undefined : "";
     },
     "/raw/aborted": async ({ session, response }) => {
       await gate.wait();

@@ -41,7 +41,7 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
       return {};
     },
     "/login-as": async (exchange) => {
-      await exchange.session.regenerate();
+      await exchange.session.regenerate({ keep: false });
       exchange.session["user"] = "Ada";
       return {};
     },
