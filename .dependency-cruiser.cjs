@@ -42,7 +42,7 @@ const ALLOWED = [
     node: true,
   },
   { name: "metrics", path: "^src/metrics/", folders: [ENGINE], packages: ["prom-client"], node: false },
-  { name: "testing", path: "^src/testing/", folders: [HTTP, ENGINE, RUNTIME], packages: [], node: true },
+  { name: "testing", path: "^src/testing/", folders: [HTTP, ENGINE, RUNTIME, SYNC], packages: [], node: true },
   { name: "root", path: "^src/index\\.ts$", folders: [ENGINE, RUNTIME, STORAGE], packages: [], node: false },
 ];
 
@@ -133,20 +133,16 @@ module.exports = {
       comment: "The simulator runs the shipped replicator and relay: replication made by hand for other tests has no place in it",
       severity: "error",
       from: { path: "^test/simulation/" },
-      to: { path: ["^test/support/(engine-network|set-replica|relay-holder|raw-peer)\\.ts$", "^test/contract/replication"] },
+      to: { path: ["^test/support/(engine-network|set-replica|relay-holder|raw-peer)\\.ts$", "^src/testing/replication/"] },
     },
     {
       name: "no-second-replicator",
-      comment: "What replicates is src/sync. Doubles for unit tests: test/support/engine-network.ts and set-replica.ts, and nobody else's",
+      comment:
+        "What replicates is src/sync. Doubles for tests: test/support/engine-network.ts and the replica of the kit, and nobody else's",
       severity: "error",
       from: {
         path: "^(src|test|examples|bench|scripts)/",
-        pathNot: [
-          "^src/(engine|sync)/",
-          "^test/(support/(engine-network|set-replica|relay-holder)|contract/replication\\.contract)\\.ts$",
-          TEST,
-          "^test/simulation/",
-        ],
+        pathNot: ["^src/(engine|sync)/", "^test/support/(engine-network|relay-holder)\\.ts$", TEST, "^test/simulation/"],
       },
       to: { path: "^src/engine/replication\\.ts$" },
     },

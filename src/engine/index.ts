@@ -10,6 +10,7 @@ export { SessionDocument } from "./document.ts";
 export type { DocumentContext } from "./document.ts";
 export { Engine } from "./engine.ts";
 export type { EngineOptions } from "./engine-options.ts";
+export { endEnvelope } from "./envelope.ts";
 export type { End, EndReason, Envelope, Successor } from "./envelope.ts";
 export { SESSION_ERROR_CODES, SessionError } from "./errors.ts";
 export type { SessionErrorCode } from "./errors.ts";

@@ -9,6 +9,9 @@ export { attributesOf, endSession, RACE_ATTRIBUTES, RaceHandlers, regenerateSess
 export type { RaceAnswer, RaceHandler, RaceRequest, RaceSession } from "./race/race-handlers.ts";
 export { RACES } from "./race/races.ts";
 export type { Race, RaceName, RaceResults } from "./race/races.ts";
+export type { ReplicationTimeouts, ReplicationUnderTest, TestHolder } from "./replication/replication-case.ts";
+export { replicationContract } from "./replication/replication-contract.ts";
+export { SetReplica } from "./replication/set-replica.ts";
 export { sessionStoreContract } from "./store/session-store-contract.ts";
 export type { SessionStoreContractOptions, StoreUnderTest } from "./store/session-store-contract.ts";
 export type { StorePart } from "./store/store-case.ts";

@@ -1,4 +1,5 @@
-import { replicationContract } from "../contract/replication.contract.ts";
+import { describe, test } from "vitest";
+import { replicationContract, runContract } from "../../src/testing/index.ts";
 import { RELAY_REPLICATION } from "../support/relay-holder.ts";
 
-replicationContract(RELAY_REPLICATION);
+runContract(replicationContract(RELAY_REPLICATION), { describe, test });

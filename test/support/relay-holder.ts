@@ -4,8 +4,7 @@ import { nodeRuntime } from "../../src/runtime/node-runtime.ts";
 import { type RelaysOptions, replicatorOptions } from "../../src/sync/relays.ts";
 import { Replicator } from "../../src/sync/replicator.ts";
 import { dialWebSocket } from "../../src/sync/websocket-transport.ts";
-import type { ReplicationUnderTest, TestHolder } from "../contract/replication.contract.ts";
-import { SetReplica } from "./set-replica.ts";
+import { type ReplicationUnderTest, SetReplica, type TestHolder } from "../../src/testing/index.ts";
 
 export const TEST_SECRET = "a secret for tests, at least thirty-two bytes";
 
