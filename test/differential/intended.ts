@@ -49,7 +49,7 @@ export const INTENDED: readonly IntendedDifference[] = [
     id: "name",
     frameworks: ALL,
     reason:
-      "The cookie is called `__Host-sid` (on loopback `sid`) unless it is given a name, and its signature, in the same cookie, covers that name, so that no other cookie passes for it. Cookies of the other library count as none: users log in once more.",
+      "The cookie is called `__Host-sid` (on loopback `sid`) unless it is given a name, and its signature, in the same cookie, covers that name, so that no other cookie passes for it; `cookiePrefix` has no effect. Cookies of the other library count as none: users log in once more.",
     matches: ({ script }, { field }) => {
       const isRenamed = ["name", "cookieName", "key"].some(
         (name) => script.options !== undefined && name in script.options && script.options[name] === undefined,
@@ -68,6 +68,8 @@ export const INTENDED: readonly IntendedDifference[] = [
         return (theirs ?? null) === null && ours === "lax" && !saysSameSite(observed.script);
       if (observed.script.framework === "koa" && observed.script.options?.["secure"] === true) return theirs === 500 && field === "status";
       const cookie = observed.script.options?.["cookie"];
+      // On plain http @fastify/session sends nothing unless told to, and so keeps nothing.
+      if (observed.script.framework === "fastify" && saysNothingOfSecure(observed.script)) return theirs === undefined || theirs === "{}";
       return typeof cookie === "function" && saysAuto(cookie as () => object);
     },
   },
@@ -175,6 +177,16 @@ export const INTENDED: readonly IntendedDifference[] = [
     },
   },
   {
+    id: "regenerated-cookie",
+    frameworks: ["fastify"],
+    reason:
+      "A session that was regenerated always gets its cookie, and once: @fastify/session removes the cookie where nothing was written after `regenerate`, and sends it twice after `save`.",
+    matches: (observed, difference) =>
+      isOfCookie(difference) &&
+      does(observed, difference, "regenerate", "keep") &&
+      observed.steps.ours[difference.step]?.get("cookie.session.count") === 1,
+  },
+  {
     id: "remember-me",
     frameworks: ["express", "fastify"],
     reason:
@@ -270,6 +282,10 @@ function saysSameSite({ framework, options = {} }: Script): boolean {
   const merged: Readonly<Record<string, unknown>> = { ...BASE_OPTIONS[framework], ...options };
   const cookie = framework === "koa" ? merged : merged["cookie"];
   return typeof cookie === "object" && cookie !== null && (cookie as { sameSite?: unknown }).sameSite !== undefined;
+}
+
+function saysNothingOfSecure({ options = {}, app }: Script): boolean {
+  return "cookie" in options && options["cookie"] === undefined && app?.trustsProxy !== true;
 }
 
 function saysAuto(cookie: () => object): boolean {

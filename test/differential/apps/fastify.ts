@@ -26,7 +26,7 @@ export async function startFastify(script: Script, side: Side): Promise<App> {
   return {
     port: address?.port ?? 0,
     cookieName: String(name ?? (side === "ours" ? "sid" : "sessionId")),
-    idIn: (value) => idBeforeSignature(decodeURIComponent(value).slice(prefix.length)),
+    idIn: (value) => idBeforeSignature(decodeURIComponent(value).slice(side === "theirs" ? prefix.length : 0)),
     close: () => app.close(),
   };
 }
