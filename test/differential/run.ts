@@ -7,7 +7,7 @@ import { StoppedClock } from "./clock.ts";
 import { differences, fieldsOf, SessionNames } from "./compare.ts";
 import type { Difference, Fields } from "./compare.ts";
 import { INTENDED } from "./intended.ts";
-import type { IntendedDifference } from "./intended.ts";
+import type { IntendedDifference, Observed } from "./intended.ts";
 import type { Framework, Script, Side, Step } from "./script.ts";
 
 /** What came of one script. */
@@ -30,14 +30,17 @@ export async function runCase(script: Script): Promise<CaseResult> {
   const unexplained: Difference[] = [];
   script.steps.forEach((_, step) => {
     for (const difference of differences(step, theirs[step] ?? new Map(), ours[step] ?? new Map())) {
-      const entry = INTENDED.find(
-        ({ frameworks, matches }) => frameworks.includes(script.framework) && matches({ script, steps: { theirs, ours } }, difference),
-      );
+      const entry = explanationOf({ script, steps: { theirs, ours } }, difference);
       if (entry === undefined) unexplained.push(difference);
       else intended.add(entry);
     }
   });
   return { script, intended, unexplained };
+}
+
+/** Undefined: nobody intended that. */
+export function explanationOf(observed: Observed, difference: Difference): IntendedDifference | undefined {
+  return INTENDED.find(({ frameworks, matches }) => frameworks.includes(observed.script.framework) && matches(observed, difference));
 }
 
 async function observe(script: Script, side: Side): Promise<Fields[]> {
