@@ -8,3 +8,4 @@ export type { Relay, RelayServerOptions, RelayTls } from "./relay-server.ts";
 export { relays } from "./relays.ts";
 export type { RelaysOptions } from "./relays.ts";
 export type { TrafficFigures } from "./traffic.ts";
+export type { Accept, Connection, ConnectionListener, Dial } from "./transport.ts";

@@ -17,3 +17,5 @@ export type { SessionStoreContractOptions, StoreUnderTest } from "./store/sessio
 export type { StorePart } from "./store/store-case.ts";
 export { testSession } from "./test-session.ts";
 export type { TestSession, TestSessionOptions, TestTarget } from "./test-session.ts";
+export { transportContract } from "./transport/transport-contract.ts";
+export type { TransportPlace, TransportUnderTest } from "./transport/transport-under-test.ts";

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Connection, ConnectionListener } from "../../src/sync/transport.ts";
+import { runContract, transportContract, type TransportPlace } from "../../src/testing/index.ts";
 import { Dice } from "./dice.ts";
 import type { Life } from "./machine.ts";
 import { Machine } from "./machine.ts";
@@ -70,6 +71,26 @@ beforeEach(() => {
   clientLife = client.begin(() => network.bury(clientLife, "killed"));
   serverLife = server.begin(() => network.bury(serverLife, "killed"));
 });
+
+/** The network as it is between two machines when nothing is wrong. Its time passes when a case lets it. */
+async function fineNetwork(): Promise<TransportPlace> {
+  const time = new Timeline();
+  const fine = new Network(time, new Dice(3));
+  const [dialing, listening] = ["dialing", "listening"].map((name) => new Machine(name, time, new Dice(3))) as [Machine, Machine];
+  const nowhere = "ws://nowhere/";
+  for (const address of [ADDRESS, nowhere]) fine.place(address, listening);
+  const life = listening.begin(() => undefined);
+  return {
+    address: ADDRESS,
+    nowhere,
+    dial: fine.dial(dialing.begin(() => undefined)),
+    listen: (onConnection) => fine.listen(ADDRESS, life, onConnection),
+    pass: (ms) => time.runFor(ms),
+    close: async () => undefined,
+  };
+}
+
+runContract(transportContract({ name: "the network of the simulation", open: fineNetwork }), { describe, test });
 
 describe("the network of the simulation", () => {
   test("[TR1] messages come whole, once and in order, however the way shakes", async () => {
