@@ -34,6 +34,7 @@ const ALLOWED = [
     node: true,
   },
   { name: "koa", path: "^src/adapters/koa/", folders: [HTTP, ENGINE, RUNTIME], packages: [], types: ["koa"], node: true },
+  { name: "node", path: "^src/adapters/node/", folders: [HTTP, ENGINE, RUNTIME], packages: [], node: true },
   {
     name: "relay",
     path: "^src/relay/",

@@ -24,6 +24,9 @@ interface Revocation {
   readonly discardAtMs: number;
 }
 
+/** Until when each name of a session is taken. */
+type Claims = Readonly<Record<string, number>>;
+
 /** As koa-session does: the store must not forget before the cookie does, and clocks differ. */
 const SLACK_MS = 10_000;
 const ALL_KINDS = { changed: true, rolling: false };
@@ -36,7 +39,7 @@ export function isKoaStore(store: unknown): store is KoaStore {
 /**
  * A koa-session store as a place where the engine's records rest. Such a store reads and writes whole entries and can neither list nor
  * merge: this merges before it writes, one write a key at a time, so one process at a time may use it (several need `relays()`). `sessions()`,
- * `count()` and `clear()` of the engine know what this process has seen; claims are this process's own.
+ * `count()` and `clear()` of the engine know what this process has seen.
  */
 export function storeOver(store: KoaStore, prefix = ""): (context: MergeContext) => SessionStore {
   return (context) => new ExternalStore(store, prefix, context);
@@ -48,7 +51,6 @@ class ExternalStore implements SessionStore {
   readonly #prefix: string;
   readonly #context: MergeContext;
   readonly #known = new Map<SessionKey, Known>();
-  readonly #claims = new Map<string, number>();
   /** The last write of each key that is under way; these never reject. */
   readonly #writes = new Map<string, Promise<unknown>>();
   #isClosed = false;
@@ -61,13 +63,12 @@ class ExternalStore implements SessionStore {
 
   async load(key: SessionKey): Promise<SessionRecord | undefined> {
     this.#checkOpen();
-    const entry = await this.#get(key);
-    return entry === undefined ? undefined : recordOf(entry);
+    return this.#load(key);
   }
 
   append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void> {
     return this.#inTurn(key, async () => {
-      const resting = await this.load(key);
+      const resting = await this.#load(key);
       const merged = resting === undefined ? record : mergeRecords(resting, record, this.#context);
       await this.#set(key, { record: Buffer.from(encodeRecord(merged)).toString("base64url") }, discardAtMs);
       this.#known.set(key, { discardAtMs, subject: merged.envelope.subject });
@@ -76,7 +77,6 @@ class ExternalStore implements SessionStore {
 
   async discardExpired(nowMs: number, limit: number): Promise<number> {
     this.#checkOpen();
-    for (const [claim, untilMs] of this.#claims) if (untilMs <= nowMs) this.#claims.delete(claim);
     const due = [...this.#known].filter(([, { discardAtMs }]) => discardAtMs <= nowMs).slice(0, limit);
     for (const [key] of due) {
       await this.#inTurn(key, async () => {
@@ -93,16 +93,16 @@ class ExternalStore implements SessionStore {
   }
 
   async claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
-    this.#checkOpen();
-    const claim = `${key}${name}`;
-    if ((this.#claims.get(claim) ?? 0) > nowMs) return false;
-    this.#claims.set(claim, untilMs);
-    return true;
+    let isFree = false;
+    await this.#changeClaims(key, (claims) => {
+      isFree = (claims[name] ?? 0) <= nowMs;
+      return isFree ? { ...claims, [name]: untilMs } : claims;
+    });
+    return isFree;
   }
 
-  async release(key: SessionKey, name: string, untilMs: number): Promise<void> {
-    this.#checkOpen();
-    if (this.#claims.get(`${key}${name}`) === untilMs) this.#claims.delete(`${key}${name}`);
+  release(key: SessionKey, name: string, untilMs: number): Promise<void> {
+    return this.#changeClaims(key, (claims) => (claims[name] === untilMs ? { ...claims, [name]: 0 } : claims));
   }
 
   async revocations(): Promise<ReadonlyMap<SubjectKey, number>> {
@@ -127,7 +127,20 @@ class ExternalStore implements SessionStore {
     this.#isClosed = true;
     await Promise.all(this.#writes.values());
     this.#known.clear();
-    this.#claims.clear();
+  }
+
+  async #load(key: SessionKey): Promise<SessionRecord | undefined> {
+    const entry = await this.#get(key);
+    return entry === undefined ? undefined : recordOf(entry);
+  }
+
+  #changeClaims(key: SessionKey, change: (claims: Claims) => Claims): Promise<void> {
+    const entryKey = `${key}-claims`;
+    return this.#inTurn(entryKey, async () => {
+      const before = ((await this.#get(entryKey)) ?? {}) as Claims;
+      const after = change(before);
+      if (after !== before) await this.#set(entryKey, after, Math.max(...Object.values(after)));
+    });
   }
 
   async #revocations(): Promise<Record<string, Revocation>> {

@@ -86,7 +86,7 @@ export function resolveKoaOptions(options: KoaSessionOptions, app: KoaApplicatio
       ...others,
       ...secretOf(options, app),
       ...(name === undefined ? {} : { name }),
-      ...(store === undefined ? {} : { store: isKoaStore(store) ? storeOver(store, prefix) : store }),
+      ...(isGiven(store) ? { store: isKoaStore(store) ? storeOver(store, prefix) : store } : {}),
       cookie: typeof cookie === "function" ? (context: Koa.Context) => ({ ...flat, ...cookie(context) }) : { ...flat, ...cookie },
     } as SessionOptions<Koa.Context>,
     { adapter: "Koa", accessor: "ctx.session" },
@@ -134,7 +134,10 @@ function check(options: KoaSessionOptions): void {
   for (const name of FUNCTIONS) {
     if (isGiven(given[name]) && typeof given[name] !== "function") refuse(`${name} must be a function of ctx and the session.`);
   }
-  const { externalKey, prefix, maxAge } = options;
+  const { externalKey, prefix, maxAge, store } = options;
+  if (isGiven(store) && typeof store !== "function" && !("append" in store) && !isKoaStore(store)) {
+    refuse("store must be one for koa-session, { get, set, destroy }, or one of this package, such as lmdbStore({ path }).");
+  }
   if (isGiven(externalKey) && (typeof externalKey.get !== "function" || typeof externalKey.set !== "function")) {
     refuse("externalKey must be { get(ctx), set(ctx, id) }.");
   }
