@@ -101,4 +101,17 @@ describe("SessionCookie", () => {
     expect(cookie.read(junk.repeat(3) + header, "secure").kind).toBe("presented");
     expect(cookie.read(junk.repeat(4) + header, "secure").kind).toBe("none");
   });
+
+  test("[A4] a client may send the value percent-encoded, and nothing else counts as it", () => {
+    const { cookie } = make("sid", { secure: false });
+    // Enough of them that the signature of some has characters which are encoded.
+    for (let index = 0; index < 32; index++) {
+      const value = cookie.sign("open", `id-${index}`);
+      const encoded = encodeURIComponent(value);
+      expect(cookie.read(`sid=${encoded}`, "open")).toEqual({ kind: "presented", token: { id: `id-${index}`, sentAtMs: undefined } });
+      expect(cookie.read(`sid=${encoded}; sid=${value}`, "open")).toMatchObject({ kind: "presented" });
+      expect(cookie.read(`sid=${encodeURIComponent(encoded)}x`, "open")).toEqual({ kind: "none" });
+    }
+    expect(cookie.read("sid=%E0%A4%A.x", "open")).toEqual({ kind: "none" });
+  });
 });

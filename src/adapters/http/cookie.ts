@@ -97,7 +97,10 @@ export class SessionCookie {
 
   /** What a value that stood in this cookie on this channel says; undefined for one that was not signed here. */
   verify(channel: Channel, value: string): PresentedToken | undefined {
-    return verifyToken(this.#keys, this.#names[channel], value);
+    const name = this.#names[channel];
+    const token = verifyToken(this.#keys, name, value);
+    // Clients that keep cookies decoded encode them when they send them: light-my-request, behind Fastify's `inject`, among them.
+    return token === undefined && value.includes("%") ? verifyToken(this.#keys, name, decoded(value)) : token;
   }
 
   /** Of several cookies of our name the one that was signed here; of two that were, for different sessions, none (CVE-2023-29019). */
@@ -228,6 +231,15 @@ export interface EffectiveAttributes {
   readonly domain?: string;
   readonly priority?: Priority;
   readonly partitioned?: true;
+}
+
+/** As it is where it is no percent-encoding. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 const NONE: TokenReading = { kind: "none" };
