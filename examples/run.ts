@@ -3,6 +3,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   login: "a login with passport, flash messages and CSRF tokens; sessions survive the process on disk",
   flash: "a form that shows its result after a redirect, with connect-flash",
   "two-nodes-one-relay": "the shortest real deployment: two nodes and a relay, each a process of its own",
+  "mixed-cluster": "login on Express, cart on Fastify, checkout on Koa: one cookie, one session, one logout",
   chat: "a chat over WebSocket that sees logins, logouts and changes of its sessions",
 };
 

@@ -51,12 +51,10 @@ export const SCENARIOS: readonly Scenario[] = [
       await course.everybodyWaits(door, 2);
       for (const url of course.urls) await course.open(url, door);
       await Promise.all(writing);
-      // Whether they agree: the first value that all show.
-      const agreed = await course.least(cookie, (seen) => (seen["choice"] === undefined ? 0 : 1), 1);
-      if (agreed === 0) return false;
-      const isOne = async (value: string): Promise<boolean> =>
-        (await course.least(cookie, (seen) => (seen["choice"] === value ? 1 : 0), 1)) === 1;
-      return (await isOne("0")) || (await isOne("1"));
+      // First until all have one, then after all that was on its way has arrived.
+      if ((await course.least(cookie, (seen) => ("choice" in seen ? 1 : 0), 1)) === 0) return false;
+      const choices = await Promise.all(course.urls.map(async (url) => (await course.attributes(url, "/session", cookie))["choice"]));
+      return choices.every((choice) => choice === choices[0]);
     }),
   ),
   lost(

@@ -69,5 +69,6 @@ function start(app: Koa, { middleware, writes, close }: Library<Koa.Middleware>,
       context.body = answer.body;
     }
   });
-  return serve((request, response) => void app.callback()(request, response), close);
+  const handle = app.callback();
+  return serve((request, response) => void handle(request, response), close);
 }
