@@ -33,7 +33,7 @@ async function fastifyListener(side: string): Promise<RequestListener> {
   let listener: RequestListener | undefined;
   const app = createFastify({
     serverFactory: (handler) => {
-      listener = handler as RequestListener;
+      listener = handler;
       return createServer(handler);
     },
   });
@@ -45,7 +45,13 @@ async function fastifyListener(side: string): Promise<RequestListener> {
   } else if (side === "peer") {
     await app.register(fastifyCookie);
     // As its documentation has it for sessions that are not written by readers, which is what ours never does.
-    await app.register(fastifyPeer, { secret: SECRET, cookieName: NAME, cookie: { secure: false }, saveUninitialized: false, rolling: false });
+    await app.register(fastifyPeer, {
+      secret: SECRET,
+      cookieName: NAME,
+      cookie: { secure: false },
+      saveUninitialized: false,
+      rolling: false,
+    });
   }
   const isBare = side === "bare";
   for (const path of ["/fill", "/read", "/write"]) {

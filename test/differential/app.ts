@@ -30,3 +30,8 @@ export async function closeServer(server: Server): Promise<void> {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 }
+
+/** What the options call the cookie, under the first of `options` names that is there. */
+export function nameIn(options: Readonly<Record<string, unknown>>, names: readonly string[], otherwise: string): string {
+  return names.map((name) => options[name]).find((name) => typeof name === "string") ?? otherwise;
+}

@@ -6,7 +6,7 @@ export class StoppedClock {
   #nowMs: number;
   #elapsedMs = 1_000_000;
   readonly #date = globalThis.Date;
-  readonly #performanceNow = performance.now;
+  readonly #performanceNow = performance.now.bind(performance);
 
   constructor(nowMs = Date.UTC(2026, 0, 1)) {
     this.#nowMs = nowMs;

@@ -274,8 +274,8 @@ function endedAndBegan({ steps }: Script, step: number): boolean {
 
 function attributesIn(operation: Operation): readonly string[] {
   const [name, what] = operation;
-  if (name === "set" || name === "method-set") return [String(what)];
-  return name === "assign" || name === "replace" ? Object.keys(what as object) : [];
+  if (name === "set" || name === "method-set") return [what];
+  return name === "assign" || name === "replace" ? Object.keys(what) : [];
 }
 
 function saysSameSite({ framework, options = {} }: Script): boolean {

@@ -9,6 +9,7 @@ import { withDifferences } from "./document.ts";
 import { formatCase, summarize } from "./report.ts";
 import { runCase } from "./run.ts";
 import { allScripts, SEED } from "./scripts/index.ts";
+import { print } from "../support/print.ts";
 
 const { values } = parseArgs({
   options: {
@@ -28,11 +29,11 @@ const summary = summarize();
 for (const script of scripts) {
   const result = await runCase(script);
   summary.add(result);
-  if (summary.cases % 50 === 0) console.log(`${summary.cases} of ${scripts.length} …`);
+  if (summary.cases % 50 === 0) print(`${summary.cases} of ${scripts.length} …`);
   if (result.unexplained.length === 0 && !values.verbose) continue;
-  console.log(formatCase(result));
-  for (const { id } of result.intended) console.log(`  intended: ${id}`);
+  print(formatCase(result));
+  for (const { id } of result.intended) print(`  intended: ${id}`);
 }
-console.log(summary.table());
-console.log(JSON.stringify(summary.line()));
+print(summary.table());
+print(JSON.stringify(summary.line()));
 process.exitCode = summary.line().unexplained === 0 ? 0 : 1;

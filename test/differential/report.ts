@@ -56,5 +56,9 @@ export function formatCase({ script, unexplained }: CaseResult): string {
 }
 
 function formatDifference({ field, theirs, ours }: Difference): string {
-  return `${field}:  theirs ${JSON.stringify(theirs) ?? "absent"}  ours ${JSON.stringify(ours) ?? "absent"}`;
+  return `${field}:  theirs ${shown(theirs)}  ours ${shown(ours)}`;
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "absent" : JSON.stringify(value);
 }

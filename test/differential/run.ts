@@ -40,7 +40,7 @@ export async function runCase(script: Script): Promise<CaseResult> {
 
 /** Undefined: nobody intended that. */
 export function explanationOf(observed: Observed, difference: Difference): IntendedDifference | undefined {
-  return INTENDED.find(({ frameworks, matches }) => frameworks.includes(observed.script.framework) && matches(observed, difference));
+  return INTENDED.find((entry) => entry.frameworks.includes(observed.script.framework) && entry.matches(observed, difference));
 }
 
 async function observe(script: Script, side: Side): Promise<Fields[]> {

@@ -7,6 +7,7 @@ import { SCENARIOS } from "./rows.ts";
 import type { Scenario } from "./rows.ts";
 import { acrossProcesses, inOneProcess, peer, runScenarios } from "./suite.ts";
 import type { Deployment } from "./suite.ts";
+import { print } from "../support/print.ts";
 
 interface Result {
   readonly name: string;
@@ -18,10 +19,10 @@ const wanted = process.argv.slice(2);
 const names = (all: object): string[] => Object.keys(all).filter((name) => wanted.length === 0 || wanted.includes(name));
 
 async function measured(title: string, start: () => Promise<Deployment>): Promise<ReadonlyMap<string, number>> {
-  console.log(`${title} …`);
+  print(`${title} …`);
   const deployment = await start();
   try {
-    return await runScenarios(deployment, SCENARIOS, ({ name }, error) => console.log(`  ${name} could not be run: ${String(error)}`));
+    return await runScenarios(deployment, SCENARIOS, ({ name }, error) => print(`  ${name} could not be run: ${String(error)}`));
   } finally {
     await deployment.close();
   }
@@ -38,8 +39,8 @@ for (const name of names(PEERS)) results.push({ name, runs: [await measured(name
 
 const WIDTH = Math.max(...results.map(({ name }) => name.length), "00/00 00/00".length);
 const TITLE_WIDTH = Math.max(...SCENARIOS.map(({ title }) => title.length)) + 4;
-console.log("");
-console.log(
+print("");
+print(
   line(
     "",
     results.map(({ name }) => name),
@@ -47,17 +48,17 @@ console.log(
 );
 for (const scenario of SCENARIOS) {
   const label = `${scenario.row === 0 ? "  " : String(scenario.row).padStart(2)}  ${scenario.title} (${scenario.wanted} of ${scenario.total})`;
-  console.log(
+  print(
     line(
       label,
       results.map(({ runs }) => runs.map((counts) => cell(scenario, counts)).join(" ")),
     ),
   );
 }
-console.log(
+print(
   "\nOurs: one process, then two nodes; ! is not what is wanted. The others: as recommended, as by default, or on a slow store (rows.ts).",
 );
-console.log(JSON.stringify(Object.fromEntries(results.map((result) => [result.name, lineOf(result)]))));
+print(JSON.stringify(Object.fromEntries(results.map((result) => [result.name, lineOf(result)]))));
 process.exitCode = results.slice(0, ours).every(({ runs }) => runs.every((counts) => passedIn(counts) === SCENARIOS.length)) ? 0 : 1;
 
 function line(label: string, cells: readonly string[]): string {

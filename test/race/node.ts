@@ -6,6 +6,7 @@ import type { Replication } from "../../src/engine/index.ts";
 import { relays } from "../../src/sync/index.ts";
 import { ADAPTERS } from "./adapters.ts";
 import { raceHandlers } from "./handlers.ts";
+import { print } from "../support/print.ts";
 
 const [adapter = "", relay = ""] = process.argv.slice(2);
 const start = ADAPTERS[adapter];
@@ -16,4 +17,4 @@ const app = await start({ sync: (host) => (replication = relays([relay], { alone
 // Whoever is told that this node listens asks it at once: by then it has met the relay.
 await replication?.ready;
 process.once("SIGTERM", () => void app.close().finally(() => process.exit()));
-console.log(`${adapter} listening on ${app.url}`);
+print(`${adapter} listening on ${app.url}`);

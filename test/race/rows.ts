@@ -27,7 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
     course.parallel(
       PARALLEL,
       (index) => `/upload?v=file${index}`,
-      (seen) => Object.keys((seen["uploads"] ?? {}) as object).length,
+      (seen) => Object.keys(seen["uploads"] ?? {}).length,
     ),
   ),
   kept(3, "overlappingForms", "overlapping requests that fill fields of one nested object: kept", (course) =>
@@ -41,7 +41,7 @@ export const SCENARIOS: readonly Scenario[] = [
     course.parallel(
       PARALLEL,
       (index) => `/mixed?v=${index}`,
-      (seen) => ((seen["items"] ?? []) as unknown[]).length + Object.keys((seen["cart"] ?? {}) as object).length,
+      (seen) => ((seen["items"] ?? []) as unknown[]).length + Object.keys(seen["cart"] ?? {}).length,
     ),
   ),
   lost(5, "nodesDisagree", "two write one value at the same time, and readers disagree on it", (course) =>

@@ -50,7 +50,7 @@ export async function exchange(url: string, path: string, jar: string): Promise<
 export async function isAlive(course: RaceCourse, jar: string): Promise<boolean> {
   for (const url of course.urls) await course.login(url);
   const seen = await Promise.all(course.urls.map((url) => exchange(url, "/session", jar)));
-  return seen.some(({ body }) => Object.keys((body ?? {}) as object).some((name) => name !== "session"));
+  return seen.some(({ body }) => Object.keys(body ?? {}).some((name) => name !== "session"));
 }
 
 function splitPair(pair: string): [string, string] {

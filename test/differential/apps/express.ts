@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import express from "express";
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, Request, Response } from "express";
 import peerSession from "express-session";
 import { session as ownSession } from "../../../src/adapters/express/index.ts";
-import { closeServer, idBeforeSignature, portOf } from "../app.ts";
+import { closeServer, idBeforeSignature, nameIn, portOf } from "../app.ts";
 import type { App } from "../app.ts";
 import { newAnswer, perform, PROGRAM_HEADER, programOf } from "../handler.ts";
 import type { Answer, LibrarySession, SessionAccess } from "../handler.ts";
@@ -16,7 +16,7 @@ export async function startExpress(script: Script, side: Side): Promise<App> {
   const app = express();
   app.disable("x-powered-by");
   if (script.app?.trustsProxy === true) app.set("trust proxy", 1);
-  app.use(own ?? (peerSession(options as never) as RequestHandler));
+  app.use(own ?? peerSession(options as never));
   app.use((request, response, next) => {
     const answer = newAnswer();
     response.locals["seen"] = answer.seen;
@@ -29,7 +29,7 @@ export async function startExpress(script: Script, side: Side): Promise<App> {
   const port = await portOf(server);
   return {
     port,
-    cookieName: String(options["name"] ?? options["key"] ?? (side === "ours" ? "sid" : "connect.sid")),
+    cookieName: nameIn(options, ["name", "key"], side === "ours" ? "sid" : "connect.sid"),
     idIn: (value) => idBeforeSignature(side === "ours" ? value : decodeURIComponent(value).replace(/^s:/, "")),
     close: async () => {
       await closeServer(server);
@@ -75,7 +75,7 @@ async function reply(request: Request, response: Response, answer: Answer): Prom
 
 const answerError: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
   if (response.headersSent) next(error);
-  else response.status(error.status ?? 500).json({ failed: true, seen: response.locals["seen"] });
+  else response.status(error.status ?? 500).json({ failed: true, seen: response.locals["seen"] as unknown });
 };
 
 function asError(error: unknown): Error {

@@ -5,7 +5,7 @@ import peerSession from "@fastify/session";
 import createFastify from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { session as ownSession } from "../../../src/adapters/fastify/index.ts";
-import { idBeforeSignature } from "../app.ts";
+import { idBeforeSignature, nameIn } from "../app.ts";
 import type { App } from "../app.ts";
 import { newAnswer, perform, PROGRAM_HEADER, programOf } from "../handler.ts";
 import type { Answer, LibrarySession, SessionAccess } from "../handler.ts";
@@ -22,10 +22,9 @@ export async function startFastify(script: Script, side: Side): Promise<App> {
   await app.listen({ port: 0, host: "127.0.0.1" });
   const address = app.server.address() as AddressInfo | null;
   const prefix = typeof options["cookiePrefix"] === "string" ? options["cookiePrefix"] : "";
-  const name = options["cookieName"] ?? options["name"];
   return {
     port: address?.port ?? 0,
-    cookieName: String(name ?? (side === "ours" ? "sid" : "sessionId")),
+    cookieName: nameIn(options, ["cookieName", "name"], side === "ours" ? "sid" : "sessionId"),
     idIn: (value) => idBeforeSignature(decodeURIComponent(value).slice(side === "theirs" ? prefix.length : 0)),
     close: () => app.close(),
   };

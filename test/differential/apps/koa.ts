@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import Koa from "koa";
 import peerSession from "koa-session";
 import { session as ownSession } from "../../../src/adapters/koa/index.ts";
-import { closeServer, idBeforeSignature, portOf } from "../app.ts";
+import { closeServer, idBeforeSignature, nameIn, portOf } from "../app.ts";
 import type { App } from "../app.ts";
 import { newAnswer, perform, PROGRAM_HEADER, programOf } from "../handler.ts";
 import type { Answer, LibrarySession, SessionAccess } from "../handler.ts";
@@ -33,11 +33,12 @@ export async function startKoa(script: Script, side: Side): Promise<App> {
     await perform(accessOf(context), programOf(context.get(PROGRAM_HEADER)), answer);
     respond(context, answer);
   });
-  const server = createServer(app.callback());
+  const handle = app.callback();
+  const server = createServer((request, response) => void handle(request, response));
   const port = await portOf(server);
   return {
     port,
-    cookieName: String(options["key"] ?? options["name"] ?? (side === "ours" ? "sid" : "koa.sess")),
+    cookieName: nameIn(options, ["key", "name"], side === "ours" ? "sid" : "koa.sess"),
     // A cookie that holds the data has no id.
     idIn: (value) => (inCookie ? "in the cookie" : side === "ours" ? idBeforeSignature(value) : value),
     close: async () => {
@@ -95,7 +96,7 @@ function accessOf(context: Koa.Context): SessionAccess {
 function own(operation: Operation, session: LibrarySession): unknown {
   switch (operation[0]) {
     case "new?":
-      return session["isNew"];
+      return session["isNew"] as unknown;
     case "length?":
       return session["length"];
     case "populated?":

@@ -34,9 +34,9 @@ function start({ middleware, writes, close }: Library<RequestHandler>, handlers:
     if ("redirect" in answer) response.redirect(answer.redirect);
     else response.status(answer.status ?? 200).json(answer.body);
   });
-  app.use(((error: { status?: number }, _request, response, next) => {
+  app.use(((error: Error & { status?: number }, _request, response, next) => {
     if (response.headersSent) next(error);
-    else response.status(error.status ?? 500).json({ error: String(error) });
+    else response.status(error.status ?? 500).json({ error: error.message });
   }) as express.ErrorRequestHandler);
   return serve(app, close);
 }
@@ -54,14 +54,14 @@ class ClassicStore extends Store {
   }
 
   override set(id: string, session: SessionData, callback?: (error?: unknown) => void): void {
-    this.#store.write(id, session).then(() => callback?.(), callback);
+    void this.#store.write(id, session).then(() => callback?.(), callback);
   }
 
   override destroy(id: string, callback?: (error?: unknown) => void): void {
-    this.#store.remove(id).then(() => callback?.(), callback);
+    void this.#store.remove(id).then(() => callback?.(), callback);
   }
 
   override touch(id: string, _session: SessionData, callback?: () => void): void {
-    this.#store.touch(id).then(callback, callback);
+    void this.#store.touch(id).then(callback, callback);
   }
 }

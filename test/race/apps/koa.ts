@@ -59,7 +59,7 @@ function start(app: Koa, { middleware, writes, close }: Library<Koa.Middleware>,
       end: () => Promise.resolve(void (held.session = null)),
       regenerate: async () => {
         // koa-session keeps the data under the new id; a login wants none of the visitor's.
-        held.session = {} as RaceSession;
+        held.session = {};
         await (held.session as unknown as { regenerate(): Promise<void> }).regenerate();
       },
     });

@@ -9,8 +9,8 @@ export const SECRET = "races only: thirty-two bytes or more, as they all share i
 export interface Library<Middleware> {
   readonly middleware: Middleware;
   /** Writes of sessions to the store so far. */
-  writes(): number;
-  close(): Promise<void>;
+  readonly writes: () => number;
+  readonly close: () => Promise<void>;
 }
 
 export async function serve(listener: RequestListener, close: () => Promise<void>): Promise<RaceNode> {
