@@ -98,13 +98,13 @@ function own(operation: Operation, session: LibrarySession): unknown {
     case "new?":
       return session["isNew"] as unknown;
     case "length?":
-      return session["length"];
+      return session["length"] as unknown;
     case "populated?":
-      return session["populated"];
+      return session["populated"] as unknown;
     case "maxAge?":
-      return session["maxAge"] ?? null;
+      return (session["maxAge"] as unknown) ?? null;
     case "external?":
-      return { id: session["externalKey"] ?? null };
+      return { id: (session["externalKey"] as unknown) ?? null };
     case "commit":
       return (session["manuallyCommit"] as () => Promise<undefined>).call(session);
     case "session-maxAge":
