@@ -14,7 +14,7 @@ export interface Load {
 
 export interface LoadResult {
   readonly answered: number;
-  /** Of the last answer. */
+  /** What each answer that set cookies gave, as a browser sends it back. */
   readonly setCookies: readonly string[];
   readonly error?: string;
 }
@@ -40,8 +40,9 @@ async function run({ port, path, cookies, count }: Load): Promise<LoadResult> {
         text += chunk.toString("latin1");
         if (!text.endsWith(BODY)) return;
         if (!text.startsWith("HTTP/1.1 200 ")) reject(new Error(`Not 200: ${text.slice(0, 40)}`));
-        const setCookie = /^set-cookie: (.*?);/im.exec(text)?.[1];
-        if (setCookie !== undefined) setCookies.push(setCookie);
+        // koa-session's cookie has its signature in another.
+        const given = [...text.matchAll(/^set-cookie: (.*?);/gim)].map((match) => match[1]);
+        if (given.length > 0) setCookies.push(given.join("; "));
         text = "";
         answered += 1;
         if (sent < count) socket.write(nextRequest());

@@ -25,18 +25,34 @@ interface Server {
  * What sessions add to a request's CPU time, beyond bare Express: ours in memory against express-session with its MemoryStore. Three server
  * processes, taken in turn; a session of ten attributes and 1 KB; a read of three attributes, or one more visit.
  */
-export async function benchExpress(): Promise<object> {
+export function benchExpress(): Promise<AddedBySessions> {
+  return addedBySessions("./express-server.ts");
+}
+
+/** What a benchmark of this kind gives: ratios of the added times, and the times in microseconds a request. */
+export interface AddedBySessions {
+  readonly readRatio: number;
+  readonly writeRatio: number;
+  readonly readUs: number;
+  readonly writeUs: number;
+  readonly peerReadUs: number;
+  readonly peerWriteUs: number;
+  readonly bareUs: number;
+}
+
+/** The same for whatever `script` serves with `args` and one of `bare`, `ours`, `peer`. */
+export async function addedBySessions(script: string, args: readonly string[] = []): Promise<AddedBySessions> {
   const children: ChildProcess[] = [];
-  const start = (script: string, side?: string): ChildProcess => {
-    const path = fileURLToPath(new URL(script, import.meta.url));
-    const child = fork(path, side === undefined ? [] : [side], { execArgv: ["--import", "tsx"] });
+  const start = (file: string, ...given: readonly string[]): ChildProcess => {
+    const path = fileURLToPath(new URL(file, import.meta.url));
+    const child = fork(path, [...given], { execArgv: ["--import", "tsx"] });
     children.push(child);
     return child;
   };
   try {
     const load = start("./express-load.ts");
     const servers = new Map<Side, Server>();
-    for (const side of SIDES) servers.set(side, await startServer(start("./express-server.ts", side), load, side));
+    for (const side of SIDES) servers.set(side, await startServer(start(script, ...args, side), load, side));
     const added: Record<Kind, Record<Side, number[]>> = { read: lists(), write: lists() };
     for (let round = 1; round <= ROUNDS; round += 1) {
       process.stderr.write(`round ${round} of ${ROUNDS}\n`);
@@ -99,7 +115,7 @@ function lists(): Record<Side, number[]> {
   return { bare: [], ours: [], peer: [] };
 }
 
-function report(added: Record<Kind, Record<Side, number[]>>): object {
+function report(added: Record<Kind, Record<Side, number[]>>): AddedBySessions {
   const median = (kind: Kind, side: Side): number => rounded(spreadOf(added[kind][side]).median, 1);
   const ratio = (kind: Kind): number => {
     const { median: middle, min, max } = spreadOf(added[kind].ours.map((ours, round) => ours / (added[kind].peer[round] ?? Number.NaN)));

@@ -1,3 +1,4 @@
+import { benchAdapters } from "./adapters.ts";
 import { benchCluster } from "./cluster.ts";
 import { benchEngine } from "./engine.ts";
 import { benchExpress } from "./express.ts";
@@ -11,6 +12,7 @@ import { benchSync } from "./sync.ts";
 import { benchRelay } from "./relay.ts";
 
 const benches: Readonly<Record<string, () => Promise<object> | object>> = {
+  adapters: benchAdapters,
   cluster: benchCluster,
   engine: benchEngine,
   express: benchExpress,

@@ -4,6 +4,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   flash: "a form that shows its result after a redirect, with connect-flash",
   form: "a form on Fastify with @fastify/flash, which keeps what was typed wrong",
   "two-nodes-one-relay": "the shortest real deployment: two nodes and a relay, each a process of its own",
+  "mixed-cluster": "login on Express, cart on Fastify, checkout on Koa: one cookie, one session, one logout",
   chat: "a chat over WebSocket that sees logins, logouts and changes of its sessions",
   shop: "a shop on Koa: carts of two tabs add up, and an order goes out once",
   "socket.io": "plain Node and socket.io: sockets see their sessions change, keep them alive, and end with them",

@@ -76,7 +76,9 @@ export class Exchange implements GateKeeper {
   }
 
   get sessionID(): string | undefined {
-    return this.session?.id;
+    // As in express-session: there also after `destroy`, and after the session was set to null.
+    this.#gate();
+    return this.#requestSession.id;
   }
 
   get sessionStore(): ClassicStore {

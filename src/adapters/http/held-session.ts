@@ -24,6 +24,8 @@ export class HeldSession implements SessionOwner, CookieOwner {
   #idleTimeoutMs: number | undefined;
   /** As the cookie was when it came, or is to be; undefined: as the options say. */
   #isPersistent: boolean | undefined;
+  /** The same as of the last commit. */
+  #wasPersistent: boolean | undefined;
   /** The cookie's life was set to nothing: the session is over with this response. */
   isOver = false;
   /** This request wrote to it: its client must find that everywhere. */
@@ -39,6 +41,7 @@ export class HeldSession implements SessionOwner, CookieOwner {
     this.#request = request;
     this.#id = id;
     this.#isPersistent = isPersistent;
+    this.#wasPersistent = isPersistent;
   }
 
   get open(): OpenSession {
@@ -185,7 +188,16 @@ export class HeldSession implements SessionOwner, CookieOwner {
     return this.#id;
   }
 
+  /** `reload`: how long this request wants it to live is what it did not commit yet, like any other write. */
+  forgetLife(): void {
+    this.#idleTimeoutMs = undefined;
+    this.#isPersistent = this.#wasPersistent;
+    this.isOver = false;
+    this.wantedLifeMs = undefined;
+  }
+
   noteCommit(result: CommitResult): CommitResult {
+    this.#wasPersistent = this.#isPersistent;
     if (result === "committed") this.hasCommitted = true;
     return result;
   }

@@ -13,8 +13,10 @@ export function notCurrent(accessor: string): SessionError {
   return new SessionError("SESSION_ENDED", `This session is over. Use ${accessor} as it is now.`);
 }
 
+/** No conflict with anybody, so no 409: the handler reloads what never was, and trying again changes nothing. */
 export function notBegun(accessor: string): SessionError {
-  return new SessionError("SESSION_ENDED", `Not reloaded: nothing of this session was saved yet. Write to ${accessor}, and save().`);
+  const error = new SessionError("SESSION_ENDED", `Not reloaded: nothing of this session was saved yet. Write to ${accessor}, and save().`);
+  return Object.assign(error, { status: 500, statusCode: 500 });
 }
 
 export function tooLateToRotate(): SessionError {

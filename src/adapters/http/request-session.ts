@@ -57,6 +57,10 @@ export class RequestSession {
   #isBeginningRefused = false;
   /** Nothing more is committed: a commit failed, and the error path has the response. */
   #isClosed = false;
+  /** The cookie is due by what was committed: `reload` does not take that back. */
+  #isCookieOwed = false;
+  /** What it destroyed. */
+  #destroyed: HeldSession | undefined;
   /** The application set the session to nothing, and to nothing else since. */
   #isLetGo = false;
   /** A `regenerate` failed: whatever is written now would go to the id that was to be replaced. */
@@ -95,6 +99,11 @@ export class RequestSession {
    */
   get session(): SessionObject | undefined {
     return this.#isDestroyed ? undefined : this.#current().object;
+  }
+
+  /** Of the session, also after it was destroyed, as logs of a logout want it; undefined where this request never had one. */
+  get id(): string | undefined {
+    return this.#isDestroyed ? (this.#destroyed?.id ?? this.#presented?.id) : this.#current().id;
   }
 
   /** The same, where it takes what the application does next: after `regenerate()` another one. Undefined once it was destroyed. */
@@ -260,6 +269,8 @@ export class RequestSession {
       if (held !== this.#held || held.open.verdict() === "ended") throw notCurrent(this.#settings.accessor);
       if (held.open.isNew) throw notBegun(this.#settings.accessor);
       held.open.reload();
+      held.forgetLife();
+      this.#isCookieDue = this.#isCookieOwed;
     });
   }
 
@@ -291,6 +302,7 @@ export class RequestSession {
     this.#isDestroyed = true;
     this.#held = undefined;
     const overrides = held?.overrides ?? {};
+    this.#destroyed = held;
     held?.closeAs("destroyed");
     const keys = this.#keysToEnd(held);
     if (keys.length === 0) return;
@@ -330,6 +342,7 @@ export class RequestSession {
     this.#become(fresh, old);
     const wasCookieDue = this.#isCookieDue;
     this.#isCookieDue = true;
+    this.#isCookieOwed = true;
     if (engine.persist === "before") {
       try {
         await this.#bounded(fresh.open.answerable());
@@ -401,7 +414,9 @@ export class RequestSession {
       const isWritten = this.#failedRotation !== undefined && (open.isModified() || this.#abandoned?.open.isModified() === true);
       if (isWritten) throw this.#failedRotation?.error;
       if (this.#settings.subject !== undefined && open.isModified()) this.#noteSubject(held);
-      return held.noteCommit(open.commit());
+      const result = held.noteCommit(open.commit());
+      this.#isCookieOwed = this.#isCookieDue;
+      return result;
     }
     const { isEmpty } = held;
     if ((isEmpty && !evenIfEmpty) || this.#isBeginningRefused) return "unchanged";
@@ -425,6 +440,7 @@ export class RequestSession {
     held.identify();
     const result = held.noteCommit(open.commit(evenIfEmpty ? { evenIfEmpty } : {}));
     if (result === "committed") this.#isCookieDue = true;
+    this.#isCookieOwed = this.#isCookieDue;
     return result;
   }
 

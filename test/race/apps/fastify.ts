@@ -1,0 +1,50 @@
+import fastifyCookie from "@fastify/cookie";
+import peerSession from "@fastify/session";
+import createFastify from "fastify";
+import type { FastifyInstance } from "fastify";
+import { session as ownSession } from "../../../src/adapters/fastify/index.ts";
+import type { EngineOptions, SessionEngine } from "../../../src/engine/index.ts";
+import { createEngine } from "../../../src/runtime/index.ts";
+import { RACE_ATTRIBUTES } from "../../../src/testing/index.ts";
+import type { RaceHandlers, RaceNode, RaceSession } from "../../../src/testing/index.ts";
+import { CopyingStore } from "../copying-store.ts";
+import type { PeerSetup } from "../rows.ts";
+import { SECRET } from "./serve.ts";
+
+export async function startFastify(options: EngineOptions, handlers: RaceHandlers): Promise<RaceNode> {
+  const engine = createEngine({ attributes: RACE_ATTRIBUTES, ...options }) as SessionEngine;
+  const app = createFastify({ forceCloseConnections: true });
+  await app.register(ownSession, { secret: SECRET, engine, onNotice: () => undefined });
+  const node = await start(app, () => engine.stats().commits, handlers);
+  return { ...node, close: () => node.close().then(() => engine.close()) };
+}
+
+export async function startFastifySession(setup: PeerSetup, writeLatencyMs: number, handlers: RaceHandlers): Promise<RaceNode> {
+  const store = new CopyingStore(writeLatencyMs);
+  const app = createFastify({ forceCloseConnections: true });
+  await app.register(fastifyCookie);
+  const options = setup === "default" ? {} : { rolling: false, saveUninitialized: false };
+  await app.register(peerSession, { secret: SECRET, cookie: { secure: false }, ...options, store: classicStore(store) });
+  return start(app, () => store.writes, handlers);
+}
+
+async function start(app: FastifyInstance, writes: () => number, handlers: RaceHandlers): Promise<RaceNode> {
+  app.get("/writes", () => ({ writes: writes() }));
+  app.get("/*", async (request, reply) => {
+    const { pathname: path, searchParams: query } = new URL(request.url, "http://race");
+    const answer = await handlers.answer({ path, query, session: () => request.session as unknown as RaceSession });
+    return "redirect" in answer ? reply.redirect(answer.redirect) : reply.status(answer.status ?? 200).send(answer.body);
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  return { url, close: () => app.close() };
+}
+
+type Callback = (error: unknown, session?: unknown) => void;
+
+function classicStore(store: CopyingStore): never {
+  return {
+    get: (id: string, callback: Callback) => void store.read(id).then((session) => callback(null, session), callback),
+    set: (id: string, session: unknown, callback: Callback) => void store.write(id, session).then(() => callback(null), callback),
+    destroy: (id: string, callback: Callback) => void store.remove(id).then(() => callback(null), callback),
+  } as never;
+}
