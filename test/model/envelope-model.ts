@@ -52,6 +52,8 @@ export class EnvelopeModel implements Model {
   readonly #status: HolderAnswer["status"];
   /** Clocks of two nodes differ by no more. */
   readonly #skew: number;
+  /** All touches are taken by everybody. */
+  readonly #isAgreeing: boolean;
 
   constructor(world: World, rules: Rules) {
     this.#world = world;
@@ -81,6 +83,7 @@ export class EnvelopeModel implements Model {
     const forgetLossAfterMs = world.idleTimeout * TICK_MS;
     this.#status = new Membership({ nowMs: -10 * TICK_MS, keptSinceMs: undefined, addresses: [], forgetLossAfterMs }).status(0);
     this.#skew = Math.max(...world.offsets) - Math.min(...world.offsets);
+    this.#isAgreeing = this.#skew <= 1 && world.stepBack === 0 && world.strayTouch === 0;
   }
 
   begin(put: Put): void {
@@ -201,7 +204,7 @@ export class EnvelopeModel implements Model {
       const held = replica.holds === NONE && this.#rules.readsOwnStore ? replica.store : replica.holds;
       const after = envelopes.join(held, came);
       if (after === replica.holds) continue;
-      const isBack = !envelopes.isEnded(after) && envelopes.touchedAtMs(after) < envelopes.touchedAtMs(held);
+      const isBack = this.#isAgreeing && !envelopes.isEnded(after) && envelopes.touchedAtMs(after) < envelopes.touchedAtMs(held);
       this.#hold(replica, index, after);
       this.#put(put, Kind.hear, index, id, isBack ? "[E3] the last use of a session moves backwards" : undefined);
       again();
@@ -389,7 +392,7 @@ export class EnvelopeModel implements Model {
       if (holds === NONE) continue;
       if (first === NONE) first = holds;
       // Clocks that differ by more than ε refuse each other's touches.
-      if (holds !== first && this.#skew <= 1) return "[E9] nodes that have exchanged everything do not agree";
+      if (holds !== first && this.#isAgreeing) return "[E9] nodes that have exchanged everything do not agree";
       if (knew && !envelopes.isEnded(holds)) return "[E2] an end that somebody has does not win when everything is exchanged";
     }
     return undefined;
@@ -426,7 +429,10 @@ function relaysIn(reached: number, relayCount: number): string {
 
 function* everyChoice(options: readonly (readonly number[])[]): Iterable<readonly number[]> {
   const [first, ...rest] = options;
-  if (first === undefined) return yield [];
+  if (first === undefined) {
+    yield [];
+    return;
+  }
   for (const choice of first) for (const others of everyChoice(rest)) yield [choice, ...others];
 }
 

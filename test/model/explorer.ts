@@ -60,8 +60,9 @@ export function explore(model: Model, { stateCountMax = STATE_COUNT_MAX, onProgr
   let broken: Broken | undefined;
   let parent = -1;
   let isComplete = true;
+  const isBroken = (): boolean => broken !== undefined;
   const put: Put = (next, _step, law) => {
-    if (broken !== undefined) return;
+    if (isBroken()) return;
     for (let word = 0; word < row.length; word++) row[word] = next[word] as number;
     model.canonical(row);
     const known = states.size;
@@ -80,7 +81,7 @@ export function explore(model: Model, { stateCountMax = STATE_COUNT_MAX, onProgr
   model.begin(put);
   let depth = 0;
   let levelEnd = states.size;
-  for (let at = 0; at < states.size && broken === undefined; at++) {
+  for (let at = 0; at < states.size && !isBroken(); at++) {
     if (at === levelEnd) {
       depth++;
       levelEnd = states.size;
