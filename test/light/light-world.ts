@@ -17,6 +17,7 @@ const KINDS = [
   "wait",
   "wait",
   "wait-long",
+  "wait-for-deadline",
   "request",
   "request",
   "request",
@@ -34,6 +35,7 @@ const KINDS = [
   "old-copy",
   "rotate",
   "clock-step",
+  "stray-touch",
 ] as const;
 
 interface LightReplica {
@@ -58,6 +60,8 @@ export class LightWorld {
   #nodeCount = 0;
   #relayCount = 0;
   #born: Envelope = bornWith(1, 1);
+  /** A touch from a clock that is far ahead: it never counts while the session can live. */
+  #stray: Envelope = bornWith(1, 1);
   #timeMs = 0;
   #usedAtMs = 0;
   #stampMs = 0;
@@ -82,7 +86,10 @@ export class LightWorld {
   #begin(setup: number): void {
     this.#nodeCount = 2 + (setup % 3);
     this.#relayCount = (setup >>> 2) % 3;
-    this.#born = bornWith(3_000 + ((setup >>> 4) % 64) * 700, 4_000 + ((setup >>> 10) % 128) * 1_000);
+    // In every other world only the deadline counts: beside a short idle timeout it would hardly ever be what ends a session.
+    const idleTimeoutMs = setup >>> 31 === 0 ? 3_000 + ((setup >>> 4) % 64) * 700 : 600_000;
+    this.#born = bornWith(idleTimeoutMs, 4_000 + ((setup >>> 10) % 128) * 1_000);
+    this.#stray = { ...this.#born, touchedAtMs: this.#born.deadlineMs + 5 * EPSILON_MS };
     this.#timeMs = BORN_AT_MS;
     this.#usedAtMs = BORN_AT_MS;
     this.#stampMs = 0;
@@ -108,6 +115,7 @@ export class LightWorld {
     const node = this.#at(index % this.#nodeCount);
     if (kind === "wait") this.#timeMs += amount % 1_000;
     else if (kind === "wait-long") this.#timeMs += amount * 4;
+    else if (kind === "wait-for-deadline") this.#waitForDeadline(amount);
     else if (kind === "request") this.#request(node, (word >>> 9) & 3);
     else if (kind === "deliver") this.#receive(replica, this.#sent[(word >>> 9) % Math.min(this.#sentCount, SENT_COUNT_MAX)]);
     else if (kind === "merge") this.#receive(replica, this.#at((word >>> 9) % count).holds);
@@ -118,7 +126,13 @@ export class LightWorld {
     else if (kind === "late-save") this.#save(node, this.#sent[(word >>> 9) % Math.min(this.#sentCount, SENT_COUNT_MAX)]);
     else if (kind === "old-copy") this.#restoreOldCopy(node, amount);
     else if (kind === "rotate") this.#rotate(node, amount);
+    else if (kind === "stray-touch") this.#receive(replica, this.#stray);
     else replica.offsetMs = amount % (EPSILON_MS + 1);
+  }
+
+  /** To where the clocks may differ about it, or where it is forgotten: chance alone would seldom stop there. */
+  #waitForDeadline(amount: number): void {
+    if (amount % 4 === 0) this.#timeMs = Math.max(this.#timeMs, this.#born.deadlineMs - EPSILON_MS + 4 * (amount >>> 2));
   }
 
   #at(index: number): LightReplica {
@@ -287,10 +301,12 @@ export class LightWorld {
       if (holds === undefined) continue;
       first ??= holds;
       if (isOver && holds.ended === undefined) this.#broken ??= "[E2] an end that somebody has does not win when everything is exchanged";
+      // Past its deadline it is dead everywhere, whatever a replica still holds of it.
       const isSame =
-        holds.ended?.atMs === first.ended?.atMs &&
+        this.#timeMs >= this.#born.deadlineMs ||
+        (holds.ended?.atMs === first.ended?.atMs &&
         holds.touchedAtMs === first.touchedAtMs &&
-        holds.successor?.atMs === first.successor?.atMs;
+        holds.successor?.atMs === first.successor?.atMs);
       if (!isSame) this.#broken ??= "[E9] replicas that have exchanged everything do not agree";
     }
   }
