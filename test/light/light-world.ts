@@ -305,8 +305,8 @@ export class LightWorld {
       const isSame =
         this.#timeMs >= this.#born.deadlineMs ||
         (holds.ended?.atMs === first.ended?.atMs &&
-        holds.touchedAtMs === first.touchedAtMs &&
-        holds.successor?.atMs === first.successor?.atMs);
+          holds.touchedAtMs === first.touchedAtMs &&
+          holds.successor?.atMs === first.successor?.atMs);
       if (!isSame) this.#broken ??= "[E9] replicas that have exchanged everything do not agree";
     }
   }

@@ -1,3 +1,4 @@
+import { AbsenceModel } from "./absence-model.ts";
 import { EnvelopeModel } from "./envelope-model.ts";
 import { type Counterexample, type Exploration, explore, type Model } from "./explorer.ts";
 import { type Rules, SHIPPED } from "./rules.ts";
@@ -18,11 +19,23 @@ export interface Found extends Exploration {
 }
 
 export function models(nodeCount: number): readonly NamedModel[] {
-  return worldsFor(nodeCount).map((world) => ({
+  const envelopes = worldsFor(nodeCount).map((world) => ({
     name: world.name,
     about: world.about,
-    modelOf: (rules) => new EnvelopeModel(world, rules),
+    modelOf: (rules: Rules) => new EnvelopeModel(world, rules),
   }));
+  return [
+    ...envelopes,
+    {
+      name: "absence",
+      about: "two relays, a cut that nobody notices or a relay that loses all: who may say that there is none",
+      modelOf: absence,
+    },
+  ];
+}
+
+function absence(rules: Rules): Model {
+  return new AbsenceModel(rules);
 }
 
 /** Every state of every world, one world after the other. */

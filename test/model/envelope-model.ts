@@ -445,4 +445,3 @@ function sort(words: Int32Array, from: number, count: number): void {
     words[to] = word;
   }
 }
-

@@ -18,6 +18,8 @@ export interface Rules {
   readonly received: (envelope: Envelope, nowMs: number, epsilonMs: number) => Envelope;
   /** Join barrier: whether a copy from the own disk may be served after these answers. */
   readonly confirms: (answers: readonly HolderAnswer[], question: AbsenceQuestion) => boolean;
+  /** Whether "there is none" is true (src/sync/completeness.ts). */
+  readonly isAbsent: (answers: readonly HolderAnswer[], question: AbsenceQuestion) => boolean;
   /** The clock never gives an earlier time (`EngineClock`). */
   readonly hasHighWater: boolean;
   /** A request brings along the last use that its browser was told of (`SeenWrites`). */
@@ -44,6 +46,7 @@ export const SHIPPED: Rules = {
       ? { ...envelope, touchedAtMs: Math.min(envelope.createdAtMs, nowMs) }
       : envelope,
   confirms: hasAskedAll,
+  isAbsent: absenceCounts,
   hasHighWater: true,
   hasStamp: true,
   tellsForGood: true,

@@ -1,5 +1,6 @@
 import { joinEnvelopes } from "../../src/engine/envelope.ts";
 import { discardAtMs } from "../../src/engine/session-times.ts";
+import { absenceCounts, type HolderAnswer } from "../../src/sync/completeness.ts";
 import { type Rules, SHIPPED } from "./rules.ts";
 
 /** The rules with one guard taken away. Each must be refuted: a guard that nothing needs would be none, and a model that needs none blind. */
@@ -152,4 +153,53 @@ export const VARIANTS: readonly Variant[] = [
       },
     },
   },
+  {
+    name: "absent-from-who-joins",
+    about: "a relay that has just started, and has yet to hear what the other holds, is believed that there is none",
+    world: "absence",
+    rules: { ...SHIPPED, isAbsent: (answers, question) => absenceCounts(answers.map(joined), question) },
+  },
+  {
+    name: "absent-after-loss",
+    about: "a relay that lost the other, or what it had, since the session was born is believed that there is none",
+    world: "absence",
+    rules: { ...SHIPPED, isAbsent: (answers, question) => absenceCounts(answers.map(knowingAll), question) },
+  },
+  {
+    name: "absent-from-who-hears-nobody",
+    about: "a relay that is not connected to the other is believed that there is none",
+    world: "absence",
+    rules: { ...SHIPPED, isAbsent: (answers, question) => absenceCounts(answers.map(countingAll), question) },
+  },
+  {
+    name: "absent-behind-cut",
+    about: "a relay is believed that there is none, whenever it heard from the other last",
+    world: "absence",
+    rules: {
+      ...SHIPPED,
+      isAbsent: (answers, question) =>
+        absenceCounts(
+          answers.map(({ answer, status }) => ({ answer, status })),
+          question,
+        ),
+    },
+  },
+  {
+    name: "absent-by-exact-clocks",
+    about: "the birth that an id says is compared without ε",
+    world: "absence",
+    rules: { ...SHIPPED, isAbsent: (answers, question) => absenceCounts(answers, { ...question, clockErrorMs: 0 }) },
+  },
 ];
+
+function joined(said: HolderAnswer): HolderAnswer {
+  return said.status?.isComplete === false ? { ...said, status: { ...said.status, isComplete: true, completeSinceMs: 0 } } : said;
+}
+
+function knowingAll(said: HolderAnswer): HolderAnswer {
+  return said.status === undefined ? said : { ...said, status: { ...said.status, completeSinceMs: 0 } };
+}
+
+function countingAll(said: HolderAnswer): HolderAnswer {
+  return said.status === undefined ? said : { ...said, status: { ...said.status, memberCount: 2 } };
+}
