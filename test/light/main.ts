@@ -16,7 +16,7 @@ interface Settings {
   readonly variant?: string;
 }
 
-const program = new Command("light")
+const program: Command = new Command("light")
   .description("Random events on the envelopes of many small worlds, by the engine's own rules.")
   .option("--events <count>", "how many", whole, 10_000_000)
   .option("--seed <number>", "draws them; the same number, the same events", whole, randomInt(2 ** 31))

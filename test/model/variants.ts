@@ -157,7 +157,7 @@ export const VARIANTS: readonly Variant[] = [
     name: "absent-from-who-joins",
     about: "a relay that has just started, and has yet to hear what the other holds, is believed that there is none",
     world: "absence",
-    rules: { ...SHIPPED, isAbsent: (answers, question) => absenceCounts(answers.map(joined), question) },
+    rules: { ...SHIPPED, isAbsent: (answers, question) => absenceCounts(answers.map(believed), question) },
   },
   {
     name: "absent-after-loss",
@@ -192,7 +192,7 @@ export const VARIANTS: readonly Variant[] = [
   },
 ];
 
-function joined(said: HolderAnswer): HolderAnswer {
+function believed(said: HolderAnswer): HolderAnswer {
   return said.status?.isComplete === false ? { ...said, status: { ...said.status, isComplete: true, completeSinceMs: 0 } } : said;
 }
 
