@@ -4,7 +4,7 @@ import type { Rules } from "../model/rules.ts";
 
 const KEY = "AAAAAAAAAAAAAAAAAAAAAA";
 const NEXT_KEY = "BBBBBBBBBBBBBBBBBBBBBB";
-export const EPSILON_MS = 2_000;
+const EPSILON_MS = 2_000;
 const BORN_AT_MS = 1_000_000;
 const NODE_COUNT_MAX = 4;
 const RELAY_COUNT_MAX = 2;

@@ -4,20 +4,20 @@ import { LightWorld } from "./light-world.ts";
 const EVENTS_PER_WORLD = 120;
 const PROGRESS_EVERY = 1_000_000;
 
-export interface LightOptions {
+interface LightOptions {
   readonly seed: number;
   readonly eventCount: number;
   readonly rules: Rules;
   readonly onProgress?: (eventCount: number) => void;
 }
 
-export interface LightReport {
+interface LightReport {
   readonly events: number;
   readonly worlds: number;
   readonly failure: LightFailure | undefined;
 }
 
-export interface LightFailure {
+interface LightFailure {
   readonly broken: string;
   /** The world among those of its seed. */
   readonly world: number;

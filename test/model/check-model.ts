@@ -6,7 +6,7 @@ import type { Variant } from "./variants.ts";
 import { worldsFor } from "./worlds.ts";
 
 /** One world of a model. */
-export interface NamedModel {
+interface NamedModel {
   readonly name: string;
   readonly about: string;
   readonly modelOf: (rules: Rules) => Model;

@@ -102,4 +102,4 @@ export class Envelopes {
 }
 
 /** Numbers are bits of one word, and parts of others. */
-export const ID_MAX = 31;
+const ID_MAX = 31;

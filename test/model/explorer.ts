@@ -34,7 +34,7 @@ export interface Counterexample {
   readonly trace: readonly string[];
 }
 
-export interface ExplorerOptions {
+interface ExplorerOptions {
   /** Default: as many as fit in 2 GB of words, about. */
   readonly stateCountMax?: number;
   readonly onProgress?: (stateCount: number, depth: number) => void;

@@ -85,7 +85,6 @@ export function writeScene(scene: Scene, state: Int32Array): void {
   }
 }
 
-/* eslint-disable no-param-reassign -- a scene is unpacked into what is there, for speed */
 export function readReplica(word: number, replica: Replica): void {
   replica.holds = word & 31;
   replica.store = (word >> 5) & 31;
