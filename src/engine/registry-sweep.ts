@@ -7,7 +7,7 @@ import type { Dot, SessionKey } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SessionStore } from "./session-store.ts";
-import { discardAtMs, touchDelayMs } from "./session-times.ts";
+import { discardAtMs, rotatedAtMs, touchDelayMs } from "./session-times.ts";
 import { PAUSE_MS, Sweeper } from "./sweeper.ts";
 import type { Tombstones } from "./tombstones.ts";
 import { endReason, type Revocations, verdict } from "./verdict.ts";
@@ -30,6 +30,7 @@ export interface Swept {
   weigh(session: LiveSession): void;
   toRest(session: LiveSession): boolean;
   bury(session: LiveSession): Promise<void> | undefined;
+  endRotated(session: LiveSession): void;
   forget(key: SessionKey, own: Dot | undefined): void;
 }
 
@@ -141,7 +142,8 @@ export class RegistrySweep {
   }
 
   /**
-   * Evicts a session that nobody will ask for again; writes nothing about it (an idle session is not ended by the passing of time).
+   * Evicts a session that nobody will ask for again; writes nothing about it (an idle session is not ended by the passing of time, but for
+   * one that was rotated: everybody who heard of that knows the instant).
    * Stores what is not stored, and sends to rest what is not used. True when that was more than a look.
    */
   #visit(session: LiveSession, nowMs: number): boolean {
@@ -161,10 +163,14 @@ export class RegistrySweep {
       }
       return true;
     }
+    if (rotatedAtMs(envelope, epsilonMs) <= nowMs) {
+      this.#swept.endRotated(session);
+      return true;
+    }
     if (nowMs - session.sentTouchMs >= touchDelayMs(envelope.idleTimeoutMs)) this.tellTouch(session);
     if (envelope.ended !== undefined) void this.#swept.bury(session);
-    // What is only here would be lost without need: that goes where the room is wanted.
-    else if (this.isUnused(session) && session.local === undefined) this.#swept.toRest(session);
+    // What is only here would be lost without need: that goes where the room is wanted. And of a rotated one a tombstone is left soon.
+    else if (this.isUnused(session) && session.local === undefined && envelope.successor === undefined) this.#swept.toRest(session);
     else if (!session.isStored && store.durable) registry.store(session).catch(() => undefined);
     else return false;
     return true;

@@ -1,6 +1,6 @@
 import { ColdTable } from "./cold-table.ts";
 import { contextFor, SessionDocument } from "./document.ts";
-import { type Envelope, sameEnvelope } from "./envelope.ts";
+import { endEnvelope, type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { HeldFingerprints } from "./held-fingerprints.ts";
 import { HotSessions } from "./hot-sessions.ts";
@@ -66,6 +66,7 @@ export class Registry {
       weigh: (session) => this.#weigh(session),
       toRest: (session) => this.#toRest(session),
       bury: (session) => this.#bury(session),
+      endRotated: (session) => this.#endRotated(session),
       forget: (key, own) => this.#forget(key, own),
     });
   }
@@ -438,6 +439,15 @@ export class Registry {
       () => undefined,
     );
     return this.#options.store.durable ? stored : undefined;
+  }
+
+  /** Every replica that heard of the rotation writes the same end, so none of them has news for another. */
+  #endRotated(session: LiveSession): void {
+    const { envelope } = session;
+    if (envelope.successor === undefined) return;
+    session.envelope = endEnvelope(envelope, envelope.ended ?? { reason: "rotated", atMs: envelope.successor.atMs });
+    session.document = undefined;
+    void this.changed(session);
   }
 
   #lay(session: LiveSession): boolean {

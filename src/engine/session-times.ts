@@ -13,10 +13,14 @@ export function touchDelayMs(idleTimeoutMs: number): number {
 export function discardAtMs(envelope: Envelope, epsilonMs: number): number {
   const { ended, deadlineMs, touchedAtMs, idleTimeoutMs, successor } = envelope;
   const goneMs = deadlineMs + 3 * epsilonMs;
-  if (ended !== undefined) return goneMs;
-  // Who uses it during the grace uses its successor.
-  const unusedAtMs = successor?.atMs ?? touchedAtMs + idleTimeoutMs;
-  return Math.min(goneMs, unusedAtMs + 2 * epsilonMs + touchDelayMs(idleTimeoutMs));
+  // That it has a successor is as final as an end: forgotten earlier, a copy that never heard of it would bring it back.
+  if (ended !== undefined || successor !== undefined) return goneMs;
+  return Math.min(goneMs, touchedAtMs + idleTimeoutMs + 2 * epsilonMs + touchDelayMs(idleTimeoutMs));
+}
+
+/** From when on the grace of a rotation is over by every clock: what is left of the session then is its end. */
+export function rotatedAtMs({ successor, ended }: Envelope, epsilonMs: number): number {
+  return successor === undefined || ended !== undefined ? Infinity : successor.atMs + 2 * epsilonMs;
 }
 
 /** What a session that nobody uses from now on will be at `discardAtMs`. */

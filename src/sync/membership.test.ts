@@ -61,6 +61,13 @@ describe("membership", () => {
     expect(membership.status(2_000)).toMatchObject({ isComplete: true, completeSinceMs: 1_000 });
   });
 
+  // Found by the model (test/model, world "absence"): what the other was told before it started again, it had nobody to tell.
+  it("[SY24] does not know what another was told before it lost that, where they meet for the first time now", () => {
+    const membership = relay([AT_B]);
+    meet(membership, B, { isComplete: false, completeSinceMs: 1_500, memberCount: 1 });
+    expect(membership.status(2_000)).toMatchObject({ isComplete: true, completeSinceMs: 1_500 });
+  });
+
   it("[SY24] with a folder does not know what nodes made while it was away, each for itself", () => {
     expect(relay([], 500).status(1_000)).toEqual({ isComplete: true, completeSinceMs: 1_000, memberCount: 1 });
     expect(relay([AT_B], 500).status(1_000)).toMatchObject({ isComplete: false, completeSinceMs: 1_000 });

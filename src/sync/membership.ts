@@ -178,6 +178,7 @@ export class Membership {
     const since = statuses.map(({ status }) => status?.completeSinceMs ?? Number.POSITIVE_INFINITY);
     // Of what this one missed, those know nothing for sure who have yet to hear it themselves.
     const knowsAll = statuses.length > 0 && statuses.every(({ status }) => status?.isComplete === true);
-    return knowsAll ? Math.max(this.#keptSinceMs ?? 0, ...since) : this.#baseSinceMs;
+    // Nor do they know what an earlier life of theirs was told, while this one could not hear it.
+    return knowsAll ? Math.max(this.#keptSinceMs ?? 0, ...since) : Math.max(this.#baseSinceMs, ...since.filter(Number.isFinite));
   }
 }
