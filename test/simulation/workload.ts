@@ -3,6 +3,7 @@ import type { CheckOut, OpenSession, SessionEngine } from "../../src/engine/sess
 import { ageOf } from "../../src/engine/session-id.ts";
 import { Browser } from "./browser.ts";
 import type { Dice } from "./dice.ts";
+import { HttpWorkload } from "./http-workload.ts";
 import { type EndNote, GIVEN_SLACK_MS, type History, type Mark, type SessionNote } from "./history.ts";
 import { ProcessDied } from "./machine.ts";
 import type { NodeProcess, RelayProcess, Running } from "./members.ts";
@@ -21,6 +22,8 @@ export interface Mix {
   readonly revoke: number;
   readonly claim: number;
   readonly once: number;
+  /** A page in a browser with a cookie jar: some requests at once, through the HTTP half of the adapters. */
+  readonly page: number;
 }
 
 /** What a request may be told while something is broken; and what, when nothing is. */
@@ -53,8 +56,8 @@ export class Workload {
   readonly #mix: Mix;
   readonly #only: ReadonlySet<number> | undefined;
   #count = 0;
-  /** Nothing is broken: every request must be served. */
-  isCalm = false;
+  readonly http: HttpWorkload;
+  #isCalm = false;
   /** Requests that were not answered yet. */
   readonly pending = new Set<string>();
   readonly #granted = new Map<string, number>();
@@ -68,6 +71,22 @@ export class Workload {
     this.#mix = mix;
     this.#dice = world.dice.for("workload");
     this.browsers = Array.from({ length: browserCount }, (_, index) => new Browser(`browser${index + 1}`));
+    this.http = new HttpWorkload(world, history, Math.ceil(browserCount / 3));
+  }
+
+  /** For what no number of a request stands behind. */
+  get calmDice(): Dice {
+    return this.#dice;
+  }
+
+  /** Nothing is broken: every request must be served. */
+  get isCalm(): boolean {
+    return this.#isCalm;
+  }
+
+  set isCalm(isCalm: boolean) {
+    this.#isCalm = isCalm;
+    this.http.isCalm = isCalm;
   }
 
   /** So many requests within the next `spanMs`. Resolves when each was answered, or its process is dead. */
@@ -86,8 +105,10 @@ export class Workload {
   /** One request of one browser at one node, as chance has it. */
   async request(number: number, dice: Dice): Promise<void> {
     const nodes = this.world.nodes.filter(({ isServing }) => isServing);
+    const asked = dice.weighted<keyof Mix>({ ...this.#mix });
+    if (asked === "page") return this.#page(number, dice);
     const browser = dice.pick(this.browsers);
-    const drawn = dice.weighted<keyof Mix>({ ...this.#mix });
+    const drawn: Exclude<keyof Mix, "page"> = asked;
     const { note } = browser;
     const kind = note === undefined || (drawn === "create" && note.marks.length >= 4) ? "create" : drawn === "create" ? "write" : drawn;
     // What an older version does not declare it does not begin, either: it would merge as a value of its own.
@@ -117,6 +138,16 @@ export class Workload {
         return void (await this.claim(node, note, dice.pick(TOKENS)));
       case "once":
         return this.once(node, note, dice);
+    }
+  }
+
+  async #page(number: number, dice: Dice): Promise<void> {
+    const name = `${number} page`;
+    this.pending.add(name);
+    try {
+      await this.http.page(dice, (text) => this.history.incident(`r${number}`, text));
+    } finally {
+      this.pending.delete(name);
     }
   }
 
