@@ -73,6 +73,13 @@ export interface Running {
 /** As a service manager waits before it starts again what could not start. */
 const RESTART_MS = 500;
 
+/** What every listener of the simulation throws; nobody ever catches it but the engine. */
+export class ListenerFailed extends Error {
+  constructor() {
+    super("a listener failed");
+  }
+}
+
 /** What every application of the simulation declares: one attribute of each merge type. */
 const ATTRIBUTES = { marks: set<number>(), hits: counter(), items: list<number>(), cart: map<number>() };
 
@@ -155,6 +162,8 @@ abstract class Process implements Member {
           this.events.push(event);
           if (event.type === "input-refused" || event.type === "store-failed" || event.type === "clock-fault")
             this.machine.timeline.trace(`${this.name} ${event.type} ${"error" in event ? String(event.error) : event.aheadMs}`);
+          // A listener that throws harms nobody: every one here does.
+          throw new ListenerFailed();
         },
         ...(disk === undefined ? {} : { store: (context) => disk.open(life, context) }),
       },
