@@ -131,7 +131,7 @@ export class Workload {
       const id = engine.issueId();
       const note = this.history.begin(id, engine.keyOf(id));
       session.identify(id);
-      const isBrief = this.#dice.chance(0.1);
+      const isBrief = this.#dice.chance(this.world.options.briefShare ?? 0.1);
       if (isBrief) {
         note.idleTimeoutMs = 20_000;
         session.setIdleTimeout(note.idleTimeoutMs);
@@ -403,7 +403,7 @@ export class Workload {
     if (acks === 0) return true;
     this.history.tally.acked += 1;
     const holders = this.world.relays.filter((relay) => this.history.isLostSince(relay, mark.atMs) || hasMark(relay, mark)).length;
-    this.history.expect("RP4", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
+    this.history.expect("RP8", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
     return true;
   }
 

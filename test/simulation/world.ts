@@ -14,6 +14,8 @@ export interface WorldOptions {
   readonly nodeDisks: boolean;
   readonly sync: NodeOptions;
   readonly engine?: EngineOptions;
+  /** Of how many sessions the idle timeout is so short that it matters. Default a tenth. */
+  readonly briefShare?: number;
   readonly seams?: Seams;
 }
 

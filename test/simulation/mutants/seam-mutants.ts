@@ -51,11 +51,11 @@ export const SEAM_MUTANTS: readonly SeamMutant[] = [
   },
   { name: "nobody compares digests", laws: ["D1"], message: "digest", seams: { dial: lossyDial((bytes) => bytes[0] === DIGEST) } },
   {
-    name: "the fingerprints of a relay do not tell states apart", laws: ["R14"],
+    name: "the fingerprints of a relay do not tell states apart", laws: ["R14", "D1"],
     seams: relayReplica((replica) => ({ fingerprint: (key) => Math.min(1, replica.fingerprint(key)) })),
   },
   {
-    name: "a relay says that there is none, now and then", laws: ["R4"],
+    name: "a relay says that there is none, now and then", laws: ["R4", "RP3"],
     seams: relayReplica((replica) => {
       let asked = 0;
       return { record: async (key) => (++asked % 10 === 0 ? undefined : replica.record(key)) };

@@ -1,7 +1,7 @@
+import { IDLE } from "./envelope-mutants.ts";
 import { edit, type SourceMutant } from "./mutant.ts";
 
 const ACKED = { alone: "refuse", acks: 1, degraded: "serve" } as const;
-const STRICT = { alone: "refuse", acks: 1, degraded: "fail" } as const;
 
 /** What nodes and relays say to each other: at least one for each kind of frame. */
 export const SYNC_MUTANTS: readonly SourceMutant[] = [
@@ -103,7 +103,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
     edits: [
       edit("src/sync/replicator.ts", "if (this.#closing === undefined) this.#touches.add(key, touchedAtMs);", ""),
     ],
-    options: { browsers: 20, roundMs: 30_000, mix: { read: 80, write: 3, create: 5, end: 0 }, world: { nodes: 3, engine: { idleTimeoutMs: 12_000 } } },
+    options: { ...IDLE, browsers: 10, requests: 200, world: { briefShare: 1, nodes: 3 } },
   },
   {
     name: "an end is told to nobody",
