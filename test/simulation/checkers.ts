@@ -1,4 +1,5 @@
 import { toHex } from "../../src/engine/containers.ts";
+import { COMPACT_WHEN_QUIET } from "../../src/engine/document.ts";
 import { encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import { sha256 } from "../support/manual-runtime.ts";
@@ -10,6 +11,8 @@ import type { World } from "./world.ts";
 
 /** What a process adds to a session for good: its entry in the vector, and its cell of the counter. */
 const WRITER_BYTES = 64;
+/** The newest removals, which are kept so that late writes do not come back: 32 of them. */
+const REMOVALS_BYTES = 32 * 40;
 
 /** Every copy of every session, by key and by who holds it. */
 export type Copies = ReadonlyMap<SessionKey, ReadonlyMap<Member, CopyView>>;
@@ -116,8 +119,16 @@ function judge(world: World, history: History, note: SessionNote, view: CopyView
   }
   for (const id of note.inherited) history.expect("E12", marks.has(id), () => `${key} goes on from another without its write ${id}`);
   judgeContent(history, key, view.plain);
-  const allowed = 4 * textOf(view.plain).length + 2_048 + WRITER_BYTES * Math.max(0, view.writerCount - 4);
-  history.expect("D14", view.bytes <= allowed, () => `${key} takes ${view.bytes} bytes, and ${allowed} are enough for what it holds`);
+  judgeSize(history, view, key);
+}
+
+/** What a session takes follows from what it holds, not from how often it was written. */
+function judgeSize(history: History, { plain, bytes, compactBytes, writerCount }: CopyView, key: SessionKey): void {
+  const { factor, bytes: spare } = COMPACT_WHEN_QUIET;
+  const compacted = factor * compactBytes + spare;
+  history.expect("D14", bytes <= compacted, () => `${key} takes ${bytes} bytes, and would take ${compactBytes}: nobody compacted it`);
+  const allowed = 4 * textOf(plain).length + 2_048 + REMOVALS_BYTES + WRITER_BYTES * Math.max(0, writerCount - 4);
+  history.expect("D14", compactBytes <= allowed, () => `${key} takes ${compactBytes} bytes, and ${allowed} are enough for what it holds`);
 }
 
 /** What no process may have met, whatever happened: only broken or hostile peers make such. */

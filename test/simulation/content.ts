@@ -2,6 +2,7 @@ import type { Dot, SessionKey } from "../../src/engine/record.ts";
 import type { OpenSession } from "../../src/engine/session-engine.ts";
 import type { History, Mark } from "./history.ts";
 import type { Life } from "./machine.ts";
+import { NodeProcess } from "./members.ts";
 
 /** So many keys a session keeps in its `flags`; whoever finds more removes the oldest. */
 const FLAG_COUNT = 3;
@@ -15,7 +16,8 @@ export type Plain = Readonly<Record<string, unknown>>;
  * follows all else that a copy must hold (`judgeContent`).
  */
 export function writeContent(session: OpenSession, mark: Mark): void {
-  const { id } = mark;
+  const { id, member } = mark;
+  mark.isDeclared = member instanceof NodeProcess && member.declaresAsUsual;
   session.set("marks", new Set([...marksOf(session.get("marks")), id]));
   session.set("hits", ((session.get("hits") as number | undefined) ?? 0) + 1);
   session.set("items", [...((session.get("items") as number[] | undefined) ?? []), id]);
@@ -85,7 +87,12 @@ function judgeFlags(history: History, where: string, writes: readonly Mark[], fl
 }
 
 /** Of all who set a property the latest counts. */
-function judgeLatest(history: History, where: string, writes: readonly Mark[], shown: Pick<Content, "cart"> & { readonly last: number | undefined }): void {
+function judgeLatest(
+  history: History,
+  where: string,
+  writes: readonly Mark[],
+  shown: Pick<Content, "cart"> & { readonly last: number | undefined },
+): void {
   const { last, cart } = shown;
   // What a process wrote in its last moment has no dot that anybody knows.
   if (writes.length === 0 || writes.some(({ dot }) => dot === undefined)) return;
@@ -93,6 +100,7 @@ function judgeLatest(history: History, where: string, writes: readonly Mark[], s
     among.reduce<Mark | undefined>((best, mark) => (best === undefined || isLater(mark, best) ? mark : best), undefined)?.id;
   const expected = latest(writes);
   history.expect("D2", last === expected, () => `${where} shows ${last} as the last write, and ${expected} was later`);
+  if (writes.some(({ isDeclared }) => !isDeclared)) return;
   for (let part = 0; part < CART_KEYS; part++) {
     const key = cartKey(part);
     const of = latest(writes.filter(({ id }) => cartKey(id) === key));

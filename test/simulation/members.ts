@@ -1,6 +1,8 @@
+import type { AttributeTypes } from "../../src/engine/attributes/schema.ts";
 import { counter } from "../../src/engine/attributes/counter.ts";
 import { list } from "../../src/engine/attributes/list.ts";
 import { map } from "../../src/engine/attributes/map.ts";
+import { register } from "../../src/engine/attributes/register.ts";
 import { set } from "../../src/engine/attributes/set.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
@@ -80,8 +82,10 @@ export class ListenerFailed extends Error {
   }
 }
 
-/** What every application of the simulation declares: one attribute of each merge type. */
+/** What the application of the simulation declares: one attribute of each merge type. */
 const ATTRIBUTES = { marks: set<number>(), hits: counter(), items: list<number>(), cart: map<number>() };
+/** As it is declared version by version: what is there already merges by its kind, whatever is declared. */
+const VERSIONS: readonly AttributeTypes[] = [ATTRIBUTES, {}, ATTRIBUTES, { ...ATTRIBUTES, cart: register() }];
 
 abstract class Process implements Member {
   abstract readonly kind: "node" | "relay";
@@ -187,6 +191,8 @@ export type NodeOptions = Omit<RelaysOptions, "secret" | "log">;
 /** A process of the application: an engine with the shipped replicator. */
 export class NodeProcess extends Process {
   readonly kind = "node";
+  /** Of the application that the next start runs. */
+  version = 0;
   readonly #addresses: readonly string[];
   readonly #options: NodeOptions;
 
@@ -196,10 +202,21 @@ export class NodeProcess extends Process {
     this.#options = options;
   }
 
+  /** What a session begins with here has its merge types. */
+  get declaresAll(): boolean {
+    return this.version % VERSIONS.length !== 1;
+  }
+
+  /** No attribute is declared otherwise than usual. */
+  get declaresAsUsual(): boolean {
+    return VERSIONS[this.version % VERSIONS.length] === ATTRIBUTES;
+  }
+
   protected begin(life: Life): Running {
     let replica: Replica | undefined;
     const { timeline } = this.machine;
     const engine = this.makeEngine(life, {
+      attributes: VERSIONS[this.version % VERSIONS.length] ?? ATTRIBUTES,
       sync: (host) => {
         replica = replicaOf(host);
         const replicator = new Replicator({

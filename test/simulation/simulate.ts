@@ -1,10 +1,13 @@
 import { copiesOf, differByFingerprint, differences, judgeCopies, judgeProcesses } from "./checkers.ts";
 import { Dice } from "./dice.ts";
-import { History, type SessionNote, type Tally, type Violation } from "./history.ts";
-import type { Seams } from "./members.ts";
-import { ALL_TROUBLES, Nemesis, type Troubles } from "./nemesis.ts";
+import { History, type Incident, type SessionNote, type Tally, type Violation } from "./history.ts";
+import { ListenerFailed, type Seams } from "./members.ts";
+import { Nemesis } from "./nemesis.ts";
+import { drawMix, drawTroubles } from "./swarm.ts";
+import { TimeStopped } from "./timeline.ts";
+import type { Troubles } from "./troubles.ts";
 import { Watch } from "./watch.ts";
-import { type Mix, USUAL, Workload } from "./workload.ts";
+import { type Mix, Workload } from "./workload.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 /**
@@ -13,6 +16,8 @@ import { World, type WorldOptions } from "./world.ts";
  */
 const HEAL_BOUND_MS = 25_000;
 const POLL_MS = 250;
+/** A clock is off by less than half of what two may differ by (ε is 2 s), since they also drift. */
+const SKEW_MS_MAX = 900;
 /** No request takes longer, whatever is broken: a job's wait and its run are the longest. */
 const REQUEST_MS_MAX = 15_000;
 
@@ -23,6 +28,7 @@ export interface SimulationOptions {
   /** How long one round of troubles lasts. */
   readonly roundMs: number;
   readonly faultsPerRound: number;
+  /** Instead of what the seed draws. */
   readonly mix?: Partial<Mix>;
   readonly troubles?: Partial<Troubles>;
   readonly world?: Partial<WorldOptions>;
@@ -30,8 +36,15 @@ export interface SimulationOptions {
   /** Default 12. With fewer each session is written more often. */
   readonly browsers?: number;
   readonly onTrace?: (line: string) => void;
+  /** By number, the only faults and requests of the seed that happen. Default: all. */
+  readonly onlyFaults?: ReadonlySet<number>;
+  readonly onlyRequests?: ReadonlySet<number>;
+  /** Nothing happens after the first violation. */
+  readonly isStopping?: boolean;
 }
 
+/** As many seeds as CI has time for. */
+export const CI_SEEDS = 2_000;
 export const CI_RUN: SimulationOptions = { requests: 200, rounds: 2, roundMs: 12_000, faultsPerRound: 8 };
 
 export interface Report {
@@ -41,6 +54,9 @@ export interface Report {
   /** Equal for two runs of one seed. */
   readonly digest: string;
   readonly happenings: number;
+  /** All that the seed made happen, in order. */
+  readonly incidents: readonly Incident[];
+  readonly virtualMs: number;
 }
 
 /** One world from its beginning to its end. What is in it, and what happens to it, follows from the seed. */
@@ -48,11 +64,13 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const dice = new Dice(seed).for("world");
   const relays = dice.weighted({ 1: 2, 2: 5, 3: 2 });
   const relayCount = Number(relays);
-  const world = new World(seed, {
+  const worldOptions: WorldOptions = {
     nodes: dice.whole(2, 4),
     relays: relayCount,
     relayDisks: dice.chance(0.4),
     nodeDisks: dice.chance(0.3),
+    // Any two clocks may differ by twice that.
+    skewMsMax: dice.chance(0.4) ? 0 : dice.between(0, SKEW_MS_MAX),
     sync: {
       alone: dice.chance(0.5) ? "refuse" : "serve",
       acks: dice.whole(0, relayCount),
@@ -60,7 +78,8 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     },
     ...options.world,
     ...(options.seams === undefined ? {} : { seams: options.seams }),
-  });
+  };
+  const world = new World(seed, worldOptions);
   const { timeline } = world;
   if (options.onTrace !== undefined) timeline.onTrace(options.onTrace);
   const history = new History(
@@ -72,11 +91,15 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     // A relay that stores has stored what it acknowledged.
     if (member.kind === "node" || member.disk === undefined) history.lost(member);
   };
-  const workload = new Workload(world, history, { ...USUAL, ...options.mix }, options.browsers ?? 12);
+  if (options.isStopping === true) history.onViolation = () => timeline.stop();
+  const mix = { ...drawMix(dice.for("mix")), ...options.mix };
+  const workload = new Workload(world, history, mix, options.browsers ?? 12, options.onlyRequests);
   const nemesis = new Nemesis(world, history, {
-    troubles: { ...ALL_TROUBLES, ...options.troubles },
+    troubles: { ...drawTroubles(dice.for("troubles"), worldOptions), ...options.troubles },
     relayLosses: dice.chance(0.8) ? 1 : 2,
     nodeLosses: 2,
+    skewMsMax: worldOptions.skewMsMax,
+    only: options.onlyFaults,
   });
   const watch = new Watch(world, history);
   try {
@@ -97,19 +120,28 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     }
     judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);
   } catch (error) {
-    history.expect(
-      "RP3",
-      false,
-      () =>
-        `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    if (!(error instanceof TimeStopped))
+      history.expect(
+        error instanceof ListenerFailed ? "N2" : "RP3",
+        false,
+        () =>
+          `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
   } finally {
     watch.stop();
     world.onDeath = () => undefined;
     world.end();
   }
   timeline.trace(JSON.stringify(history.tally));
-  return { seed, violations: history.violations, tally: history.tally, digest: timeline.digest(), happenings: timeline.count };
+  return {
+    seed,
+    violations: history.violations,
+    tally: history.tally,
+    digest: timeline.digest(),
+    happenings: timeline.count,
+    incidents: history.incidents,
+    virtualMs: timeline.nowMs,
+  };
 }
 
 /** All copies are one within the bound, and are what they must be. */
@@ -203,7 +235,7 @@ function judgeBacklog(world: World, history: History): void {
 async function claimNew(world: World, history: History, workload: Workload): Promise<void> {
   const { timeline } = world;
   const [browser] = workload.browsers;
-  const [node] = world.nodes;
+  const node = world.nodes.find(({ declaresAll }) => declaresAll);
   if (browser === undefined || node === undefined) return;
   // Clocks may differ by so much: a relay that came back counts its own record from then on.
   await timeline.runFor(3_000);

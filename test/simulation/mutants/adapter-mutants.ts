@@ -13,7 +13,11 @@ export const ADAPTER_MUTANTS: readonly SourceMutant[] = [
         "held.open.envelope.successor === undefined;",
       ),
     ],
-    test: { project: "integration", file: "test/integration/adapters/life-cycle.test.ts", title: "that overlaps a logout revives nothing and sends no cookie" },
+    test: {
+      project: "integration",
+      file: "test/integration/adapters/life-cycle.test.ts",
+      title: "that overlaps a logout revives nothing and sends no cookie",
+    },
   },
   {
     name: "all processes tell their commits in one slot",

@@ -1,7 +1,13 @@
 import { edit, type SourceMutant } from "./mutant.ts";
 
 /** Sessions that are hardly used, so that they are idle now and then. */
-export const IDLE = { browsers: 20, requests: 60, roundMs: 50_000, mix: { read: 90, write: 5, create: 1, end: 1 }, world: { briefShare: 1 } } as const;
+export const IDLE = {
+  browsers: 20,
+  requests: 60,
+  roundMs: 50_000,
+  mix: { read: 90, write: 5, create: 1, end: 1 },
+  world: { briefShare: 1 },
+} as const;
 
 /** When a session lives: ends, touches, timeouts, the clock. */
 export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
@@ -36,7 +42,9 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     name: "an end is forgotten a second later",
     laws: ["E8", "E6", "D1", "SY21"],
     guard: "R1",
-    edits: [edit("src/engine/session-times.ts", "if (ended !== undefined) return goneMs;", "if (ended !== undefined) return ended.atMs + 1_000;")],
+    edits: [
+      edit("src/engine/session-times.ts", "if (ended !== undefined) return goneMs;", "if (ended !== undefined) return ended.atMs + 1_000;"),
+    ],
     options: { mix: { end: 30 }, troubles: { partition: 30, suspend: 20, cut: 20 } },
   },
   {
@@ -44,13 +52,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     laws: ["E8", "E6", "D1"],
     guard: "R1",
     message: "end",
-    edits: [
-      edit(
-        "src/engine/replica.ts",
-        "live.takeIn(end, () => false);\n      return this.#host.cameIn(live);",
-        "return undefined;",
-      ),
-    ],
+    edits: [edit("src/engine/replica.ts", "live.takeIn(end, () => false);\n      return this.#host.cameIn(live);", "return undefined;")],
   },
   {
     name: "a slow request saves its session, whether or not it still is",
@@ -67,7 +69,11 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     const { document } = live;
     if (document === undefined || this.verdict() !== "alive") {`,
       ),
-      edit("src/engine/registry.ts", "if (tombstone !== undefined) {\n        session.takeIn", "if (tombstone !== undefined && session.envelope.ended !== undefined) {\n        session.takeIn"),
+      edit(
+        "src/engine/registry.ts",
+        "if (tombstone !== undefined) {\n        session.takeIn",
+        "if (tombstone !== undefined && session.envelope.ended !== undefined) {\n        session.takeIn",
+      ),
     ],
     options: { browsers: 6, mix: { end: 40, write: 60 } },
   },
@@ -82,14 +88,22 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
         "",
       ),
     ],
-    test: { project: "unit", file: "src/engine/join-barrier.test.ts", title: "is refused with alone: refuse when not all of them could be asked" },
+    test: {
+      project: "unit",
+      file: "src/engine/join-barrier.test.ts",
+      title: "is refused with alone: refuse when not all of them could be asked",
+    },
   },
   {
     name: "a process starts with its wall clock, whatever the mark on its disk says",
     laws: ["K5"],
     guard: "R7",
     edits: [edit("src/engine/engine.ts", "this.sessionStore.highWaterMs?.()", "undefined")],
-    test: { project: "unit", file: "src/engine/engine-clock.test.ts", title: "holds for the engine after it, whatever its machine's clock says" },
+    test: {
+      project: "unit",
+      file: "src/engine/engine-clock.test.ts",
+      title: "holds for the engine after it, whatever its machine's clock says",
+    },
   },
   {
     name: "a relay that starts again forgets the ends that lie on its disk",
@@ -140,7 +154,11 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     name: "a use is dated ahead of the clock",
     laws: ["E4"],
     edits: [
-      edit("src/engine/engine.ts", "live.envelope = { ...envelope, touchedAtMs: nowMs };", "live.envelope = { ...envelope, touchedAtMs: nowMs + 60_000 };"),
+      edit(
+        "src/engine/engine.ts",
+        "live.envelope = { ...envelope, touchedAtMs: nowMs };",
+        "live.envelope = { ...envelope, touchedAtMs: nowMs + 60_000 };",
+      ),
     ],
   },
   {
@@ -176,15 +194,29 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     name: "a session that goes on under another id begins empty",
     laws: ["E12", "AK1", "AK2", "RW6"],
     edits: [
-      edit("src/engine/engine.ts", "return from === undefined\n      ? SessionDocument.create", "return from !== undefined || from === undefined\n      ? SessionDocument.create"),
+      edit(
+        "src/engine/engine.ts",
+        "return from === undefined\n      ? SessionDocument.create",
+        "return from !== undefined || from === undefined\n      ? SessionDocument.create",
+      ),
     ],
     options: { mix: { rotate: 30 } },
   },
   {
     name: "what is written to a rotated session stays there",
     laws: ["AK1", "AK2"],
-    edits: [edit("src/engine/succession.ts", "if (successor === undefined || document === undefined || successor.key === key) return;", "return;")],
-    test: { project: "integration", file: "test/integration/adapters/rotation-grace.test.ts", title: "[A28] what a request writes that began before the rotation" },
+    edits: [
+      edit(
+        "src/engine/succession.ts",
+        "if (successor === undefined || document === undefined || successor.key === key) return;",
+        "return;",
+      ),
+    ],
+    test: {
+      project: "integration",
+      file: "test/integration/adapters/rotation-grace.test.ts",
+      title: "[A28] what a request writes that began before the rotation",
+    },
   },
   {
     name: "a revocation does not end what was given before it",
@@ -201,7 +233,13 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a commit that was discarded is written all the same",
     laws: ["SY8"],
-    edits: [edit("src/engine/open-session.ts", "this.#engine.committed(live, isEnvelopeChange ? undefined : change);\n    return \"committed\";", "this.#engine.committed(live, isEnvelopeChange ? undefined : change);\n    return \"discarded\";")],
+    edits: [
+      edit(
+        "src/engine/open-session.ts",
+        'this.#engine.committed(live, isEnvelopeChange ? undefined : change);\n    return "committed";',
+        'this.#engine.committed(live, isEnvelopeChange ? undefined : change);\n    return "discarded";',
+      ),
+    ],
   },
   {
     name: "a listener that throws stops what it hears of",
@@ -211,6 +249,12 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "changes from elsewhere are told to no listener",
     laws: ["N1"],
-    edits: [edit("src/engine/observers.ts", "const now = view();\n    if (now === undefined) return;\n    if (isWanted)", 'if (origin === "remote") return;\n    const now = view();\n    if (now === undefined) return;\n    if (isWanted)')],
+    edits: [
+      edit(
+        "src/engine/observers.ts",
+        "const now = view();\n    if (now === undefined) return;\n    if (isWanted)",
+        'if (origin === "remote") return;\n    const now = view();\n    if (now === undefined) return;\n    if (isWanted)',
+      ),
+    ],
   },
 ];

@@ -52,7 +52,7 @@ export async function runMutants(mutants: readonly Mutant[], { seeds = SEED_COUN
   return reportOf(results);
 }
 
-async function catchMutant(mutant: Mutant, seeds: number, sandbox: Sandbox): Promise<Catch> {
+export async function catchMutant(mutant: Mutant, seeds: number, sandbox: Sandbox): Promise<Catch> {
   if ("seams" in mutant) return verified(mutant, await findViolation({ ...mutant.options, seams: mutant.seams }, seeds));
   if (mutant.test !== undefined) return catchByTest(mutant, mutant.test, sandbox);
   const task = JSON.stringify({ options: mutant.options ?? {}, seeds });
@@ -74,7 +74,8 @@ function outcomeOf({ lines, code, isTimedOut }: ChildReport): Outcome | undefine
 async function verified(mutant: Mutant, { found }: Outcome): Promise<Catch> {
   if (found === undefined) return { mutant, isCaught: false, law: undefined, laws: [], what: "no world showed it" };
   const { violations } = await simulate(found.seed, { ...CI_RUN, ...mutant.options });
-  if (violations.length > 0) return { ...caught(mutant, found), isCaught: false, what: `that world shows it without the mutant: ${found.what}` };
+  if (violations.length > 0)
+    return { ...caught(mutant, found), isCaught: false, what: `that world shows it without the mutant: ${found.what}` };
   return caught(mutant, found);
 }
 
@@ -115,10 +116,15 @@ function reportOf(results: readonly Catch[]): MutantReport {
   };
 }
 
+/** "caught", or why not. */
+export function verdictOf({ isCaught, laws, what }: Catch): string {
+  return isCaught ? "caught" : `missed (told: ${laws.join(" ") || "nothing"}): ${what}`;
+}
+
 /** One line of the report. */
 export function lineOf({ mutant, isCaught, law, laws, seed, events, what }: Catch): string {
   const others = laws.filter((each) => each !== law);
-  if (!isCaught) return `MISSED ${mutant.name} (told: ${laws.join(" ") || "nothing"}): ${what}`;
+  if (!isCaught) return `MISSED ${mutant.name}: ${verdictOf({ mutant, isCaught, law, laws, what })}`;
   const where = seed === undefined ? what : `seed ${seed}, ${events} events`;
   return `[${law}] ${mutant.name}: ${where}${others.length === 0 ? "" : ` (also ${others.join(" ")})`}`;
 }

@@ -41,21 +41,26 @@ const ACKED = { alone: "refuse", acks: 1, degraded: "serve" } as const;
 export const SEAM_MUTANTS: readonly SeamMutant[] = [
   { name: "a relay takes in no end", laws: ["E8"], message: "end", seams: relayReplica(() => ({ receiveEnd: async () => undefined })) },
   {
-    name: "a relay that stores acknowledges before it has stored", laws: ["RP8"],
+    name: "a relay that stores acknowledges before it has stored",
+    laws: ["RP8"],
     seams: relayReplica(() => ({ stored: () => undefined })),
     options: { world: { relays: 2, relayDisks: true, sync: ACKED }, troubles: { slowDisk: 40 } },
   },
   {
-    name: "a relay acknowledges changes that it did not take in", laws: ["RP8"], message: "change",
+    name: "a relay acknowledges changes that it did not take in",
+    laws: ["RP8"],
+    message: "change",
     seams: relayReplica(() => ({ receiveChange: async () => "applied" })),
   },
   { name: "nobody compares digests", laws: ["D1"], message: "digest", seams: { dial: lossyDial((bytes) => bytes[0] === DIGEST) } },
   {
-    name: "the fingerprints of a relay do not tell states apart", laws: ["R14", "D1"],
+    name: "the fingerprints of a relay do not tell states apart",
+    laws: ["R14", "D1"],
     seams: relayReplica((replica) => ({ fingerprint: (key) => Math.min(1, replica.fingerprint(key)) })),
   },
   {
-    name: "a relay says that there is none, now and then", laws: ["R4", "RP3"],
+    name: "a relay says that there is none, now and then",
+    laws: ["R4", "RP3"],
     seams: relayReplica((replica) => {
       let asked = 0;
       return { record: async (key) => (++asked % 10 === 0 ? undefined : replica.record(key)) };
@@ -64,17 +69,21 @@ export const SEAM_MUTANTS: readonly SeamMutant[] = [
     options: { world: { relays: 1, sync: ACKED } },
   },
   {
-    name: "a node believes a relay that came back with nothing", laws: ["R4"],
+    name: "a node believes a relay that came back with nothing",
+    laws: ["R4"],
     seams: { forgetLossAfterMs: 0 },
     options: { world: { relays: 1, relayDisks: false, sync: ACKED }, troubles: { crashRelay: 40 } },
   },
   {
-    name: "a relay takes in no revocation", laws: ["E8"], message: "revoke",
+    name: "a relay takes in no revocation",
+    laws: ["E8"],
+    message: "revoke",
     seams: relayReplica(() => ({ receiveRevocation: async () => false })),
     options: { world: { sync: ACKED }, mix: { login: 30, revoke: 10 }, troubles: { partition: 20 } },
   },
   {
-    name: "a relay grants whatever is claimed", laws: ["C1"],
+    name: "a relay grants whatever is claimed",
+    laws: ["C1"],
     seams: relayReplica(() => ({ claim: async () => true })),
     options: { world: { relays: 2, relayDisks: true }, mix: { claim: 60 }, troubles: { crashRelay: 40 } },
   },
