@@ -1,5 +1,5 @@
 import type { EndReason } from "../../src/engine/envelope.ts";
-import type { SessionKey } from "../../src/engine/record.ts";
+import type { Dot, SessionKey, WriterId } from "../../src/engine/record.ts";
 import type { Delivery } from "../../src/engine/replication.ts";
 import type { Life } from "./machine.ts";
 import type { Member } from "./members.ts";
@@ -16,6 +16,12 @@ export interface Mark {
   delivery: Delivery | undefined;
   /** From when on every relay had it. */
   settledAtMs: number | undefined;
+  /** Its commit, once it was made. */
+  dot: Dot | undefined;
+  /** Numbers of other writes whose keys it removed from `flags`. */
+  removed: readonly number[];
+  /** Its process declared every attribute as it is meant: a map that others take for one value is theirs as a whole. */
+  isDeclared: boolean;
 }
 
 export interface EndNote {
@@ -70,6 +76,8 @@ export interface Violation {
   readonly law: string;
   readonly what: string;
   readonly atMs: number;
+  /** How many things had happened in the world by then. */
+  readonly happenings: number;
 }
 
 /** A session that was given to its subject so much before a revocation is meant by it, whatever the clocks say. */
@@ -135,11 +143,18 @@ export class History {
     faultKinds: {},
     healMs: [],
   };
+  /** Who writes under which id, and which commits there are (session's first key, writer, stamp). */
+  readonly writers = new Map<WriterId, Life>();
+  readonly dots = new Map<string, Mark>();
+  /** Which writes a process has shown of each session. */
+  readonly #shown = new WeakMap<Life, Map<SessionKey, ReadonlySet<number>>>();
   readonly #now: () => number;
+  readonly #happenings: () => number;
   readonly #trace: (line: string) => void;
 
-  constructor(now: () => number, trace: (line: string) => void) {
+  constructor(now: () => number, trace: (line: string) => void, happenings: () => number) {
     this.#now = now;
+    this.#happenings = happenings;
     this.#trace = trace;
   }
 
@@ -156,7 +171,7 @@ export class History {
     this.tally.checks += 1;
     if (holds) return true;
     const text = what();
-    this.violations.push({ law, what: text, atMs: this.#now() });
+    this.violations.push({ law, what: text, atMs: this.#now(), happenings: this.#happenings() });
     this.#trace(`VIOLATION [${law}] ${text}`);
     this.onViolation();
     return false;
@@ -207,11 +222,20 @@ export class History {
       status: "open",
       delivery: undefined,
       settledAtMs: undefined,
+      dot: undefined,
+      removed: [],
+      isDeclared: false,
     };
     this.marks.set(mark.id, mark);
     note.marks.push(mark);
     this.tally.writes += 1;
     return mark;
+  }
+
+  shownBy(life: Life): Map<SessionKey, ReadonlySet<number>> {
+    const shown = this.#shown.get(life) ?? new Map<SessionKey, ReadonlySet<number>>();
+    this.#shown.set(life, shown);
+    return shown;
   }
 
   lost(member: Member): void {

@@ -75,6 +75,13 @@ export interface Running {
 /** As a service manager waits before it starts again what could not start. */
 const RESTART_MS = 500;
 
+/** What every listener of the simulation throws; nobody ever catches it but the engine. */
+export class ListenerFailed extends Error {
+  constructor() {
+    super("a listener failed");
+  }
+}
+
 /** What the application of the simulation declares: one attribute of each merge type. */
 const ATTRIBUTES = { marks: set<number>(), hits: counter(), items: list<number>(), cart: map<number>() };
 /** As it is declared version by version: what is there already merges by its kind, whatever is declared. */
@@ -159,6 +166,8 @@ abstract class Process implements Member {
           this.events.push(event);
           if (event.type === "input-refused" || event.type === "store-failed" || event.type === "clock-fault")
             this.machine.timeline.trace(`${this.name} ${event.type} ${"error" in event ? String(event.error) : event.aheadMs}`);
+          // A listener that throws harms nobody: every one here does.
+          throw new ListenerFailed();
         },
         ...(disk === undefined ? {} : { store: (context) => disk.open(life, context) }),
       },
@@ -196,6 +205,11 @@ export class NodeProcess extends Process {
   /** What a session begins with here has its merge types. */
   get declaresAll(): boolean {
     return this.version % VERSIONS.length !== 1;
+  }
+
+  /** No attribute is declared otherwise than usual. */
+  get declaresAsUsual(): boolean {
+    return VERSIONS[this.version % VERSIONS.length] === ATTRIBUTES;
   }
 
   protected begin(life: Life): Running {

@@ -1,11 +1,12 @@
 import { copiesOf, differByFingerprint, differences, judgeCopies, judgeProcesses } from "./checkers.ts";
 import { Dice } from "./dice.ts";
-import { History, type Incident, type Tally, type Violation } from "./history.ts";
-import type { Seams } from "./members.ts";
+import { History, type Incident, type SessionNote, type Tally, type Violation } from "./history.ts";
+import { ListenerFailed, type Seams } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { drawMix, drawTroubles } from "./swarm.ts";
 import { TimeStopped } from "./timeline.ts";
 import type { Troubles } from "./troubles.ts";
+import { Watch } from "./watch.ts";
 import { type Mix, Workload } from "./workload.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -32,6 +33,8 @@ export interface SimulationOptions {
   readonly troubles?: Partial<Troubles>;
   readonly world?: Partial<WorldOptions>;
   readonly seams?: Seams;
+  /** Default 12. With fewer each session is written more often. */
+  readonly browsers?: number;
   readonly onTrace?: (line: string) => void;
   /** By number, the only faults and requests of the seed that happen. Default: all. */
   readonly onlyFaults?: ReadonlySet<number>;
@@ -82,6 +85,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const history = new History(
     () => timeline.nowMs,
     (line) => timeline.trace(line),
+    () => timeline.count,
   );
   world.onDeath = (member) => {
     // A relay that stores has stored what it acknowledged.
@@ -89,7 +93,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   };
   if (options.isStopping === true) history.onViolation = () => timeline.stop();
   const mix = { ...drawMix(dice.for("mix")), ...options.mix };
-  const workload = new Workload(world, history, mix, 12, options.onlyRequests);
+  const workload = new Workload(world, history, mix, options.browsers ?? 12, options.onlyRequests);
   const nemesis = new Nemesis(world, history, {
     troubles: { ...drawTroubles(dice.for("troubles"), worldOptions), ...options.troubles },
     relayLosses: dice.chance(0.8) ? 1 : 2,
@@ -97,8 +101,10 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     skewMsMax: worldOptions.skewMsMax,
     only: options.onlyFaults,
   });
+  const watch = new Watch(world, history);
   try {
     await world.start();
+    watch.start();
     for (let round = 0; round < options.rounds; round++) {
       const requests = Math.ceil(options.requests / options.rounds);
       timeline.trace(`round ${round + 1}`);
@@ -116,12 +122,13 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   } catch (error) {
     if (!(error instanceof TimeStopped))
       history.expect(
-        "RP3",
+        error instanceof ListenerFailed ? "N2" : "RP3",
         false,
         () =>
           `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       );
   } finally {
+    watch.stop();
     world.onDeath = () => undefined;
     world.end();
   }
@@ -170,6 +177,7 @@ async function converge(world: World, history: History): Promise<boolean> {
 /** Everything works: every browser is served by every node, and what it writes is everywhere. */
 async function finish(world: World, history: History, workload: Workload): Promise<void> {
   const { timeline } = world;
+  const ears = listen(world);
   for (const browser of workload.browsers) {
     for (const node of world.nodes) {
       const { note } = browser;
@@ -178,13 +186,53 @@ async function finish(world: World, history: History, workload: Workload): Promi
     const { note } = browser;
     const [node] = world.nodes;
     if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
+    if (note !== undefined) ears.expect(note);
   }
   for (const browser of workload.http.browsers) {
     for (const node of world.nodes.filter(({ declaresAll }) => declaresAll))
       await timeline.runUntil(workload.http.request(browser, node, "view", workload.calmDice), REQUEST_MS_MAX);
   }
   await claimNew(world, history, workload);
-  await converge(world, history);
+  if (await converge(world, history)) ears.judge(history);
+  judgeBacklog(world, history);
+}
+
+interface Ears {
+  /** A session was written now: whoever holds it must tell. */
+  expect(note: SessionNote): void;
+  judge(history: History): void;
+}
+
+/** Documents that fell silent (yjs#799) are found out: every node that holds a session tells of each write to it. */
+function listen(world: World): Ears {
+  const due: (() => readonly [boolean, string])[] = [];
+  const heard = new Map(world.nodes.map(({ events }) => [events, events.length]));
+  return {
+    expect({ key, marks }) {
+      const mark = marks.at(-1);
+      if (mark?.status !== "told") return;
+      for (const { name, events, running } of world.nodes) {
+        if (running === undefined || running.replica.fingerprint(key) === 0 || mark.member.name === name) continue;
+        const isTold = (): boolean =>
+          events.slice(heard.get(events)).some((event) => event.type === "attribute" && event.key === key && event.name === "last");
+        due.push(() => [isTold(), `${name} told nobody of write ${mark.id} to ${key}`]);
+      }
+    },
+    judge: (history) => {
+      for (const look of due) {
+        const [isTold, what] = look();
+        history.expect("N1", isTold, () => what);
+      }
+    },
+  };
+}
+
+/** Once all are one nobody waits for an ack any more. */
+function judgeBacklog(world: World, history: History): void {
+  for (const { name, running } of world.nodes) {
+    const { sessions = 0 } = running?.engine.stats().unreplicated ?? {};
+    history.expect("RP9", sessions === 0, () => `${name} still waits for the acks of ${sessions} sessions`);
+  }
 }
 
 /** A claim in a session that every relay knows the whole life of: whoever asks alone is granted it, of those who ask at once one. */

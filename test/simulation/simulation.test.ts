@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Tally } from "./history.ts";
-import { MUTANTS } from "./mutants.ts";
+import { SEAM_MUTANTS as MUTANTS } from "./mutants/seam-mutants.ts";
 import { REGRESSION_SEEDS } from "./regression-seeds.ts";
 import { CI_RUN, type Report, simulate } from "./simulate.ts";
 

@@ -2,11 +2,12 @@ import { SessionError, type SessionErrorCode } from "../../src/engine/errors.ts"
 import type { CheckOut, OpenSession, SessionEngine } from "../../src/engine/session-engine.ts";
 import { ageOf } from "../../src/engine/session-id.ts";
 import { Browser } from "./browser.ts";
+import { committed, judgeContent, judgeGrowth, plainIn, writeContent } from "./content.ts";
 import type { Dice } from "./dice.ts";
 import { HttpWorkload } from "./http-workload.ts";
 import { type EndNote, GIVEN_SLACK_MS, type History, type Mark, type SessionNote } from "./history.ts";
 import { ProcessDied } from "./machine.ts";
-import type { NodeProcess, RelayProcess, Running } from "./members.ts";
+import { ListenerFailed, type NodeProcess, type RelayProcess, type Running } from "./members.ts";
 import { marksIn } from "./view.ts";
 import type { World } from "./world.ts";
 
@@ -158,7 +159,7 @@ export class Workload {
       const id = engine.issueId();
       const note = this.history.begin(id, engine.keyOf(id));
       session.identify(id);
-      const isBrief = dice.chance(0.1);
+      const isBrief = dice.chance(this.world.options.briefShare ?? 0.1);
       if (isBrief) {
         note.idleTimeoutMs = 20_000;
         session.setIdleTimeout(note.idleTimeoutMs);
@@ -362,8 +363,14 @@ export class Workload {
       return undefined;
     }
     const marks = marksOf(out.session);
+    const plain = plainIn(out.session);
+    const where = `${running.life.machine.name} ${out.session.key}`;
+    judgeContent(this.history, where, plain);
+    judgeGrowth(this.history, running.life, out.session.key ?? note.key, where, plain);
     if (out.isBehind) {
       this.history.tally.behind += 1;
+      const isThere = this.isCalm && known.length > 0 && known.every((mark) => this.history.mustSurvive(mark, this.world.relays.length));
+      this.history.expect("RW6", !isThere, () => `${where} is behind what its browser saw, though nothing is broken`);
       browser.giveUp();
     } else {
       const missing = known.filter((mark) => !out.follows && mark.note.key === out.session.key && !marks.has(mark.id));
@@ -393,10 +400,12 @@ export class Workload {
         history.expect("E5", !isPast, () => `${where} reads alive after its idle timeout`);
         return;
       }
-      case "ended":
+      case "ended": {
         note.saidOver.add(running.life);
-        history.expect("E6", history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is over (${out.reason}), and nobody ended it`);
+        const law = out.reason === "expired" ? "E9" : "E6";
+        history.expect(law, history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is over (${out.reason}), and nobody ended it`);
         return;
+      }
       case "absent": {
         const isKnown = this.isCalm ? history.mustBeKnown(note, relays) : history.mustNotBeAbsent(note, relays);
         history.expect("R4", !isKnown || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
@@ -407,14 +416,10 @@ export class Workload {
   /** One commit that leaves its number everywhere. True when the browser was told that it is done. */
   async #write(running: Running, session: OpenSession, mark: Mark): Promise<boolean> {
     const { id } = mark;
-    session.set("marks", new Set([...marksOf(session), id]));
-    session.set("hits", ((session.get("hits") as number | undefined) ?? 0) + 1);
-    session.set("items", [...((session.get("items") as number[] | undefined) ?? []), id]);
-    const cart = (session.get("cart") as Record<string, number> | undefined) ?? {};
-    session.set("cart", { ...cart, [`p${id % 3}`]: id });
-    session.set("last", id);
+    writeContent(session, mark);
     this.history.tally.operations += 1;
     const result = session.commit();
+    if (result === "committed" && session.written !== undefined) committed(this.history, mark, session.written, running.life);
     this.#checkAlive(running);
     if (result !== "committed") {
       mark.status = "discarded";
@@ -434,7 +439,7 @@ export class Workload {
     if (acks === 0) return true;
     this.history.tally.acked += 1;
     const holders = this.world.relays.filter((relay) => this.history.isLostSince(relay, mark.atMs) || hasMark(relay, mark)).length;
-    this.history.expect("RP4", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
+    this.history.expect("RP8", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
     return true;
   }
 
@@ -450,6 +455,14 @@ export class Workload {
       await Promise.race([handled, running.life.died]);
     } catch (error) {
       if (error instanceof ProcessDied || !running.life.isAlive) return;
+      if (
+        !this.history.expect(
+          "N2",
+          !(error instanceof ListenerFailed),
+          () => `${node.name} ${kind}: a listener threw, and the request failed`,
+        )
+      )
+        return;
       const code = error instanceof SessionError ? error.code : undefined;
       if (code !== undefined && ORDINARY.has(code)) return;
       // What nobody has any more may be asked for in vain: whoever lost it could have known it.

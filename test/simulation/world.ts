@@ -16,6 +16,8 @@ export interface WorldOptions {
   readonly skewMsMax: number;
   readonly sync: NodeOptions;
   readonly engine?: EngineOptions;
+  /** Of how many sessions the idle timeout is so short that it matters. Default a tenth. */
+  readonly briefShare?: number;
   readonly seams?: Seams;
 }
 
