@@ -1,4 +1,5 @@
 import type { RequestSession, SessionObject } from "../../src/adapters/http/index.ts";
+import { judgeContent, writeContent } from "./content.ts";
 import type { Dice } from "./dice.ts";
 import type { EndNote, History, Mark, SessionNote } from "./history.ts";
 import { HttpBrowser } from "./http-browser.ts";
@@ -159,14 +160,7 @@ export class HttpWorkload {
     const { history } = this;
     const note = history.sessions.get(session.key) ?? history.begin(session.id, session.key);
     const mark = history.mark(note, node);
-    const numbers = numbersIn(session);
-    session["marks"] = new Set([...numbers, mark.id]);
-    session["hits"] = ((session["hits"] as number | undefined) ?? 0) + 1;
-    const items = session["items"] as number[] | undefined;
-    // In place where there is something, as applications do.
-    if (items === undefined) session["items"] = [mark.id];
-    else items.push(mark.id);
-    session["last"] = mark.id;
+    writeContent({ get: (name) => session[name], set: (name, value) => void (session[name] = value) }, mark);
     return mark;
   }
 
@@ -192,6 +186,7 @@ export class HttpWorkload {
     history.expect("E8", !isOver, () => `${node.name} opens ${key}, which is over for everybody`);
     const isBehind = node.events.some((event) => event.type === "lost-write" && event.key === key);
     if (isBehind) history.tally.behind += 1;
+    judgeContent(history, `${node.name} ${key}`, session);
     const missing = shown.filter((mark) => mark.note.key === key && !numbers.has(mark.id));
     history.expect(
       "RW6",

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { print } from "../support/print.ts";
 import { failureText } from "./failure.ts";
+import { mutantsMain } from "./mutants/main.ts";
 import { numbersOfText } from "./numbers.ts";
 import { runSeeds } from "./pool.ts";
 import { shrink } from "./shrink.ts";
@@ -24,6 +25,7 @@ interface Arguments {
   readonly onlyRequests?: ReadonlySet<number>;
   readonly trace?: boolean;
   readonly mutants?: boolean;
+  readonly mutant?: string;
 }
 
 function whole(text: string): number {
@@ -51,7 +53,8 @@ const program = new Command("npm run sim --")
   .option("--only-faults <list>", "of the faults these alone, as 1-4,9", numbers)
   .option("--only-requests <list>", "of the requests these alone, as 1-4,9", numbers)
   .option("--trace", "print everything that happens, to stderr")
-  .option("--mutants", "plant every known fault, and see that each is caught");
+  .option("--mutants", "plant every known fault, and see that each is caught within --seeds worlds")
+  .option("--mutant <part>", "of the mutants those alone whose name has this in it");
 
 async function run(given: Arguments): Promise<boolean> {
   const first = given.seed ?? 1;
@@ -97,6 +100,7 @@ async function run(given: Arguments): Promise<boolean> {
       virtualSeconds: Math.round(totals.virtualMs / 1_000),
       failedSeeds: totals.failed.map(({ seed }) => seed),
       seconds: Math.round(tookSeconds * 10) / 10,
+      cpuSeconds: Math.round(totals.cpuMs / 100) / 10,
       fewestFaultKinds: totals.fewestFaultKinds,
       fewestOperations: totals.fewestOperations,
       healP99Ms: totals.healP99Ms,
@@ -111,5 +115,6 @@ function say(line: string): void {
 }
 
 program.parse();
-const isFine = await run(program.opts<Arguments>());
+const given = program.opts<Arguments>();
+const isFine = given.mutants === true ? await mutantsMain(given.mutant, given.seeds) : await run(given);
 process.exitCode = isFine ? 0 : 1;
