@@ -82,6 +82,9 @@ export class ListenerFailed extends Error {
   }
 }
 
+/** Made once: where it was thrown tells nobody anything, and costs more than all that listeners do. */
+const LISTENER_FAILED = new ListenerFailed();
+
 /** What the application of the simulation declares: one attribute of each merge type. */
 const ATTRIBUTES = { marks: set<number>(), hits: counter(), items: list<number>(), cart: map<number>() };
 /** As it is declared version by version: what is there already merges by its kind, whatever is declared. */
@@ -167,7 +170,7 @@ abstract class Process implements Member {
           if (event.type === "input-refused" || event.type === "store-failed" || event.type === "clock-fault")
             this.machine.timeline.trace(`${this.name} ${event.type} ${"error" in event ? String(event.error) : event.aheadMs}`);
           // A listener that throws harms nobody: every one here does.
-          throw new ListenerFailed();
+          throw LISTENER_FAILED;
         },
         ...(disk === undefined ? {} : { store: (context) => disk.open(life, context) }),
       },

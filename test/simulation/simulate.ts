@@ -45,7 +45,7 @@ export interface SimulationOptions {
 
 /** As many seeds as CI has time for. */
 export const CI_SEEDS = 2_000;
-export const CI_RUN: SimulationOptions = { requests: 200, rounds: 2, roundMs: 12_000, faultsPerRound: 8 };
+export const CI_RUN: SimulationOptions = { requests: 320, rounds: 2, roundMs: 10_000, faultsPerRound: 7 };
 
 export interface Report {
   readonly seed: number;

@@ -30,18 +30,19 @@ export const ALL_TROUBLES: Troubles = {
   wildFrames: 0,
 };
 
+/** Most requests read, as those of any application do. */
 export const USUAL: Mix = {
-  create: 14,
-  write: 46,
-  read: 18,
-  end: 6,
-  regenerate: 3,
-  rotate: 4,
+  create: 9,
+  write: 24,
+  read: 50,
+  end: 4,
+  regenerate: 2,
+  rotate: 3,
   login: 3,
   revoke: 1,
   claim: 3,
   once: 2,
-  page: 12,
+  page: 6,
 };
 
 /** Kinds of trouble that a world has for certain, so that at least three strike. */
@@ -50,7 +51,7 @@ const ALWAYS_COUNT = 5;
 const KIND_CHANCE = 0.45;
 const NEED_DISKS: ReadonlySet<string> = new Set<TroubleKind>(["slowDisk", "brokenDisk", "tornTail", "oldCopy"]);
 /** Without these nothing would be proven. */
-const NEEDED: ReadonlySet<string> = new Set<keyof Mix>(["create", "write"]);
+const NEEDED: ReadonlySet<string> = new Set<keyof Mix>(["create", "write", "read"]);
 
 /**
  * What one seed is about (swarm testing: worlds in which everything happens hide what needs much of one thing and nothing of another): some

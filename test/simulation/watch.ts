@@ -7,7 +7,7 @@ import type { Member } from "./members.ts";
 import type { World } from "./world.ts";
 
 /** How often everybody is looked at. */
-const LOOK_MS = 100;
+const LOOK_MS = 250;
 /** What a peer may have waiting (SY5), and the frame that was let through last. */
 const QUEUED_BYTES_MAX = 17 * 1024 * 1024;
 
