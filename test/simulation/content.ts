@@ -15,7 +15,7 @@ export type Plain = Readonly<Record<string, unknown>>;
  * What every write of the simulation writes: its number, in one attribute of each merge type, so that from the numbers in `marks` alone
  * follows all else that a copy must hold (`judgeContent`).
  */
-export function writeContent(session: OpenSession, mark: Mark): void {
+export function writeContent(session: Pick<OpenSession, "get" | "set">, mark: Mark): void {
   const { id, member } = mark;
   mark.isDeclared = member instanceof NodeProcess && member.declaresAsUsual;
   session.set("marks", new Set([...marksOf(session.get("marks")), id]));
@@ -41,7 +41,7 @@ export function committed(history: History, mark: Mark, dot: Dot, life: Life): v
 }
 
 /** Changed in place, so that two requests merge property by property. */
-function writeFlags(session: OpenSession, mark: Mark): void {
+function writeFlags(session: Pick<OpenSession, "get" | "set">, mark: Mark): void {
   const flags = session.get("flags") as Record<string, number> | undefined;
   if (flags === undefined) {
     session.set("flags", { [flagKey(mark.id)]: mark.id });

@@ -190,6 +190,10 @@ async function finish(world: World, history: History, workload: Workload): Promi
     if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
     if (note !== undefined) ears.expect(note);
   }
+  for (const browser of workload.http.browsers) {
+    for (const node of world.nodes.filter(({ declaresAll }) => declaresAll))
+      await timeline.runUntil(workload.http.request(browser, node, "view", workload.calmDice), REQUEST_MS_MAX);
+  }
   await claimNew(world, history, workload);
   if (await converge(world, history)) ears.judge(history);
   await judgeBacklog(world, history);

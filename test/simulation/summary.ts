@@ -7,12 +7,16 @@ export interface Summary {
   readonly tally: Tally;
   readonly violations: readonly Violation[];
   readonly virtualMs: number;
+  /** Of the process that ran it. */
+  readonly cpuMs: number;
 }
 
 /** @throws nothing: what went wrong is a violation */
 export async function summarize(seed: number, options: SimulationOptions): Promise<Summary> {
+  const before = process.cpuUsage();
   const { tally, violations, virtualMs }: Report = await simulate(seed, options);
-  return { seed, tally, violations, virtualMs };
+  const { user, system } = process.cpuUsage(before);
+  return { seed, tally, violations, virtualMs, cpuMs: (user + system) / 1_000 };
 }
 
 /** The sum of many seeds. */
@@ -24,6 +28,7 @@ export class Totals {
   seeds = 0;
   violations = 0;
   virtualMs = 0;
+  cpuMs = 0;
   /** Of the seed with the fewest. */
   fewestFaultKinds = Infinity;
   fewestOperations = Infinity;
@@ -32,6 +37,7 @@ export class Totals {
     const { tally, violations, virtualMs } = summary;
     this.seeds += 1;
     this.virtualMs += virtualMs;
+    this.cpuMs += summary.cpuMs;
     this.violations += violations.length;
     if (violations.length > 0) this.failed.push(summary);
     for (const [name, value] of Object.entries(tally)) if (typeof value === "number") this.sums[name] = (this.sums[name] ?? 0) + value;

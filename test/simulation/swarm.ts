@@ -41,6 +41,7 @@ export const USUAL: Mix = {
   revoke: 1,
   claim: 3,
   once: 2,
+  page: 12,
 };
 
 /** Kinds of trouble that a world has for certain, so that at least three strike. */

@@ -4,6 +4,7 @@ import { ageOf } from "../../src/engine/session-id.ts";
 import { Browser } from "./browser.ts";
 import { committed, judgeContent, judgeGrowth, plainIn, writeContent } from "./content.ts";
 import type { Dice } from "./dice.ts";
+import { HttpWorkload } from "./http-workload.ts";
 import { type EndNote, GIVEN_SLACK_MS, type History, type Mark, type SessionNote } from "./history.ts";
 import { ProcessDied } from "./machine.ts";
 import { ListenerFailed, type NodeProcess, type RelayProcess, type Running } from "./members.ts";
@@ -22,6 +23,8 @@ export interface Mix {
   readonly revoke: number;
   readonly claim: number;
   readonly once: number;
+  /** A page in a browser with a cookie jar: some requests at once, through the HTTP half of the adapters. */
+  readonly page: number;
 }
 
 /** What a request may be told while something is broken; and what, when nothing is. */
@@ -54,8 +57,8 @@ export class Workload {
   readonly #mix: Mix;
   readonly #only: ReadonlySet<number> | undefined;
   #count = 0;
-  /** Nothing is broken: every request must be served. */
-  isCalm = false;
+  readonly http: HttpWorkload;
+  #isCalm = false;
   /** Requests that were not answered yet. */
   readonly pending = new Set<string>();
   readonly #granted = new Map<string, number>();
@@ -69,6 +72,22 @@ export class Workload {
     this.#mix = mix;
     this.#dice = world.dice.for("workload");
     this.browsers = Array.from({ length: browserCount }, (_, index) => new Browser(`browser${index + 1}`));
+    this.http = new HttpWorkload(world, history, Math.ceil(browserCount / 3));
+  }
+
+  /** For what no number of a request stands behind. */
+  get calmDice(): Dice {
+    return this.#dice;
+  }
+
+  /** Nothing is broken: every request must be served. */
+  get isCalm(): boolean {
+    return this.#isCalm;
+  }
+
+  set isCalm(isCalm: boolean) {
+    this.#isCalm = isCalm;
+    this.http.isCalm = isCalm;
   }
 
   /** So many requests within the next `spanMs`. Resolves when each was answered, or its process is dead. */
@@ -87,8 +106,10 @@ export class Workload {
   /** One request of one browser at one node, as chance has it. */
   async request(number: number, dice: Dice): Promise<void> {
     const nodes = this.world.nodes.filter(({ isServing }) => isServing);
+    const asked = dice.weighted<keyof Mix>({ ...this.#mix });
+    if (asked === "page") return this.#page(number, dice);
     const browser = dice.pick(this.browsers);
-    const drawn = dice.weighted<keyof Mix>({ ...this.#mix });
+    const drawn: Exclude<keyof Mix, "page"> = asked;
     const { note } = browser;
     const kind = note === undefined || (drawn === "create" && note.marks.length >= 4) ? "create" : drawn === "create" ? "write" : drawn;
     // What an older version does not declare it does not begin, either: it would merge as a value of its own.
@@ -118,6 +139,16 @@ export class Workload {
         return void (await this.claim(node, note, dice.pick(TOKENS)));
       case "once":
         return this.once(node, note, dice);
+    }
+  }
+
+  async #page(number: number, dice: Dice): Promise<void> {
+    const name = `${number} page`;
+    this.pending.add(name);
+    try {
+      await this.http.page(dice, (text) => this.history.incident(`r${number}`, text));
+    } finally {
+      this.pending.delete(name);
     }
   }
 

@@ -1,9 +1,7 @@
-import { print } from "../../support/print.ts";
 import { ADAPTER_MUTANTS } from "./adapter-mutants.ts";
 import { DOCUMENT_MUTANTS } from "./document-mutants.ts";
 import { ENVELOPE_MUTANTS } from "./envelope-mutants.ts";
 import type { Mutant, SourceMutant } from "./mutant.ts";
-import { lineOf, runMutants } from "./run-mutants.ts";
 import { SEAM_MUTANTS } from "./seam-mutants.ts";
 import { SYNC_MUTANTS } from "./sync-mutants.ts";
 
@@ -15,14 +13,3 @@ export const SOURCE_MUTANTS: readonly SourceMutant[] = [...ENVELOPE_MUTANTS, ...
  * does not fit any more fails the run.
  */
 export const MUTANTS: readonly Mutant[] = [...SEAM_MUTANTS, ...SOURCE_MUTANTS];
-
-/** Plants those whose name contains `part`, and tells of each. Its last line is one of JSON. True: all were caught. */
-export async function plantMutants(part: string, seeds?: number): Promise<boolean> {
-  const mutants = MUTANTS.filter(({ name }) => name.includes(part));
-  const onCatch = (result: Parameters<typeof lineOf>[0]): void => print(lineOf(result));
-  const { sole, notSole, ...outcome } = await runMutants(mutants, { ...(seeds === undefined ? {} : { seeds }), onCatch });
-  print(`laws that alone told of some mutant: ${sole.join(" ")}`);
-  print(`laws that told of none alone: ${notSole.join(" ")}`);
-  print(JSON.stringify(outcome));
-  return outcome.missed.length === 0 && outcome.mutants > 0;
-}
