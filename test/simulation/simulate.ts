@@ -16,6 +16,8 @@ import { World, type WorldOptions } from "./world.ts";
  */
 const HEAL_BOUND_MS = 25_000;
 const POLL_MS = 250;
+/** Once all are one, whoever lacks an ack has it: what was missed goes out again with the next comparison. */
+const ACKED_BOUND_MS = 15_000;
 /** A clock is off by less than half of what two may differ by (ε is 2 s), since they also drift. */
 const SKEW_MS_MAX = 900;
 /** No request takes longer, whatever is broken: a job's wait and its run are the longest. */
@@ -194,7 +196,7 @@ async function finish(world: World, history: History, workload: Workload): Promi
   }
   await claimNew(world, history, workload);
   if (await converge(world, history)) ears.judge(history);
-  judgeBacklog(world, history);
+  await judgeBacklog(world, history);
 }
 
 interface Ears {
@@ -228,9 +230,11 @@ function listen(world: World): Ears {
 }
 
 /** Once all are one nobody waits for an ack any more. */
-function judgeBacklog(world: World, history: History): void {
+async function judgeBacklog(world: World, history: History): Promise<void> {
+  const waiting = (): number => world.nodes.reduce((sum, { running }) => sum + (running?.engine.stats().unreplicated.sessions ?? 0), 0);
+  for (let tookMs = 0; waiting() > 0 && tookMs < ACKED_BOUND_MS; tookMs += POLL_MS) await world.timeline.runFor(POLL_MS);
   for (const { name, running } of world.nodes) {
-    const { sessions = 0 } = running?.engine.stats().unreplicated ?? {};
+    const sessions = running?.engine.stats().unreplicated.sessions ?? 0;
     history.expect("RP9", sessions === 0, () => `${name} still waits for the acks of ${sessions} sessions`);
   }
 }

@@ -466,7 +466,8 @@ export class Workload {
       const code = error instanceof SessionError ? error.code : undefined;
       if (code !== undefined && ORDINARY.has(code)) return;
       // What nobody has any more may be asked for in vain: whoever lost it could have known it.
-      const isLost = note !== undefined && !this.history.mustBeKnown(note, this.world.relays.length);
+      const isIdle = note !== undefined && this.history.nowMs > note.usedAtMs + note.idleTimeoutMs - IDLE_SLACK_MS;
+      const isLost = isIdle || (note !== undefined && !this.history.mustBeKnown(note, this.world.relays.length));
       // A claim is judged by whether anybody had it.
       const isExcused = code !== undefined && TROUBLE.has(code) && (!this.isCalm || isLost || kind === "claim");
       this.history.tally.unavailable += 1;

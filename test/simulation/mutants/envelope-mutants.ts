@@ -56,7 +56,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   },
   {
     name: "a slow request saves its session, whether or not it still is",
-    laws: ["E8", "E6", "E2"],
+    laws: ["E8", "E6", "E2", "D10"],
     guard: "R2",
     edits: [
       edit(

@@ -5,8 +5,6 @@ import type { Mutant, SourceMutant } from "./mutant.ts";
 import { SEAM_MUTANTS } from "./seam-mutants.ts";
 import { SYNC_MUTANTS } from "./sync-mutants.ts";
 
-export { lineOf, runMutants } from "./run-mutants.ts";
-
 export const SOURCE_MUTANTS: readonly SourceMutant[] = [...ENVELOPE_MUTANTS, ...DOCUMENT_MUTANTS, ...SYNC_MUTANTS, ...ADAPTER_MUTANTS];
 
 /**

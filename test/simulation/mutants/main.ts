@@ -1,13 +1,14 @@
 import { print } from "../../support/print.ts";
-import { lineOf, MUTANTS, runMutants } from "./index.ts";
+import { MUTANTS } from "./index.ts";
+import { lineOf, runMutants } from "./run-mutants.ts";
 
-/** Plants every mutant whose name contains the given text. Its last line is one of JSON. */
+/** Plants those whose name contains `part`, and tells of each. Its last line is one of JSON. True: all were caught. */
 export async function mutantsMain(part = "", seeds?: number): Promise<boolean> {
   const mutants = MUTANTS.filter(({ name }) => name.includes(part));
-  const report = await runMutants(mutants, { ...(seeds === undefined ? {} : { seeds }), onCatch: (result) => print(lineOf(result)) });
-  const { sole, neverSole, ...outcome } = report;
-  print(`laws that alone told of a mutant: ${sole.join(" ")}`);
-  print(`laws that told only with others: ${neverSole.join(" ")}`);
+  const onCatch = (result: Parameters<typeof lineOf>[0]): void => print(lineOf(result));
+  const { sole, notSole, ...outcome } = await runMutants(mutants, { ...(seeds === undefined ? {} : { seeds }), onCatch });
+  print(`laws that alone told of some mutant: ${sole.join(" ")}`);
+  print(`laws that told of none alone: ${notSole.join(" ")}`);
   print(JSON.stringify(outcome));
-  return report.missed.length === 0;
+  return outcome.missed.length === 0 && outcome.mutants > 0;
 }

@@ -33,7 +33,7 @@ export interface MutantReport {
   readonly caught: number;
   readonly missed: readonly string[];
   readonly sole: readonly string[];
-  readonly neverSole: readonly string[];
+  readonly notSole: readonly string[];
 }
 
 /** Plants each mutant in turn and looks whether it is found out, by a law that it breaks. */
@@ -112,7 +112,7 @@ function reportOf(results: readonly Catch[]): MutantReport {
     caught: caughtOnes.length,
     missed: results.filter(({ isCaught }) => !isCaught).map(({ mutant }) => mutant.name),
     sole: [...sole].sort(),
-    neverSole: [...told].filter((law) => !sole.has(law)).sort(),
+    notSole: [...told].filter((law) => !sole.has(law)).sort(),
   };
 }
 

@@ -171,7 +171,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
     edits: [
       edit(
         "src/sync/exchange.ts",
-        "const storing = isTaken ? this.#options.replica.stored(key) : undefined;",
+        "const storing = this.#options.replica.stored(key);",
         "const storing = undefined as Promise<void> | undefined;",
       ),
     ],
@@ -245,7 +245,11 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
         "void frame;",
       ),
     ],
-    options: { world: { nodes: 3, sync: ACKED }, mix: { login: 30, revoke: 10 } },
+    options: {
+      browsers: 6,
+      mix: { login: 40, revoke: 12, write: 10, read: 40, end: 0, regenerate: 0, rotate: 0 },
+      world: { nodes: 3, sync: ACKED },
+    },
   },
   {
     name: "a claim is not answered",
@@ -304,13 +308,26 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
     },
   },
   {
-    name: "on real sockets: a relay says that there is none before it has joined",
+    name: "on real sockets: a relay has joined before it has met the others",
     laws: ["SY24"],
     edits: [edit("src/sync/membership.ts", "return this.#awaited.size === 0;", "return this.#awaited.size >= 0;")],
     test: {
       project: "integration",
-      file: "test/integration/relays-members.test.ts",
-      title: "[SY24] [SY30] are not complete before they have what the others hold",
+      file: "test/integration/relay-guards.test.ts",
+      title: "[SY24] says that it has not joined while a relay that it dials is away",
+    },
+  },
+  {
+    name: "on real sockets: a change is taken in over a gap",
+    laws: ["RP8", "D3"],
+    message: "change",
+    edits: [
+      edit("src/engine/intake.ts", "const isNext = (table.vector.get(change.writer) ?? 0) === change.previousStamp && ", "const isNext = "),
+    ],
+    test: {
+      project: "integration",
+      file: "test/integration/relay-guards.test.ts",
+      title: "[RP8] [D3] takes in no change with a gap before it",
     },
   },
 ];
