@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { MemoryStore } from "../storage/memory-store.ts";
-import { ManualRuntime } from "../../test/support/manual-runtime.ts";
+import { ManualRuntime, settle } from "../../test/support/manual-runtime.ts";
 import { set } from "./attributes/set.ts";
 import { Engine } from "./engine.ts";
 import type { OpenSession } from "./session-engine.ts";
@@ -35,3 +35,42 @@ test("[W9] [E12] a request that goes on under another key removes nothing that o
   expect(found?.get("list")).toEqual(["a", "b"]);
   await engine.close();
 });
+
+test.each(["before", "between", "after"])(
+  "[W1] [E12] what another request writes %s a change of id merges with what this one changes in place",
+  async (when) => {
+    const engine = new Engine({}, new ManualRuntime(), (context) => new MemoryStore(context));
+    const first = engine.draft();
+    first.identify(engine.issueId());
+    first.set("flags", { a: 1, b: 2 });
+    first.commit();
+    const open = (): OpenSession => {
+      const session = engine.checkOutHot(first.key ?? "");
+      if (session === undefined) throw new Error("the session is not in memory");
+      return session;
+    };
+    const flagsOf = (session: OpenSession): Record<string, number> => session.get("flags") as Record<string, number>;
+    const [rotating, other] = [open(), open()];
+    const flags = flagsOf(rotating);
+    const write = (): void => {
+      flagsOf(other)["c"] = 3;
+      other.commit();
+    };
+    flagsOf(other);
+    if (when === "before") write();
+    const next = engine.draft({ from: rotating });
+    next.identify(engine.issueId());
+    next.commit({ evenIfEmpty: true });
+    if (when === "between") write();
+    rotating.setSuccessor(next.key ?? "", 3_000);
+    if (when === "after") write();
+    await settle();
+    // An object that loses one property and gets another is changed in place, and not another one.
+    delete flags["a"];
+    flags["d"] = 4;
+    next.commit();
+    await settle();
+    expect(engine.checkOutHot(next.key ?? "")?.get("flags")).toEqual({ b: 2, c: 3, d: 4 });
+    await engine.close();
+  },
+);
