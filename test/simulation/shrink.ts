@@ -21,6 +21,7 @@ interface Kept {
  */
 export async function shrink(seed: number, options: SimulationOptions, law: string, runsMax: number): Promise<Shrunk | undefined> {
   let runs = 0;
+  const isSpent = (): boolean => runs >= runsMax;
   let best: Shrunk | undefined;
   const attempt = async ({ faults, requests }: Kept): Promise<Kept | undefined> => {
     runs += 1;
@@ -38,8 +39,8 @@ export async function shrink(seed: number, options: SimulationOptions, law: stri
   let kept = await attempt(numbersOf(first));
   if (kept === undefined) return { violation: first.violations[0], report: first, runs, ...asSets(numbersOf(first)) };
   for (const part of ["faults", "requests"] as const) {
-    for (let size = Math.ceil(kept[part].length / 2); size >= 1 && runs < runsMax; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-      for (let from = 0; from < kept[part].length && runs < runsMax;) {
+    for (let size = Math.ceil(kept[part].length / 2); size >= 1 && !isSpent(); size = size === 1 ? 0 : Math.ceil(size / 2)) {
+      for (let from = 0; from < kept[part].length && !isSpent();) {
         const fewer: Kept = { ...kept, [part]: [...kept[part].slice(0, from), ...kept[part].slice(from + size)] };
         const next = await attempt(fewer);
         if (next === undefined) from += size;

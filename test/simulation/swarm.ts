@@ -7,7 +7,7 @@ import type { WorldOptions } from "./world.ts";
  * How often each happens where it happens at all. Nothing is lost, doubled or swapped inside a connection by any transport that we ship
  * (TR1, TR2): `wildFrames` is for who asks for it.
  */
-export const ALL_TROUBLES: Troubles = {
+const ALL_TROUBLES: Troubles = {
   cut: 5,
   oneWayCut: 4,
   partition: 3,
@@ -31,7 +31,7 @@ export const ALL_TROUBLES: Troubles = {
 };
 
 /** Most requests read, as those of any application do. */
-export const USUAL: Mix = {
+const USUAL: Mix = {
   create: 9,
   write: 24,
   read: 50,

@@ -47,10 +47,10 @@ export interface Scene {
   /** How far clocks may be off from true time: half of what two may differ by. */
   readonly skewMsMax: number;
   /** Mends it later, unless everything was mended before. */
-  later(delayMs: number, run: () => void): void;
-  mayLose(member: Member): boolean;
-  loses(member: Member): void;
-  stopped(stop: Promise<void>): void;
+  readonly later: (delayMs: number, run: () => void) => void;
+  readonly mayLose: (member: Member) => boolean;
+  readonly loses: (member: Member) => void;
+  readonly stopped: (stop: Promise<void>) => void;
 }
 
 export type Link = readonly [Machine, Machine];
@@ -175,7 +175,7 @@ function suspend({ world, dice, later }: Scene): string | undefined {
 type Fate = "keeps" | "empty" | "old" | "torn";
 
 function crash(scene: Scene, member: Member, wanted: Fate): string | undefined {
-  const { world, dice, history, later } = scene;
+  const { dice, history, later } = scene;
   const { running, disk: kept } = member;
   const onDisk = wanted === "old" || wanted === "torn";
   if (running === undefined || (onDisk && kept === undefined)) return undefined;
