@@ -255,12 +255,15 @@ export class RequestSession implements OpenSession {
     const from = this.#fromDocument;
     const envelope = this.#engine.newEnvelope(key, this.#birth());
     const document = this.#engine.newDocument(envelope, from);
-    const { difference, stamp } = this.#difference(envelope, document, document.root(this.#sinceBirthMs(envelope)));
+    const sinceBirthMs = this.#sinceBirthMs(envelope);
+    const { difference, stamp } = this.#difference(envelope, document, document.root(sinceBirthMs));
     const isEmpty = difference.rows.length === 0 && difference.local.size === 0;
     if (isEmpty && from === undefined && !evenIfEmpty) return "unchanged";
     const live = this.#engine.add(envelope, document);
     if (difference.rows.length > 0) this.#wrote(document.commit(difference.rows, stamp));
-    this.#working.rebase(difference, document.root(0));
+    // Of what it goes on from, the request has what it was given: what others wrote there meanwhile is no removal by this request, and
+    // the objects that it has in hand are shown by the nodes of before.
+    this.#working.rebase(difference, from === undefined ? document.root(sinceBirthMs) : undefined);
     keepLocal(live, this.#fromLive?.local);
     keepLocal(live, difference.local);
     this.#live = live;

@@ -43,10 +43,23 @@ export class AckLedger {
     return this.#begunCount;
   }
 
-  /** It is taken in, handed on and stored; or, where a key is given, it was not: refused, or built on something that is missing here. */
-  done(number: number, missed?: SessionKey): void {
+  /**
+   * It is taken in, handed on and stored. What of `taken`, its session, was missed before is here with it: a state has it, and a change is
+   * taken in only on top of it.
+   */
+  done(number: number, taken?: SessionKey): void {
+    for (const [missed, key] of this.#missed) if (key === taken && missed < number) this.#missed.delete(missed);
+    this.#settled(number);
+  }
+
+  /** It was not taken in: refused, or built on something that is missing here. */
+  missed(number: number, key: SessionKey): void {
+    this.#missed.set(number, key);
+    this.#settled(number);
+  }
+
+  #settled(number: number): void {
     if (this.#isClosed) return;
-    if (missed !== undefined) this.#missed.set(number, missed);
     if (number !== this.#doneCount + 1) {
       this.#doneEarly.add(number);
       return;

@@ -177,20 +177,21 @@ export class Exchange {
     return take().then(
       (isTaken) => {
         if (ledger === undefined) return undefined;
-        const storing = isTaken ? this.#options.replica.stored(key) : undefined;
-        if (storing === undefined) return void ledger.done(number, isTaken ? undefined : key);
+        if (!isTaken) return ledger.missed(number, key);
+        const storing = this.#options.replica.stored(key);
+        if (storing === undefined) return ledger.done(number, key);
         return storing.then(
-          () => ledger.done(number),
+          () => ledger.done(number, key),
           (error: unknown) => {
             this.#failed(`a ${kind} could not be stored`, error);
-            ledger.done(number, key);
+            ledger.missed(number, key);
           },
         );
       },
       (error: unknown) => {
         // A store that does not answer, say. Nothing is lost: the peer has it too, and the next exchange brings it again.
         this.#failed(`a ${kind} could not be taken in`, error);
-        ledger?.done(number, key);
+        ledger?.missed(number, key);
       },
     );
   }

@@ -1,11 +1,18 @@
 import { toHex } from "../../src/engine/containers.ts";
+import { COMPACT_WHEN_QUIET } from "../../src/engine/document.ts";
 import { encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import { sha256 } from "../support/manual-runtime.ts";
+import { judgeContent } from "./content.ts";
 import type { History, SessionNote } from "./history.ts";
 import type { Member } from "./members.ts";
 import { type CopyView, textOf, viewOf } from "./view.ts";
 import type { World } from "./world.ts";
+
+/** What a process adds to a session for good: its entry in the vector, and its cell of the counter. */
+const WRITER_BYTES = 64;
+/** The newest removals, which are kept so that late writes do not come back: 32 of them. */
+const REMOVALS_BYTES = 32 * 40;
 
 /** Every copy of every session, by key and by who holds it. */
 export type Copies = ReadonlyMap<SessionKey, ReadonlyMap<Member, CopyView>>;
@@ -87,7 +94,7 @@ function judge(world: World, history: History, note: SessionNote, view: CopyView
   const relays = world.relays.length;
   const mayBeOver = history.mayBeOver(note, 5_000);
   if (view === undefined) {
-    history.expect("RP4", !history.mustBeKnown(note, relays) || mayBeOver, () => `${key} is gone`);
+    history.expect("SY21", !history.mustBeKnown(note, relays) || mayBeOver, () => `${key} is gone`);
     return;
   }
   if (view.isOver) {
@@ -96,11 +103,14 @@ function judge(world: World, history: History, note: SessionNote, view: CopyView
     return;
   }
   history.expect("E8", !history.mustBeOver(note, relays), () => `${key} was ended, and lives`);
+  // Who told a user so tells everybody, for as long as it lives.
+  const isTold = [...note.saidOver].some(({ isAlive }) => isAlive);
+  history.expect("E6", !isTold, () => `a user was told that ${key} is over, and it lives`);
   const marks = view.plain["marks"] instanceof Set ? (view.plain["marks"] as ReadonlySet<number>) : new Set<number>();
   for (const mark of note.marks) {
     const isThere = marks.has(mark.id);
     history.expect(
-      "RP4",
+      (mark.delivery?.acks ?? 0) > 0 ? "AK1" : "AK2",
       isThere || !history.mustSurvive(mark, relays),
       () => `write ${mark.id} by ${mark.member.name} to ${key} was answered with ${mark.delivery?.acks ?? 0} acks, and is lost`,
     );
@@ -108,15 +118,17 @@ function judge(world: World, history: History, note: SessionNote, view: CopyView
     if (isThere) mark.settledAtMs = history.nowMs;
   }
   for (const id of note.inherited) history.expect("E12", marks.has(id), () => `${key} goes on from another without its write ${id}`);
-  // Each commit wrote all of this at once.
-  const { hits, items } = view.plain as { hits?: number; items?: readonly number[] };
-  history.expect("D4", hits === marks.size, () => `${key} holds ${marks.size} writes and counts ${hits}`);
-  history.expect("D8", sameMembers(items ?? [], marks), () => `${key} holds the writes ${textOf(marks)} and lists ${textOf(items)}`);
-  history.expect("D3", marks.has(view.plain["last"] as number), () => `${key} shows a write that it does not have`);
+  judgeContent(history, key, view.plain);
+  judgeSize(history, view, key);
 }
 
-function sameMembers(items: readonly number[], marks: ReadonlySet<number>): boolean {
-  return items.length === marks.size && items.every((item) => marks.has(item)) && new Set(items).size === items.length;
+/** What a session takes follows from what it holds, not from how often it was written. */
+function judgeSize(history: History, { plain, bytes, compactBytes, writerCount }: CopyView, key: SessionKey): void {
+  const { factor, bytes: spare } = COMPACT_WHEN_QUIET;
+  const compacted = factor * compactBytes + spare;
+  history.expect("D14", bytes <= compacted, () => `${key} takes ${bytes} bytes, and would take ${compactBytes}: nobody compacted it`);
+  const allowed = 4 * textOf(plain).length + 2_048 + REMOVALS_BYTES + WRITER_BYTES * Math.max(0, writerCount - 4);
+  history.expect("D14", compactBytes <= allowed, () => `${key} takes ${compactBytes} bytes, and ${allowed} are enough for what it holds`);
 }
 
 /** What no process may have met, whatever happened: only broken or hostile peers make such. */

@@ -24,9 +24,9 @@ interface Register {
   readonly discardAtMs: number;
 }
 
-/** What lies on a disk: it outlives the processes that write to it. Nothing in it is ever changed, only replaced. */
+/** What lies on a disk: it outlives the processes that write to it. Nothing in it is ever changed, only replaced; but for `rows`. */
 interface Contents {
-  readonly rows: ReadonlyMap<SessionKey, Row>;
+  readonly rows: Map<SessionKey, Row>;
   readonly claims: ReadonlyMap<string, number>;
   readonly revocations: ReadonlyMap<SubjectKey, Register>;
   readonly highWaterMs: number;
@@ -34,12 +34,16 @@ interface Contents {
   readonly incarnation: Incarnation | undefined;
 }
 
-const EMPTY: Contents = { rows: new Map(), claims: new Map(), revocations: new Map(), highWaterMs: 0, incarnation: undefined };
+function nothing(): Contents {
+  return { rows: new Map(), claims: new Map(), revocations: new Map(), highWaterMs: 0, incarnation: undefined };
+}
 
 /** A disk that can be copied, put back as it was, emptied, slow and broken. */
 export class Disk {
   readonly dice: Dice;
-  #contents: Contents = EMPTY;
+  #contents: Contents = nothing();
+  /** Writes under way, the oldest first: asked for, and not answered. */
+  readonly #underWay = new Set<() => void>();
   /** How long a call takes. */
   delayMs = 0.2;
   isBroken = false;
@@ -55,15 +59,30 @@ export class Disk {
 
   /** A copy of everything, for `restore`. */
   snapshot(): Contents {
-    return this.#contents;
+    return { ...this.#contents, rows: new Map(this.#contents.rows) };
   }
 
   restore(contents: Contents): void {
-    this.#contents = contents;
+    this.#contents = { ...contents, rows: new Map(contents.rows) };
   }
 
   wipe(): void {
-    this.#contents = EMPTY;
+    this.#contents = nothing();
+  }
+
+  /** The process died under its writes: those that it had no answer to are there up to somewhere, and nothing after that. */
+  tear(): void {
+    const underWay = [...this.#underWay];
+    this.#underWay.clear();
+    for (const work of underWay.slice(0, this.dice.whole(0, underWay.length))) work();
+  }
+
+  begin(work: () => void): void {
+    this.#underWay.add(work);
+  }
+
+  done(work: () => void): void {
+    this.#underWay.delete(work);
   }
 
   get incarnation(): Incarnation | undefined {
@@ -85,6 +104,7 @@ export class Disk {
 
   /** What a process opens. */
   open(life: Life, context: MergeContext): LastingStore {
+    this.#underWay.clear();
     return new DiskStore(this, life, context);
   }
 }
@@ -123,10 +143,8 @@ class DiskStore implements LastingStore {
     return this.#do(() => {
       const { rows, claims, revocations } = this.#disk.contents;
       const due = [...rows].filter(([, row]) => row.discardAtMs <= nowMs).slice(0, limit);
-      const kept = new Map(rows);
-      for (const [key] of due) kept.delete(key);
+      for (const [key] of due) rows.delete(key);
       this.#disk.change({
-        rows: kept,
         claims: new Map([...claims].filter(([, untilMs]) => untilMs > nowMs)),
         revocations: new Map([...revocations].filter(([, register]) => register.discardAtMs > nowMs)),
         ...(due.length === 0 ? {} : { highWaterMs: Math.max(this.#disk.contents.highWaterMs, ...due.map(([, row]) => row.discardAtMs)) }),
@@ -192,7 +210,7 @@ class DiskStore implements LastingStore {
   #write(key: SessionKey, record: SessionRecord, discardAtMs: number): void {
     const envelope: Envelope = record.envelope;
     const row: Row = { bytes: encodeRecord(record), subject: envelope.subject, discardAtMs };
-    this.#disk.change({ rows: new Map(this.#disk.contents.rows).set(key, row) });
+    this.#disk.contents.rows.set(key, row);
   }
 
   /** `isWrite`: a process that dies just then may have done it, or not. */
@@ -203,8 +221,10 @@ class DiskStore implements LastingStore {
       if (dice.chance(0.5)) work();
       return new Promise(() => undefined);
     }
+    if (isWrite) this.#disk.begin(work);
     return new Promise((resolve, reject) => {
       void this.#life.after(delayMs, () => {
+        this.#disk.done(work);
         if (this.#disk.isBroken) reject(new SessionError("STORE_UNAVAILABLE", "The disk does not answer; try again."));
         else resolve(work());
       });

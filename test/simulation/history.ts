@@ -1,8 +1,9 @@
 import type { EndReason } from "../../src/engine/envelope.ts";
-import type { SessionKey } from "../../src/engine/record.ts";
+import type { Dot, SessionKey, WriterId } from "../../src/engine/record.ts";
 import type { Delivery } from "../../src/engine/replication.ts";
 import type { Life } from "./machine.ts";
 import type { Member } from "./members.ts";
+import type { TroubleKind } from "./troubles.ts";
 
 /** One write of one request: it adds its number to the session's `marks`, so that every copy tells which writes it has. */
 export interface Mark {
@@ -15,6 +16,12 @@ export interface Mark {
   delivery: Delivery | undefined;
   /** From when on every relay had it. */
   settledAtMs: number | undefined;
+  /** Its commit, once it was made. */
+  dot: Dot | undefined;
+  /** Numbers of other writes whose keys it removed from `flags`. */
+  removed: readonly number[];
+  /** Its process declared every attribute as it is meant: a map that others take for one value is theirs as a whole. */
+  isDeclared: boolean;
 }
 
 export interface EndNote {
@@ -69,6 +76,8 @@ export interface Violation {
   readonly law: string;
   readonly what: string;
   readonly atMs: number;
+  /** How many things had happened in the world by then. */
+  readonly happenings: number;
 }
 
 /** A session that was given to its subject so much before a revocation is meant by it, whatever the clocks say. */
@@ -77,6 +86,8 @@ export const GIVEN_SLACK_MS = 5_000;
 /** How much was done and looked at: a run that did too little proves nothing. */
 export interface Tally {
   requests: number;
+  /** What the engines were asked to do: sessions opened, commits, ends, changes of id, revocations, claims, jobs. */
+  operations: number;
   writes: number;
   told: number;
   acked: number;
@@ -91,7 +102,15 @@ export interface Tally {
   faults: number;
   losses: number;
   checks: number;
+  faultKinds: Partial<Record<TroubleKind, number>>;
   healMs: number[];
+}
+
+/** One thing that the seed made happen, and that can be left out: `f3` is the third fault, `r12` the twelfth request. */
+export interface Incident {
+  readonly name: string;
+  readonly atMs: number;
+  readonly text: string;
 }
 
 /** What the outside world did and was told: by this the checkers judge. */
@@ -101,8 +120,12 @@ export class History {
   readonly losses: Loss[] = [];
   readonly revocations: Revocation[] = [];
   readonly violations: Violation[] = [];
+  readonly incidents: Incident[] = [];
+  /** Hears of the first violation, and of each further one. */
+  onViolation: () => void = () => undefined;
   readonly tally: Tally = {
     requests: 0,
+    operations: 0,
     writes: 0,
     told: 0,
     acked: 0,
@@ -117,13 +140,21 @@ export class History {
     faults: 0,
     losses: 0,
     checks: 0,
+    faultKinds: {},
     healMs: [],
   };
+  /** Who writes under which id, and which commits there are (session's first key, writer, stamp). */
+  readonly writers = new Map<WriterId, Life>();
+  readonly dots = new Map<string, Mark>();
+  /** Which writes a process has shown of each session. */
+  readonly #shown = new WeakMap<Life, Map<SessionKey, ReadonlySet<number>>>();
   readonly #now: () => number;
+  readonly #happenings: () => number;
   readonly #trace: (line: string) => void;
 
-  constructor(now: () => number, trace: (line: string) => void) {
+  constructor(now: () => number, trace: (line: string) => void, happenings: () => number) {
     this.#now = now;
+    this.#happenings = happenings;
     this.#trace = trace;
   }
 
@@ -140,9 +171,21 @@ export class History {
     this.tally.checks += 1;
     if (holds) return true;
     const text = what();
-    this.violations.push({ law, what: text, atMs: this.#now() });
+    this.violations.push({ law, what: text, atMs: this.#now(), happenings: this.#happenings() });
     this.#trace(`VIOLATION [${law}] ${text}`);
+    this.onViolation();
     return false;
+  }
+
+  fault(number: number, kind: TroubleKind, text: string): void {
+    this.tally.faults += 1;
+    this.tally.faultKinds[kind] = (this.tally.faultKinds[kind] ?? 0) + 1;
+    this.incident(`f${number}`, `${kind}: ${text}`);
+  }
+
+  incident(name: string, text: string): void {
+    this.incidents.push({ name, atMs: this.#now(), text });
+    this.#trace(`${name} ${text}`);
   }
 
   begin(id: string, key: SessionKey, options: Partial<SessionNote> = {}): SessionNote {
@@ -179,11 +222,20 @@ export class History {
       status: "open",
       delivery: undefined,
       settledAtMs: undefined,
+      dot: undefined,
+      removed: [],
+      isDeclared: false,
     };
     this.marks.set(mark.id, mark);
     note.marks.push(mark);
     this.tally.writes += 1;
     return mark;
+  }
+
+  shownBy(life: Life): Map<SessionKey, ReadonlySet<number>> {
+    const shown = this.#shown.get(life) ?? new Map<SessionKey, ReadonlySet<number>>();
+    this.#shown.set(life, shown);
+    return shown;
   }
 
   lost(member: Member): void {

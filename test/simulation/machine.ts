@@ -11,23 +11,31 @@ export class Machine {
   readonly name: string;
   readonly timeline: Timeline;
   readonly dice: Dice;
-  /** How far its wall clock is off; may jump. */
-  wallOffsetMs = 0;
+  /** How far its wall clock is off while nothing is wrong with it; and how far it is off now. */
+  skewMs: number;
+  wallOffsetMs: number;
   /** How much faster than true time its clocks run: 0.0001 is 100 ppm. */
   readonly drift: number;
   #isSuspended = false;
   readonly #late: (() => void)[] = [];
   #lives = 0;
 
-  constructor(name: string, timeline: Timeline, dice: Dice) {
+  constructor(name: string, timeline: Timeline, dice: Dice, skewMsMax = 0) {
     this.name = name;
     this.timeline = timeline;
     this.dice = dice.for(name);
     this.drift = this.dice.between(-0.0001, 0.0001);
+    this.skewMs = this.dice.between(-skewMsMax, skewMsMax);
+    this.wallOffsetMs = this.skewMs;
   }
 
   get isSuspended(): boolean {
     return this.#isSuspended;
+  }
+
+  /** Its wall clock jumped, and is not back. */
+  get isWrong(): boolean {
+    return this.wallOffsetMs !== this.skewMs;
   }
 
   monotonicMs(): number {

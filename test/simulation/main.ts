@@ -1,42 +1,120 @@
+import { availableParallelism } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
 import { print } from "../support/print.ts";
-import { CI_RUN, simulate } from "./simulate.ts";
+import { failureText } from "./failure.ts";
+import { mutantsMain } from "./mutants/main.ts";
+import { numbersOfText } from "./numbers.ts";
+import { runSeeds } from "./pool.ts";
+import { shrink } from "./shrink.ts";
+import { CI_RUN, CI_SEEDS, type SimulationOptions } from "./simulate.ts";
+import { Totals } from "./summary.ts";
 
-/**
- * `npm run sim`: as many seeds as asked for, one after the other.
- * SEED: the first (default: by the clock). SEEDS: how many (default 100, with SEED 1). REQUESTS, ROUNDS: per seed. TRACE=1: everything that happens.
- */
-function numberOf(name: string, otherwise: number): number {
-  const text = process.env[name];
-  const value = text === undefined || text === "" ? otherwise : Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${name} must be a whole number`);
+/** So many failures are made small; of the others the seed says enough. */
+const SHRUNK_MAX = 3;
+const SHRINK_RUNS_MAX = 150;
+const PROGRESS_MS = 5_000;
+
+interface Arguments {
+  readonly seed?: number;
+  readonly seeds?: number;
+  readonly requests: number;
+  readonly rounds: number;
+  readonly jobs: number;
+  readonly shrinkRuns: number;
+  readonly onlyFaults?: ReadonlySet<number>;
+  readonly onlyRequests?: ReadonlySet<number>;
+  readonly trace?: boolean;
+  readonly mutants?: boolean;
+  readonly mutant?: string;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("must be a whole number");
   return value;
 }
 
-const isOne = process.env["SEED"] !== undefined;
-const first = numberOf("SEED", Math.floor(Date.now() / 1000));
-const count = numberOf("SEEDS", isOne ? 1 : 100);
-const options = {
-  ...CI_RUN,
-  requests: numberOf("REQUESTS", CI_RUN.requests),
-  rounds: numberOf("ROUNDS", CI_RUN.rounds),
-  ...(process.env["TRACE"] === "1" ? { onTrace: print } : {}),
-};
-const startedMs = performance.now();
-const failed: number[] = [];
-const sums: Record<string, number> = {};
-const heals: number[] = [];
-for (let seed = first; seed < first + count; seed++) {
-  const report = await simulate(seed, options);
-  for (const [name, value] of Object.entries(report.tally)) if (typeof value === "number") sums[name] = (sums[name] ?? 0) + value;
-  heals.push(...report.tally.healMs);
-  if (report.violations.length === 0) continue;
-  failed.push(seed);
-  for (const { law, what, atMs } of report.violations.slice(0, 5)) print(`  [${law}] at ${atMs.toFixed(0)} ms: ${what}`);
-  print(`SEED=${seed} npm run sim`);
+function numbers(text: string): ReadonlySet<number> {
+  try {
+    return numbersOfText(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
-heals.sort((left, right) => left - right);
-const healP99Ms = heals[Math.floor(heals.length * 0.99)] ?? 0;
-print(
-  JSON.stringify({ seeds: count, failed: failed.length, ...sums, healP99Ms, seconds: Math.round(performance.now() - startedMs) / 1000 }),
-);
-process.exitCode = failed.length === 0 ? 0 : 1;
+
+const program = new Command("npm run sim --")
+  .description("Nodes, relays, disks, clocks and browsers in one process and one virtual time; what happens follows from the seed.")
+  .option("--seed <n>", "the first seed (default: 1); alone: this one only", whole)
+  .option("--seeds <n>", `how many (default: ${CI_SEEDS}, or 1 with --seed)`, whole)
+  .option("--requests <n>", "requests of each seed", whole, CI_RUN.requests)
+  .option("--rounds <n>", "of trouble and healing in each seed", whole, CI_RUN.rounds)
+  .option("--jobs <n>", "processes that run seeds", whole, availableParallelism())
+  .option("--shrink-runs <n>", "runs to make a failure small; 0: as it is", whole, SHRINK_RUNS_MAX)
+  .option("--only-faults <list>", "of the faults these alone, as 1-4,9", numbers)
+  .option("--only-requests <list>", "of the requests these alone, as 1-4,9", numbers)
+  .option("--trace", "print everything that happens, to stderr")
+  .option("--mutants", "plant every known fault, and see that each is caught within --seeds worlds")
+  .option("--mutant <part>", "of the mutants those alone whose name has this in it");
+
+async function run(given: Arguments): Promise<boolean> {
+  const first = given.seed ?? 1;
+  const count = given.seeds ?? (given.seed === undefined ? CI_SEEDS : 1);
+  const options: SimulationOptions = {
+    ...CI_RUN,
+    requests: given.requests,
+    rounds: given.rounds,
+    ...(given.onlyFaults === undefined ? {} : { onlyFaults: given.onlyFaults }),
+    ...(given.onlyRequests === undefined ? {} : { onlyRequests: given.onlyRequests }),
+    ...(given.trace === true ? { onTrace: say } : {}),
+  };
+  const isHere = given.trace === true || options.onlyFaults !== undefined || options.onlyRequests !== undefined || count === 1;
+  const totals = new Totals();
+  const startedMs = performance.now();
+  const seconds = (): number => (performance.now() - startedMs) / 1_000;
+  let toldMs = startedMs;
+  const seeds = Array.from({ length: count }, (_, index) => first + index);
+  await runSeeds(seeds, options, isHere ? 1 : given.jobs, (summary) => {
+    totals.add(summary);
+    for (const { law, what, atMs } of summary.violations.slice(0, 3))
+      say(`seed ${summary.seed} [${law}] at ${atMs.toFixed(0)} ms: ${what}`);
+    if (performance.now() - toldMs < PROGRESS_MS) return;
+    toldMs = performance.now();
+    const operations = totals.sums["operations"] ?? 0;
+    say(
+      `${totals.seeds} of ${count} seeds, ${operations} operations, ${Math.round(operations / seconds())}/s, ${totals.failed.length} failed`,
+    );
+  });
+  const tookSeconds = seconds();
+  for (const { seed, violations } of totals.failed.slice(0, given.shrinkRuns === 0 ? 0 : SHRUNK_MAX)) {
+    const law = violations[0]?.law ?? "";
+    print(failureText(seed, options, law, await shrink(seed, { ...options, onTrace: () => undefined }, law, given.shrinkRuns)));
+  }
+  for (const { seed } of totals.failed.slice(SHRUNK_MAX)) print(`npm run sim -- --seed ${seed}`);
+  const { operations = 0, ...others } = totals.sums;
+  print(
+    JSON.stringify({
+      seeds: totals.seeds,
+      operations,
+      faults: totals.faults,
+      violations: totals.violations,
+      virtualSeconds: Math.round(totals.virtualMs / 1_000),
+      failedSeeds: totals.failed.map(({ seed }) => seed),
+      seconds: Math.round(tookSeconds * 10) / 10,
+      cpuSeconds: Math.round(totals.cpuMs / 100) / 10,
+      fewestFaultKinds: totals.fewestFaultKinds,
+      fewestOperations: totals.fewestOperations,
+      healP99Ms: totals.healP99Ms,
+      done: others,
+    }),
+  );
+  return totals.failed.length === 0;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+program.parse();
+const given = program.opts<Arguments>();
+const isFine = given.mutants === true ? await mutantsMain(given.mutant, given.seeds) : await run(given);
+process.exitCode = isFine ? 0 : 1;

@@ -1,6 +1,8 @@
+import type { AttributeTypes } from "../../src/engine/attributes/schema.ts";
 import { counter } from "../../src/engine/attributes/counter.ts";
 import { list } from "../../src/engine/attributes/list.ts";
 import { map } from "../../src/engine/attributes/map.ts";
+import { register } from "../../src/engine/attributes/register.ts";
 import { set } from "../../src/engine/attributes/set.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
@@ -73,8 +75,20 @@ export interface Running {
 /** As a service manager waits before it starts again what could not start. */
 const RESTART_MS = 500;
 
-/** What every application of the simulation declares: one attribute of each merge type. */
+/** What every listener of the simulation throws; nobody ever catches it but the engine. */
+export class ListenerFailed extends Error {
+  constructor() {
+    super("a listener failed");
+  }
+}
+
+/** Made once: where it was thrown tells nobody anything, and costs more than all that listeners do. */
+const LISTENER_FAILED = new ListenerFailed();
+
+/** What the application of the simulation declares: one attribute of each merge type. */
 const ATTRIBUTES = { marks: set<number>(), hits: counter(), items: list<number>(), cart: map<number>() };
+/** As it is declared version by version: what is there already merges by its kind, whatever is declared. */
+const VERSIONS: readonly AttributeTypes[] = [ATTRIBUTES, {}, ATTRIBUTES, { ...ATTRIBUTES, cart: register() }];
 
 abstract class Process implements Member {
   abstract readonly kind: "node" | "relay";
@@ -155,6 +169,8 @@ abstract class Process implements Member {
           this.events.push(event);
           if (event.type === "input-refused" || event.type === "store-failed" || event.type === "clock-fault")
             this.machine.timeline.trace(`${this.name} ${event.type} ${"error" in event ? String(event.error) : event.aheadMs}`);
+          // A listener that throws harms nobody: every one here does.
+          throw LISTENER_FAILED;
         },
         ...(disk === undefined ? {} : { store: (context) => disk.open(life, context) }),
       },
@@ -178,6 +194,8 @@ export type NodeOptions = Omit<RelaysOptions, "secret" | "log">;
 /** A process of the application: an engine with the shipped replicator. */
 export class NodeProcess extends Process {
   readonly kind = "node";
+  /** Of the application that the next start runs. */
+  version = 0;
   readonly #addresses: readonly string[];
   readonly #options: NodeOptions;
 
@@ -187,10 +205,21 @@ export class NodeProcess extends Process {
     this.#options = options;
   }
 
+  /** What a session begins with here has its merge types. */
+  get declaresAll(): boolean {
+    return this.version % VERSIONS.length !== 1;
+  }
+
+  /** No attribute is declared otherwise than usual. */
+  get declaresAsUsual(): boolean {
+    return VERSIONS[this.version % VERSIONS.length] === ATTRIBUTES;
+  }
+
   protected begin(life: Life): Running {
     let replica: Replica | undefined;
     const { timeline } = this.machine;
     const engine = this.makeEngine(life, {
+      attributes: VERSIONS[this.version % VERSIONS.length] ?? ATTRIBUTES,
       sync: (host) => {
         replica = replicaOf(host);
         const replicator = new Replicator({

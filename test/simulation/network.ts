@@ -125,6 +125,13 @@ export class Network {
     for (const end of this.#ends) if (end.remote === machine && end.other?.life.isAlive === false) end.lose(true);
   }
 
+  /** What waits on the longest queue. */
+  get queuedBytesMax(): number {
+    let most = 0;
+    for (const { queuedBytes } of this.#ends) most = Math.max(most, queuedBytes);
+    return most;
+  }
+
   remember(end: End): void {
     this.#ends.add(end);
   }

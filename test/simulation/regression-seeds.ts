@@ -9,5 +9,11 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
   { seed: 8, story: "a digest frame named its groups out of order, and honest peers parted" },
   { seed: 39, story: "one writer id in a session and in the one that goes on from it: a write of the new one was dropped" },
   { seed: 57, story: "the same, with a relay's ack" },
+  {
+    seed: 7,
+    story:
+      "a page renewed its session's id while another request wrote: the next change in place was taken for another object, and dropped what the other wrote",
+  },
+  { seed: 2, story: "the same, with two requests" },
   { seed: 118, story: "the same, seen by the next request of the browser" },
 ];

@@ -1,9 +1,13 @@
 import { copiesOf, differByFingerprint, differences, judgeCopies, judgeProcesses } from "./checkers.ts";
 import { Dice } from "./dice.ts";
-import { History, type Tally, type Violation } from "./history.ts";
-import type { Seams } from "./members.ts";
-import { ALL_TROUBLES, Nemesis, type Troubles } from "./nemesis.ts";
-import { type Mix, USUAL, Workload } from "./workload.ts";
+import { History, type Incident, type SessionNote, type Tally, type Violation } from "./history.ts";
+import { ListenerFailed, type Seams } from "./members.ts";
+import { Nemesis } from "./nemesis.ts";
+import { drawMix, drawTroubles } from "./swarm.ts";
+import { TimeStopped } from "./timeline.ts";
+import type { Troubles } from "./troubles.ts";
+import { Watch } from "./watch.ts";
+import { type Mix, Workload } from "./workload.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 /**
@@ -12,6 +16,10 @@ import { World, type WorldOptions } from "./world.ts";
  */
 const HEAL_BOUND_MS = 25_000;
 const POLL_MS = 250;
+/** Once all are one, whoever lacks an ack has it: what was missed goes out again with the next comparison. */
+const ACKED_BOUND_MS = 15_000;
+/** A clock is off by less than half of what two may differ by (ε is 2 s), since they also drift. */
+const SKEW_MS_MAX = 900;
 /** No request takes longer, whatever is broken: a job's wait and its run are the longest. */
 const REQUEST_MS_MAX = 15_000;
 
@@ -22,14 +30,24 @@ export interface SimulationOptions {
   /** How long one round of troubles lasts. */
   readonly roundMs: number;
   readonly faultsPerRound: number;
+  /** Instead of what the seed draws. */
   readonly mix?: Partial<Mix>;
   readonly troubles?: Partial<Troubles>;
   readonly world?: Partial<WorldOptions>;
   readonly seams?: Seams;
+  /** Default 12. With fewer each session is written more often. */
+  readonly browsers?: number;
   readonly onTrace?: (line: string) => void;
+  /** By number, the only faults and requests of the seed that happen. Default: all. */
+  readonly onlyFaults?: ReadonlySet<number>;
+  readonly onlyRequests?: ReadonlySet<number>;
+  /** Nothing happens after the first violation. */
+  readonly isStopping?: boolean;
 }
 
-export const CI_RUN: SimulationOptions = { requests: 200, rounds: 2, roundMs: 12_000, faultsPerRound: 8 };
+/** As many seeds as CI has time for. */
+export const CI_SEEDS = 2_000;
+export const CI_RUN: SimulationOptions = { requests: 320, rounds: 2, roundMs: 10_000, faultsPerRound: 7 };
 
 export interface Report {
   readonly seed: number;
@@ -38,6 +56,9 @@ export interface Report {
   /** Equal for two runs of one seed. */
   readonly digest: string;
   readonly happenings: number;
+  /** All that the seed made happen, in order. */
+  readonly incidents: readonly Incident[];
+  readonly virtualMs: number;
 }
 
 /** One world from its beginning to its end. What is in it, and what happens to it, follows from the seed. */
@@ -45,11 +66,13 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const dice = new Dice(seed).for("world");
   const relays = dice.weighted({ 1: 2, 2: 5, 3: 2 });
   const relayCount = Number(relays);
-  const world = new World(seed, {
+  const worldOptions: WorldOptions = {
     nodes: dice.whole(2, 4),
     relays: relayCount,
     relayDisks: dice.chance(0.4),
     nodeDisks: dice.chance(0.3),
+    // Any two clocks may differ by twice that.
+    skewMsMax: dice.chance(0.4) ? 0 : dice.between(0, SKEW_MS_MAX),
     sync: {
       alone: dice.chance(0.5) ? "refuse" : "serve",
       acks: dice.whole(0, relayCount),
@@ -57,25 +80,33 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     },
     ...options.world,
     ...(options.seams === undefined ? {} : { seams: options.seams }),
-  });
+  };
+  const world = new World(seed, worldOptions);
   const { timeline } = world;
   if (options.onTrace !== undefined) timeline.onTrace(options.onTrace);
   const history = new History(
     () => timeline.nowMs,
     (line) => timeline.trace(line),
+    () => timeline.count,
   );
   world.onDeath = (member) => {
     // A relay that stores has stored what it acknowledged.
     if (member.kind === "node" || member.disk === undefined) history.lost(member);
   };
-  const workload = new Workload(world, history, { ...USUAL, ...options.mix }, 12);
+  if (options.isStopping === true) history.onViolation = () => timeline.stop();
+  const mix = { ...drawMix(dice.for("mix")), ...options.mix };
+  const workload = new Workload(world, history, mix, options.browsers ?? 12, options.onlyRequests);
   const nemesis = new Nemesis(world, history, {
-    troubles: { ...ALL_TROUBLES, ...options.troubles },
+    troubles: { ...drawTroubles(dice.for("troubles"), worldOptions), ...options.troubles },
     relayLosses: dice.chance(0.8) ? 1 : 2,
     nodeLosses: 2,
+    skewMsMax: worldOptions.skewMsMax,
+    only: options.onlyFaults,
   });
+  const watch = new Watch(world, history);
   try {
     await world.start();
+    watch.start();
     for (let round = 0; round < options.rounds; round++) {
       const requests = Math.ceil(options.requests / options.rounds);
       timeline.trace(`round ${round + 1}`);
@@ -91,18 +122,28 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     }
     judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);
   } catch (error) {
-    history.expect(
-      "RP3",
-      false,
-      () =>
-        `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    if (!(error instanceof TimeStopped))
+      history.expect(
+        error instanceof ListenerFailed ? "N2" : "RP3",
+        false,
+        () =>
+          `the world failed (${[...workload.pending].join("; ")}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
   } finally {
+    watch.stop();
     world.onDeath = () => undefined;
     world.end();
   }
   timeline.trace(JSON.stringify(history.tally));
-  return { seed, violations: history.violations, tally: history.tally, digest: timeline.digest(), happenings: timeline.count };
+  return {
+    seed,
+    violations: history.violations,
+    tally: history.tally,
+    digest: timeline.digest(),
+    happenings: timeline.count,
+    incidents: history.incidents,
+    virtualMs: timeline.nowMs,
+  };
 }
 
 /** All copies are one within the bound, and are what they must be. */
@@ -138,6 +179,7 @@ async function converge(world: World, history: History): Promise<boolean> {
 /** Everything works: every browser is served by every node, and what it writes is everywhere. */
 async function finish(world: World, history: History, workload: Workload): Promise<void> {
   const { timeline } = world;
+  const ears = listen(world);
   for (const browser of workload.browsers) {
     for (const node of world.nodes) {
       const { note } = browser;
@@ -146,16 +188,62 @@ async function finish(world: World, history: History, workload: Workload): Promi
     const { note } = browser;
     const [node] = world.nodes;
     if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
+    if (note !== undefined) ears.expect(note);
+  }
+  for (const browser of workload.http.browsers) {
+    for (const node of world.nodes.filter(({ declaresAll }) => declaresAll))
+      await timeline.runUntil(workload.http.request(browser, node, "view", workload.calmDice), REQUEST_MS_MAX);
   }
   await claimNew(world, history, workload);
-  await converge(world, history);
+  if (await converge(world, history)) ears.judge(history);
+  await judgeBacklog(world, history);
+}
+
+interface Ears {
+  /** A session was written now: whoever holds it must tell. */
+  expect(note: SessionNote): void;
+  judge(history: History): void;
+}
+
+/** Documents that fell silent (yjs#799) are found out: every node that holds a session tells of each write to it. */
+function listen(world: World): Ears {
+  const due: (() => readonly [boolean, string])[] = [];
+  const heard = new Map(world.nodes.map(({ events }) => [events, events.length]));
+  return {
+    expect({ key, marks }) {
+      const mark = marks.at(-1);
+      if (mark?.status !== "told") return;
+      for (const { name, events, running } of world.nodes) {
+        if (running === undefined || running.replica.fingerprint(key) === 0 || mark.member.name === name) continue;
+        const isTold = (): boolean =>
+          events.slice(heard.get(events)).some((event) => event.type === "attribute" && event.key === key && event.name === "last");
+        due.push(() => [isTold(), `${name} told nobody of write ${mark.id} to ${key}`]);
+      }
+    },
+    judge: (history) => {
+      for (const look of due) {
+        const [isTold, what] = look();
+        history.expect("N1", isTold, () => what);
+      }
+    },
+  };
+}
+
+/** Once all are one nobody waits for an ack any more. */
+async function judgeBacklog(world: World, history: History): Promise<void> {
+  const waiting = (): number => world.nodes.reduce((sum, { running }) => sum + (running?.engine.stats().unreplicated.sessions ?? 0), 0);
+  for (let tookMs = 0; waiting() > 0 && tookMs < ACKED_BOUND_MS; tookMs += POLL_MS) await world.timeline.runFor(POLL_MS);
+  for (const { name, running } of world.nodes) {
+    const sessions = running?.engine.stats().unreplicated.sessions ?? 0;
+    history.expect("RP9", sessions === 0, () => `${name} still waits for the acks of ${sessions} sessions`);
+  }
 }
 
 /** A claim in a session that every relay knows the whole life of: whoever asks alone is granted it, of those who ask at once one. */
 async function claimNew(world: World, history: History, workload: Workload): Promise<void> {
   const { timeline } = world;
   const [browser] = workload.browsers;
-  const [node] = world.nodes;
+  const node = world.nodes.find(({ declaresAll }) => declaresAll);
   if (browser === undefined || node === undefined) return;
   // Clocks may differ by so much: a relay that came back counts its own record from then on.
   await timeline.runFor(3_000);

@@ -21,6 +21,7 @@ export class Timeline {
   readonly #heap: Happening[] = [];
   readonly #hash = createHash("sha256");
   #tracer: ((line: string) => void) | undefined;
+  #isStopped = false;
 
   get nowMs(): number {
     return this.#nowMs;
@@ -73,6 +74,11 @@ export class Timeline {
     return work;
   }
 
+  /** Nothing more happens: whoever lets time pass is told so. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** Writes down what happened: the trace of two runs of one seed is the same. */
   trace(line: string): void {
     const stamped = `${this.#nowMs.toFixed(3)} ${line}`;
@@ -91,6 +97,7 @@ export class Timeline {
   }
 
   async #step(): Promise<void> {
+    if (this.#isStopped) throw new TimeStopped();
     const next = this.#pop();
     const run = next?.run;
     if (next === undefined || run === undefined) return;
@@ -140,6 +147,13 @@ export class Timeline {
     }
     heap[at] = last;
     return first;
+  }
+}
+
+/** Somebody has seen enough. */
+export class TimeStopped extends Error {
+  constructor() {
+    super("time was stopped");
   }
 }
 

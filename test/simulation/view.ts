@@ -15,17 +15,30 @@ export interface CopyView {
   /** Equal exactly for copies that say the same, but for touches. */
   readonly digest: string;
   readonly plain: Readonly<Record<string, unknown>>;
+  /** Encoded size, and how many wrote it. */
+  readonly bytes: number;
+  /** What a compaction would make of it. */
+  readonly compactBytes: number;
+  readonly writerCount: number;
 }
 
 export function viewOf({ envelope, document }: SessionRecord): CopyView {
-  if (envelope.ended !== undefined || document === undefined) return { isOver: true, digest: "over", plain: {} };
+  if (envelope.ended !== undefined || document === undefined)
+    return { isOver: true, digest: "over", plain: {}, bytes: 0, compactBytes: 0, writerCount: 0 };
   const loaded = SessionDocument.load(CONTEXT, document);
   const plain = plainOf(loaded.root(0)) as Record<string, unknown>;
   // Of touches the newest counts, and they are told apart from everything else (RP, "touch").
   const said = JSON.stringify({ ...envelope, touchedAtMs: 0 });
   const { epoch } = document;
   const digest = `${said} ${epoch.counter} ${epoch.hash} ${toHex(digestOf(loaded.parts().table, sha256))} ${textOf(plain)}`;
-  return { isOver: false, digest: toHex(sha256(new TextEncoder().encode(digest))).slice(0, 16), plain };
+  return {
+    isOver: false,
+    digest: toHex(sha256(new TextEncoder().encode(digest))).slice(0, 16),
+    plain,
+    bytes: document.bytes.length,
+    compactBytes: loaded.genesis().bytes.length,
+    writerCount: loaded.vector.size,
+  };
 }
 
 /** The writes that a copy has. */

@@ -2,10 +2,12 @@ import { SessionError, type SessionErrorCode } from "../../src/engine/errors.ts"
 import type { CheckOut, OpenSession, SessionEngine } from "../../src/engine/session-engine.ts";
 import { ageOf } from "../../src/engine/session-id.ts";
 import { Browser } from "./browser.ts";
+import { committed, judgeContent, judgeGrowth, plainIn, writeContent } from "./content.ts";
 import type { Dice } from "./dice.ts";
+import { HttpWorkload } from "./http-workload.ts";
 import { type EndNote, GIVEN_SLACK_MS, type History, type Mark, type SessionNote } from "./history.ts";
 import { ProcessDied } from "./machine.ts";
-import type { NodeProcess, RelayProcess, Running } from "./members.ts";
+import { ListenerFailed, type NodeProcess, type RelayProcess, type Running } from "./members.ts";
 import { marksIn } from "./view.ts";
 import type { World } from "./world.ts";
 
@@ -21,20 +23,9 @@ export interface Mix {
   readonly revoke: number;
   readonly claim: number;
   readonly once: number;
+  /** A page in a browser with a cookie jar: some requests at once, through the HTTP half of the adapters. */
+  readonly page: number;
 }
-
-export const USUAL: Mix = {
-  create: 14,
-  write: 46,
-  read: 18,
-  end: 6,
-  regenerate: 3,
-  rotate: 4,
-  login: 3,
-  revoke: 1,
-  claim: 3,
-  once: 2,
-};
 
 /** What a request may be told while something is broken; and what, when nothing is. */
 const TROUBLE: ReadonlySet<SessionErrorCode> = new Set([
@@ -64,73 +55,111 @@ export class Workload {
   readonly browsers: readonly Browser[];
   readonly #dice: Dice;
   readonly #mix: Mix;
-  /** Nothing is broken: every request must be served. */
-  isCalm = false;
+  readonly #only: ReadonlySet<number> | undefined;
+  #count = 0;
+  readonly http: HttpWorkload;
+  #isCalm = false;
   /** Requests that were not answered yet. */
   readonly pending = new Set<string>();
   readonly #granted = new Map<string, number>();
   readonly #runs = new Map<string, Run>();
 
-  constructor(world: World, history: History, mix: Mix, browserCount: number) {
+  /** `only`: the requests by number that are made; the others are left out. Default: all. */
+  constructor(world: World, history: History, mix: Mix, browserCount: number, only?: ReadonlySet<number>) {
+    this.#only = only;
     this.world = world;
     this.history = history;
     this.#mix = mix;
     this.#dice = world.dice.for("workload");
     this.browsers = Array.from({ length: browserCount }, (_, index) => new Browser(`browser${index + 1}`));
+    this.http = new HttpWorkload(world, history, Math.ceil(browserCount / 3));
+  }
+
+  /** For what no number of a request stands behind. */
+  get calmDice(): Dice {
+    return this.#dice;
+  }
+
+  /** Nothing is broken: every request must be served. */
+  get isCalm(): boolean {
+    return this.#isCalm;
+  }
+
+  set isCalm(isCalm: boolean) {
+    this.#isCalm = isCalm;
+    this.http.isCalm = isCalm;
   }
 
   /** So many requests within the next `spanMs`. Resolves when each was answered, or its process is dead. */
   async run(requestCount: number, spanMs: number): Promise<void> {
     const { timeline } = this.world;
-    await Promise.all(
-      Array.from({ length: requestCount }, async () => {
-        await timeline.pause(this.#dice.between(0, spanMs));
-        await this.request();
-      }),
-    );
+    const requests = Array.from({ length: requestCount }, async () => {
+      const number = (this.#count += 1);
+      // Its own, so that a request that is left out changes nothing for the others.
+      const dice = this.#dice.for(`request ${number}`);
+      await timeline.pause(dice.between(0, spanMs));
+      if (this.#only?.has(number) !== false) await this.request(number, dice);
+    });
+    await Promise.all(requests);
   }
 
   /** One request of one browser at one node, as chance has it. */
-  async request(): Promise<void> {
+  async request(number: number, dice: Dice): Promise<void> {
     const nodes = this.world.nodes.filter(({ isServing }) => isServing);
-    const browser = this.#dice.pick(this.browsers);
-    const drawn = this.#dice.weighted(this.#mix);
-    if (nodes.length === 0) return;
-    const node = this.#dice.pick(nodes);
+    const asked = dice.weighted<keyof Mix>({ ...this.#mix });
+    if (asked === "page") return this.#page(number, dice);
+    const browser = dice.pick(this.browsers);
+    const drawn: Exclude<keyof Mix, "page"> = asked;
     const { note } = browser;
-    if (note === undefined) return this.create(browser, node);
-    switch (drawn) {
+    const kind = note === undefined || (drawn === "create" && note.marks.length >= 4) ? "create" : drawn === "create" ? "write" : drawn;
+    // What an older version does not declare it does not begin, either: it would merge as a value of its own.
+    const able = kind === "create" || kind === "regenerate" ? nodes.filter(({ declaresAll }) => declaresAll) : nodes;
+    if (able.length === 0) return;
+    const node = dice.pick(able);
+    this.history.incident(`r${number}`, `${browser.name} ${kind} at ${node.name}${note === undefined ? "" : ` ${note.key}`}`);
+    if (note === undefined) return this.create(browser, node, dice);
+    switch (kind) {
       case "create":
-        return browser.name.length % 2 === 0 && note.marks.length < 4 ? this.write(browser, node, note) : this.create(browser, node);
+        return this.create(browser, node, dice);
       case "write":
-        return this.write(browser, node, note);
+        return this.write(browser, node, note, dice);
       case "read":
-        return this.read(browser, node, note);
+        return this.read(browser, node, note, dice);
       case "end":
         return this.end(browser, node, note);
       case "regenerate":
-        return this.regenerate(browser, node, note);
+        return this.regenerate(browser, node, note, dice);
       case "rotate":
-        return this.rotate(browser, node, note);
+        return this.rotate(browser, node, note, dice);
       case "login":
-        return this.login(browser, node, note);
+        return this.login(browser, node, note, dice);
       case "revoke":
-        return this.revoke(browser, node, note);
+        return this.revoke(browser, node, note, dice);
       case "claim":
-        return void (await this.claim(node, note, this.#dice.pick(TOKENS)));
+        return void (await this.claim(node, note, dice.pick(TOKENS)));
       case "once":
-        return this.once(node, note);
+        return this.once(node, note, dice);
     }
   }
 
-  create(browser: Browser, node: NodeProcess): Promise<void> {
+  async #page(number: number, dice: Dice): Promise<void> {
+    const name = `${number} page`;
+    this.pending.add(name);
+    try {
+      await this.http.page(dice, (text) => this.history.incident(`r${number}`, text));
+    } finally {
+      this.pending.delete(name);
+    }
+  }
+
+  create(browser: Browser, node: NodeProcess, dice = this.#dice): Promise<void> {
     return this.#serve(node, "create", undefined, async (running) => {
       const { engine } = running;
       const session = engine.draft();
       const id = engine.issueId();
       const note = this.history.begin(id, engine.keyOf(id));
       session.identify(id);
-      const isBrief = this.#dice.chance(0.1);
+      const isBrief = dice.chance(this.world.options.briefShare ?? 0.1);
       if (isBrief) {
         note.idleTimeoutMs = 20_000;
         session.setIdleTimeout(note.idleTimeoutMs);
@@ -142,21 +171,21 @@ export class Workload {
     });
   }
 
-  write(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
+  write(browser: Browser, node: NodeProcess, note: SessionNote, dice = this.#dice): Promise<void> {
     return this.#serve(node, "write", note, async (running) => {
-      const session = await this.#open(running, browser, note);
+      const session = await this.#open(running, browser, note, dice);
       if (session === undefined) return;
       // The handler takes its time, and others write meanwhile.
-      if (this.#dice.chance(0.5)) await this.#think(running);
+      if (dice.chance(0.5)) await this.#think(running, dice);
       const written = this.history.sessions.get(session.key ?? "") ?? note;
       const mark = this.history.mark(written, node);
       if (await this.#write(running, session, mark)) browser.told(session, mark);
     });
   }
 
-  read(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
+  read(browser: Browser, node: NodeProcess, note: SessionNote, dice = this.#dice): Promise<void> {
     return this.#serve(node, "read", note, async (running) => {
-      const session = await this.#open(running, browser, note);
+      const session = await this.#open(running, browser, note, dice);
       if (session !== undefined) browser.told(session, undefined);
     });
   }
@@ -165,6 +194,7 @@ export class Workload {
     return this.#serve(node, "end", note, async (running) => {
       const end: EndNote = { reason: "destroyed", member: node, life: running.life, atMs: this.history.nowMs, delivery: undefined };
       note.ends.push(end);
+      this.history.tally.operations += 1;
       const delivery = await running.engine.end(note.key);
       this.#checkAlive(running);
       end.delivery = delivery;
@@ -176,9 +206,9 @@ export class Workload {
   }
 
   /** A new id and an empty session: what a login does. */
-  regenerate(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
+  regenerate(browser: Browser, node: NodeProcess, note: SessionNote, dice = this.#dice): Promise<void> {
     return this.#serve(node, "regenerate", note, async (running) => {
-      const before = await this.#open(running, browser, note);
+      const before = await this.#open(running, browser, note, dice);
       if (before?.key === undefined) return;
       const { engine } = running;
       const id = engine.issueId();
@@ -190,6 +220,7 @@ export class Workload {
       const old = this.history.sessions.get(before.key) ?? note;
       const end: EndNote = { reason: "rotated", member: node, life: running.life, atMs: this.history.nowMs, delivery: undefined };
       old.ends.push(end);
+      this.history.tally.operations += 1;
       const delivery = await engine.rotate(before.key, next.key);
       this.#checkAlive(running);
       end.delivery = delivery;
@@ -201,9 +232,9 @@ export class Workload {
   }
 
   /** A new id with all its data: requests for the old one are the new one's for a while. */
-  rotate(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
+  rotate(browser: Browser, node: NodeProcess, note: SessionNote, dice = this.#dice): Promise<void> {
     return this.#serve(node, "rotate", note, async (running) => {
-      const before = await this.#open(running, browser, note);
+      const before = await this.#open(running, browser, note, dice);
       if (before?.key === undefined || before.verdict() !== "alive") return;
       const old = this.history.sessions.get(before.key) ?? note;
       const { engine } = running;
@@ -222,7 +253,8 @@ export class Workload {
       // From here on the old one may be over once its grace is.
       old.successor = next.key;
       this.history.trace(`${node.name} rotates ${before.key} to ${next.key}`);
-      before.setSuccessor(next.key, this.#dice.pick([500, 3_000, 60_000]));
+      this.history.tally.operations += 1;
+      before.setSuccessor(next.key, dice.pick([500, 3_000, 60_000]));
       await before.persisted();
       this.#checkAlive(running);
       this.history.tally.rotations += 1;
@@ -231,11 +263,11 @@ export class Workload {
     });
   }
 
-  login(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
+  login(browser: Browser, node: NodeProcess, note: SessionNote, dice = this.#dice): Promise<void> {
     return this.#serve(node, "login", note, async (running) => {
-      const session = await this.#open(running, browser, note);
+      const session = await this.#open(running, browser, note, dice);
       if (session === undefined) return;
-      const subject = this.#dice.pick(SUBJECTS);
+      const subject = dice.pick(SUBJECTS);
       const written = this.history.sessions.get(session.key ?? "") ?? note;
       const [beforeMs, atMs] = [written.givenAtMs, this.history.nowMs];
       const turn = (written.logins += 1);
@@ -254,16 +286,17 @@ export class Workload {
     });
   }
 
-  revoke(browser: Browser, node: NodeProcess, note: SessionNote): Promise<void> {
+  revoke(browser: Browser, node: NodeProcess, note: SessionNote, dice = this.#dice): Promise<void> {
     return this.#serve(node, "revoke", note, async (running) => {
-      const subject = note.subject ?? this.#dice.pick(SUBJECTS);
-      const except = note.subject === undefined || this.#dice.chance(0.5) ? undefined : note.key;
+      const subject = note.subject ?? dice.pick(SUBJECTS);
+      const except = note.subject === undefined || dice.chance(0.5) ? undefined : note.key;
       // Who logs in at the same time may be meant, too.
       this.history.revocations.push({ atMs: this.history.nowMs, except });
       const others = [...this.history.sessions.values()].filter(({ key }) => key !== except);
       const meant = others.filter((other) => other.subject === subject);
       const atMs = this.history.nowMs;
       this.history.trace(`${node.name} revokes ${subject}`);
+      this.history.tally.operations += 1;
       await running.engine.revokeAll(subject, except === undefined ? {} : { except });
       this.#checkAlive(running);
       this.history.tally.revocations += 1;
@@ -276,6 +309,7 @@ export class Workload {
   claim(node: NodeProcess, note: SessionNote, token: string): Promise<boolean | undefined> {
     let granted: boolean | undefined;
     return this.#serve(node, "claim", note, async (running) => {
+      this.history.tally.operations += 1;
       granted = await running.engine.claim(note.key, token);
       this.#checkAlive(running);
       this.history.tally.claims += 1;
@@ -288,9 +322,10 @@ export class Workload {
     }).then(() => granted);
   }
 
-  once(node: NodeProcess, note: SessionNote): Promise<void> {
+  once(node: NodeProcess, note: SessionNote, dice = this.#dice): Promise<void> {
     const place = note.firstKey;
     return this.#serve(node, "once", note, async (running) => {
+      this.history.tally.operations += 1;
       await running.engine.once(
         note.key,
         "job",
@@ -301,7 +336,7 @@ export class Workload {
           this.history.expect("C2", isFree, () => "two runs of one job overlap");
           const mine = { running, atMs: nowMs };
           this.#runs.set(place, mine);
-          await pause(running, this.#dice.between(1, 400));
+          await pause(running, dice.between(1, 400));
           if (this.#runs.get(place) === mine) this.#runs.delete(place);
           this.history.tally.runs += 1;
         },
@@ -311,11 +346,12 @@ export class Workload {
   }
 
   /** The session as a request finds it; judged by what its browser knows. */
-  async #open(running: Running, browser: Browser, note: SessionNote): Promise<OpenSession | undefined> {
+  async #open(running: Running, browser: Browser, note: SessionNote, dice: Dice): Promise<OpenSession | undefined> {
     const engine: SessionEngine = running.engine;
     const { seen, known } = browser.note === note ? browser : { seen: undefined, known: [] };
     note.maybeUsedAtMs = this.history.nowMs;
-    const hot = this.#dice.chance(0.5) ? engine.checkOutHot(note.key, seen) : undefined;
+    this.history.tally.operations += 1;
+    const hot = dice.chance(0.5) ? engine.checkOutHot(note.key, seen) : undefined;
     const out: CheckOut =
       hot !== undefined
         ? { kind: "alive", session: hot, follows: false, isBehind: false }
@@ -327,8 +363,14 @@ export class Workload {
       return undefined;
     }
     const marks = marksOf(out.session);
+    const plain = plainIn(out.session);
+    const where = `${running.life.machine.name} ${out.session.key}`;
+    judgeContent(this.history, where, plain);
+    judgeGrowth(this.history, running.life, out.session.key ?? note.key, where, plain);
     if (out.isBehind) {
       this.history.tally.behind += 1;
+      const isThere = this.isCalm && known.length > 0 && known.every((mark) => this.history.mustSurvive(mark, this.world.relays.length));
+      this.history.expect("RW6", !isThere, () => `${where} is behind what its browser saw, though nothing is broken`);
       browser.giveUp();
     } else {
       const missing = known.filter((mark) => !out.follows && mark.note.key === out.session.key && !marks.has(mark.id));
@@ -358,10 +400,12 @@ export class Workload {
         history.expect("E5", !isPast, () => `${where} reads alive after its idle timeout`);
         return;
       }
-      case "ended":
+      case "ended": {
         note.saidOver.add(running.life);
-        history.expect("E6", history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is over (${out.reason}), and nobody ended it`);
+        const law = out.reason === "expired" ? "E9" : "E6";
+        history.expect(law, history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is over (${out.reason}), and nobody ended it`);
         return;
+      }
       case "absent": {
         const isKnown = this.isCalm ? history.mustBeKnown(note, relays) : history.mustNotBeAbsent(note, relays);
         history.expect("R4", !isKnown || history.mayBeOver(note, IDLE_SLACK_MS), () => `${where} is said not to exist`);
@@ -372,13 +416,10 @@ export class Workload {
   /** One commit that leaves its number everywhere. True when the browser was told that it is done. */
   async #write(running: Running, session: OpenSession, mark: Mark): Promise<boolean> {
     const { id } = mark;
-    session.set("marks", new Set([...marksOf(session), id]));
-    session.set("hits", ((session.get("hits") as number | undefined) ?? 0) + 1);
-    session.set("items", [...((session.get("items") as number[] | undefined) ?? []), id]);
-    const cart = (session.get("cart") as Record<string, number> | undefined) ?? {};
-    session.set("cart", { ...cart, [`p${id % 3}`]: id });
-    session.set("last", id);
+    writeContent(session, mark);
+    this.history.tally.operations += 1;
     const result = session.commit();
+    if (result === "committed" && session.written !== undefined) committed(this.history, mark, session.written, running.life);
     this.#checkAlive(running);
     if (result !== "committed") {
       mark.status = "discarded";
@@ -398,7 +439,7 @@ export class Workload {
     if (acks === 0) return true;
     this.history.tally.acked += 1;
     const holders = this.world.relays.filter((relay) => this.history.isLostSince(relay, mark.atMs) || hasMark(relay, mark)).length;
-    this.history.expect("RP4", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
+    this.history.expect("RP8", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
     return true;
   }
 
@@ -414,10 +455,19 @@ export class Workload {
       await Promise.race([handled, running.life.died]);
     } catch (error) {
       if (error instanceof ProcessDied || !running.life.isAlive) return;
+      if (
+        !this.history.expect(
+          "N2",
+          !(error instanceof ListenerFailed),
+          () => `${node.name} ${kind}: a listener threw, and the request failed`,
+        )
+      )
+        return;
       const code = error instanceof SessionError ? error.code : undefined;
       if (code !== undefined && ORDINARY.has(code)) return;
       // What nobody has any more may be asked for in vain: whoever lost it could have known it.
-      const isLost = note !== undefined && !this.history.mustBeKnown(note, this.world.relays.length);
+      const isIdle = note !== undefined && this.history.nowMs > note.usedAtMs + note.idleTimeoutMs - IDLE_SLACK_MS;
+      const isLost = isIdle || (note !== undefined && !this.history.mustBeKnown(note, this.world.relays.length));
       // A claim is judged by whether anybody had it.
       const isExcused = code !== undefined && TROUBLE.has(code) && (!this.isCalm || isLost || kind === "claim");
       this.history.tally.unavailable += 1;
@@ -432,8 +482,8 @@ export class Workload {
     }
   }
 
-  #think(running: Running): Promise<void> {
-    return Promise.race([pause(running, this.#dice.between(1, 300)), running.life.died]);
+  #think(running: Running, dice: Dice): Promise<void> {
+    return Promise.race([pause(running, dice.between(1, 300)), running.life.died]);
   }
 
   #checkAlive(running: Running): void {

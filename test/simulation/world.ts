@@ -12,8 +12,12 @@ export interface WorldOptions {
   /** Which of them keep what they hold on a disk. */
   readonly relayDisks: boolean;
   readonly nodeDisks: boolean;
+  /** How far the clock of a machine may be off. */
+  readonly skewMsMax: number;
   readonly sync: NodeOptions;
   readonly engine?: EngineOptions;
+  /** Of how many sessions the idle timeout is so short that it matters. Default a tenth. */
+  readonly briefShare?: number;
   readonly seams?: Seams;
 }
 
@@ -36,7 +40,7 @@ export class World {
     this.network = new Network(this.timeline, this.dice);
     const { engine = {}, seams = {}, sync } = options;
     const setting = (name: string, hasDisk: boolean) => {
-      const machine = new Machine(name, this.timeline, this.dice);
+      const machine = new Machine(name, this.timeline, this.dice, options.skewMsMax);
       const disk = hasDisk ? new Disk(this.dice.for(name)) : undefined;
       return { machine, network: this.network, disk, engine, seams, onDeath: (member: Member) => this.onDeath(member) };
     };

@@ -1,16 +1,8 @@
-import type { Replica } from "../../src/engine/replication.ts";
-import { DIGEST } from "../../src/sync/messages/digest.ts";
-import type { Connection, Dial } from "../../src/sync/transport.ts";
-import type { Member, Seams } from "./members.ts";
-import type { SimulationOptions } from "./simulate.ts";
-
-/** A fault in what the simulator is about. A simulator that does not find it within a few worlds proves nothing. */
-export interface Mutant {
-  readonly name: string;
-  readonly seams: Seams;
-  /** A world in which it matters. Default: any. */
-  readonly options?: Partial<SimulationOptions>;
-}
+import type { Replica } from "../../../src/engine/replication.ts";
+import { DIGEST } from "../../../src/sync/messages/digest.ts";
+import type { Connection, Dial } from "../../../src/sync/transport.ts";
+import type { Member, Seams } from "../members.ts";
+import type { SeamMutant } from "./mutant.ts";
 
 /** The same replica for relays, but for what `change` says. Nodes keep theirs. */
 function relayReplica(change: (replica: Replica) => Partial<Replica>): Seams {
@@ -45,43 +37,59 @@ function lossyDial(isLost: (bytes: Uint8Array) => boolean): (dial: Dial, member:
 
 const ACKED = { alone: "refuse", acks: 1, degraded: "serve" } as const;
 
-export const MUTANTS: readonly Mutant[] = [
-  { name: "a relay takes in no end", seams: relayReplica(() => ({ receiveEnd: async () => undefined })) },
+/** Users log in, look around, and are thrown out. */
+const LOGINS = {
+  browsers: 6,
+  mix: { login: 40, revoke: 12, write: 10, read: 40, end: 0, regenerate: 0, rotate: 0, claim: 0, once: 0 },
+} as const;
+
+/** What no single edit of a file can do: relays and nodes run the same code, and here only one of them is wrong. */
+export const SEAM_MUTANTS: readonly SeamMutant[] = [
+  { name: "a relay takes in no end", laws: ["E8"], message: "end", seams: relayReplica(() => ({ receiveEnd: async () => undefined })) },
   {
     name: "a relay that stores acknowledges before it has stored",
+    laws: ["RP8"],
     seams: relayReplica(() => ({ stored: () => undefined })),
     options: { world: { relays: 2, relayDisks: true, sync: ACKED }, troubles: { slowDisk: 40 } },
   },
   {
     name: "a relay acknowledges changes that it did not take in",
+    laws: ["RP8"],
+    message: "change",
     seams: relayReplica(() => ({ receiveChange: async () => "applied" })),
   },
-  { name: "nobody compares digests", seams: { dial: lossyDial((bytes) => bytes[0] === DIGEST) } },
+  { name: "nobody compares digests", laws: ["D1"], message: "digest", seams: { dial: lossyDial((bytes) => bytes[0] === DIGEST) } },
   {
     name: "the fingerprints of a relay do not tell states apart",
+    laws: ["R14", "D1"],
     seams: relayReplica((replica) => ({ fingerprint: (key) => Math.min(1, replica.fingerprint(key)) })),
   },
   {
     name: "a relay says that there is none, now and then",
+    laws: ["R4", "RP3"],
     seams: relayReplica((replica) => {
       let asked = 0;
-      return { record: async (key) => (++asked % 10 === 0 ? undefined : replica.record(key)) };
+      return { record: async (key) => (++asked % 4 === 0 ? undefined : replica.record(key)) };
     }),
     // Where there are more, the others say what it is.
-    options: { world: { relays: 1, sync: ACKED } },
+    options: { mix: { read: 60, write: 30 }, world: { nodes: 4, relays: 1, sync: ACKED } },
   },
   {
     name: "a node believes a relay that came back with nothing",
+    laws: ["R4"],
     seams: { forgetLossAfterMs: 0 },
     options: { world: { relays: 1, relayDisks: false, sync: ACKED }, troubles: { crashRelay: 40 } },
   },
   {
     name: "a relay takes in no revocation",
+    laws: ["E8"],
+    message: "revoke",
     seams: relayReplica(() => ({ receiveRevocation: async () => false })),
-    options: { world: { sync: ACKED }, mix: { login: 30, revoke: 10 }, troubles: { partition: 20 } },
+    options: { ...LOGINS, world: { nodes: 3, sync: ACKED } },
   },
   {
     name: "a relay grants whatever is claimed",
+    laws: ["C1"],
     seams: relayReplica(() => ({ claim: async () => true })),
     options: { world: { relays: 2, relayDisks: true }, mix: { claim: 60 }, troubles: { crashRelay: 40 } },
   },

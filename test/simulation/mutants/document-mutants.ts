@@ -1,0 +1,208 @@
+import { edit, type SourceMutant } from "./mutant.ts";
+
+/** Few sessions that many processes write: they compact, and merge across epochs. */
+const BUSY = {
+  browsers: 3,
+  mix: { write: 90, create: 1, end: 1, regenerate: 0, rotate: 1, login: 0, revoke: 0, claim: 0, once: 0 },
+} as const;
+
+/** What a session holds: commits, merging, compaction, writer ids. */
+export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
+  {
+    name: "a change of a lower epoch is applied raw",
+    laws: ["D13", "D1", "D16", "R14", "AK1", "AK2", "D4"],
+    edits: [
+      edit(
+        "src/engine/intake.ts",
+        "if (order < 0) {\n    document.adopt(joinChange",
+        "if (order < 0 && order > 0) {\n    document.adopt(joinChange",
+      ),
+    ],
+    options: { ...BUSY, troubles: { cut: 20, slow: 20 } },
+  },
+  {
+    name: "epochs are merged without the version vector",
+    laws: ["D13"],
+    edits: [
+      edit("src/engine/merge-records.ts", "rightKeys.has(keyOf(row, cell)) || !covers(right.vector, [cell.writer, cell.stamp])", "true"),
+    ],
+    options: { ...BUSY, troubles: { partition: 20, cut: 20 } },
+  },
+  {
+    name: "merging epochs drops what only one side has",
+    laws: ["D13", "AK1", "AK2", "D1", "D4"],
+    edits: [
+      edit(
+        "src/engine/merge-records.ts",
+        "rightKeys.has(keyOf(row, cell)) || !covers(right.vector, [cell.writer, cell.stamp])",
+        "rightKeys.has(keyOf(row, cell))",
+      ),
+    ],
+    options: { ...BUSY, troubles: { partition: 20, cut: 20 } },
+  },
+  {
+    name: "a change is applied over a gap (the previous stamp is ignored)",
+    laws: ["D1", "AK1", "AK2", "RP8", "D16", "D4"],
+    edits: [
+      edit("src/engine/intake.ts", "const isNext = (table.vector.get(change.writer) ?? 0) === change.previousStamp && ", "const isNext = "),
+    ],
+    options: { browsers: 4, world: { relays: 3 }, troubles: { cut: 60, reset: 60, slow: 60 } },
+  },
+  {
+    name: "a change is applied without what its author had seen",
+    laws: ["RW1", "D13", "D4", "D16"],
+    edits: [edit("src/engine/intake.ts", " && change.seen.every((seen) => covers(table.vector, seen));", ";")],
+    options: { browsers: 3, mix: { write: 70, read: 30 }, world: { relays: 2 }, troubles: { slow: 60, cut: 20 } },
+  },
+  {
+    name: "at equal dots a removal does not count",
+    laws: ["D2"],
+    edits: [
+      edit(
+        "src/engine/cells.ts",
+        "return Number(left.kind === CellKind.removed) - Number(right.kind === CellKind.removed);",
+        "return Number(right.kind === CellKind.removed) - Number(left.kind === CellKind.removed);",
+      ),
+    ],
+    test: { project: "unit", file: "src/engine/cell-table.test.ts", title: "[D2]" },
+  },
+  {
+    name: "of two values the one of the greater writer counts, not the later one",
+    laws: ["D2"],
+    edits: [edit("src/engine/cells.ts", "if (left.stamp !== right.stamp) return left.stamp - right.stamp;\n", "")],
+    options: BUSY,
+  },
+  {
+    name: "concurrent counts overwrite each other",
+    laws: ["D9"],
+    edits: [edit("src/engine/document.ts", 'return typeof content === "number" ? content : 0;', "return 0;")],
+    options: BUSY,
+  },
+  {
+    name: "a writer id goes on where its own tail is missing",
+    laws: ["D10"],
+    edits: [edit("src/engine/document.ts", "if ((this.#table.vector.get(this.#writer) ?? 0) !== this.#ownStamp) this.renew();", "")],
+    // Whoever forgets a session draws another id as well: of two guards the simulator needs one.
+    test: {
+      project: "property",
+      file: "test/property/own-tail.property.test.ts",
+      title: "[D10] a writer id is never used again after a loss",
+    },
+  },
+  {
+    name: "a process begins again with the writer id of the one before",
+    laws: ["D10"],
+    edits: [
+      edit(
+        "src/engine/engine.ts",
+        "const [a = 0, b = 0, c = 0, d = 0, e = 0] = this.runtime.randomBytes(5);",
+        "const [a, b, c, d, e] = [0, 0, 0, 0, 7];",
+      ),
+    ],
+  },
+  {
+    name: "updates are made in Yjs' format V2",
+    laws: ["D16"],
+    edits: [edit("src/engine/document.ts", 'ydoc.on("update", (update', 'ydoc.on("updateV2", (update')],
+  },
+  {
+    name: "compaction writes what nobody else would write of the same",
+    laws: ["D1", "D11", "D13", "R14"],
+    edits: [
+      edit(
+        "src/engine/compaction.ts",
+        "const vector: Dot[] = [...table.vector].sort(([left], [right]) => left - right);",
+        "const vector: Dot[] = [...table.vector];",
+      ),
+    ],
+    options: BUSY,
+  },
+  {
+    name: "compaction forgets what was seen",
+    laws: ["D1", "D13", "D10", "R14", "AK1", "AK2", "RP8"],
+    edits: [
+      edit(
+        "src/engine/compaction.ts",
+        "encodeGenesisHeader({ removalFloor, vector, containerIds }),",
+        "encodeGenesisHeader({ removalFloor, vector: vector.slice(1), containerIds }),",
+      ),
+    ],
+    options: BUSY,
+  },
+  {
+    name: "compaction drops an attribute",
+    laws: ["D13", "D4", "D8", "D9", "D17", "D18"],
+    edits: [
+      edit(
+        "src/engine/compaction.ts",
+        "if (cell.kind === CellKind.position &&",
+        'if (id === ROOT_CONTAINER && cell.property === "flags") continue;\n      if (cell.kind === CellKind.position &&',
+      ),
+    ],
+    options: BUSY,
+  },
+  {
+    name: "nobody compacts",
+    laws: ["D14"],
+    edits: [edit("src/engine/compactor.ts", "if (live.document?.compact(rule) !== true) return;", "return;")],
+    options: { ...BUSY, browsers: 1, requests: 500, world: { nodes: 4 } },
+  },
+  {
+    name: "a compaction is believed without a look",
+    laws: ["D1", "R14", "D16", "D13", "AK1", "AK2", "D4"],
+    message: "compaction",
+    edits: [
+      edit(
+        "src/engine/document.ts",
+        "if (genesis.epoch.hash !== epoch.hash) return false;\n    this.#compactSize = genesis.bytes.length;\n    this.adopt(genesis);",
+        "this.#compactSize = genesis.bytes.length;\n    this.adopt({ ...genesis, epoch });",
+      ),
+    ],
+    options: { ...BUSY, troubles: { cut: 20, slow: 30 } },
+  },
+  {
+    name: "of a commit the replica takes in the first row",
+    laws: ["D4", "D8", "D13", "D9"],
+    edits: [
+      edit(
+        "src/engine/intake.ts",
+        "for (const row of rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));",
+        "for (const row of rows.slice(0, 1)) table.add(row.decoded.row, row.client, row.clock, stampOf(row));",
+      ),
+    ],
+  },
+  {
+    name: "a request is not shown what its browser has seen",
+    laws: ["RW1"],
+    edits: [
+      edit(
+        "src/engine/seen.ts",
+        "return document === undefined || dots.every((dot) => covers(document.vector, dot));",
+        "return document === undefined || dots.length >= 0;",
+      ),
+    ],
+  },
+  {
+    name: "what a browser saw is not waited for",
+    laws: ["RW6"],
+    edits: [
+      edit(
+        "src/engine/seen.ts",
+        "const reached = this.isMet(live, seen) ? live : await this.#waitFor(key, live, seen);",
+        "const reached = live;",
+      ),
+    ],
+  },
+  {
+    name: "the store overwrites instead of merging",
+    laws: ["ST4"],
+    edits: [
+      edit(
+        "src/storage/memory-store.ts",
+        "const merged = resting === undefined ? record : mergeRecords(resting, record, this.#context);",
+        "const merged = resting === undefined || record !== undefined ? record : mergeRecords(resting, record, this.#context);",
+      ),
+    ],
+    test: { project: "integration", file: "test/contract/memory-store.test.ts", title: "[ST4]" },
+  },
+];

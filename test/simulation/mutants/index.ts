@@ -1,0 +1,15 @@
+import { ADAPTER_MUTANTS } from "./adapter-mutants.ts";
+import { DOCUMENT_MUTANTS } from "./document-mutants.ts";
+import { ENVELOPE_MUTANTS } from "./envelope-mutants.ts";
+import type { Mutant, SourceMutant } from "./mutant.ts";
+import { SEAM_MUTANTS } from "./seam-mutants.ts";
+import { SYNC_MUTANTS } from "./sync-mutants.ts";
+
+export const SOURCE_MUTANTS: readonly SourceMutant[] = [...ENVELOPE_MUTANTS, ...DOCUMENT_MUTANTS, ...SYNC_MUTANTS, ...ADAPTER_MUTANTS];
+
+/**
+ * Faults that are planted to see whether they are found out (`npm run sim -- --mutants`). Nearly all are edits of the shipped source, made
+ * in a copy of it and run from there: so each is a fault that somebody could write, and nothing that ships knows of them. An edit that
+ * does not fit any more fails the run.
+ */
+export const MUTANTS: readonly Mutant[] = [...SEAM_MUTANTS, ...SOURCE_MUTANTS];

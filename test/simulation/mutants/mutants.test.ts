@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readFile } from "node:fs/promises";
+import { MUTANTS, SOURCE_MUTANTS } from "./index.ts";
+import type { Guard } from "./mutant.ts";
+import { catchMutant, verdictOf } from "./run-mutants.ts";
+import { edited, Sandbox, shipped } from "./sandbox.ts";
+
+/** One for each way of being caught, each found in its first worlds: `npm run sim -- --mutants` plants all. */
+const PLANTED_HERE = [
+  "a touch that comes late sets the last use back",
+  "an end that comes from elsewhere does not count",
+  "updates are made in Yjs' format V2",
+  "changes are acknowledged and not taken in",
+  "an ack has a flag that nobody knows",
+];
+const GUARDS: readonly Guard[] = ["R1", "R2", "R3", "R5", "R7", "R9"];
+/** The kinds of frames, as src/sync/messages/index.ts lists them. */
+const KIND = /^ \| [\d, ]+ \| ([a-z, -]+) \|/gm;
+const TIMEOUT_MS = 120_000;
+
+describe("mutants", () => {
+  let sandbox: Sandbox;
+
+  beforeAll(async () => {
+    sandbox = await Sandbox.create();
+  });
+
+  afterAll(() => sandbox.remove());
+
+  test("each edit fits the shipped text exactly once", async () => {
+    for (const { edits } of SOURCE_MUTANTS)
+      for (const edit of edits) {
+        const text = await shipped(edit.file);
+        expect(edited(text, edit)).not.toBe(text);
+      }
+  });
+
+  test("there is one for each guard, and for each kind of frame", async () => {
+    const guards = new Set(MUTANTS.map(({ guard }) => guard));
+    expect(GUARDS.filter((guard) => !guards.has(guard))).toEqual([]);
+    const contents = await shipped("src/sync/messages/index.ts");
+    const kinds = [...contents.matchAll(KIND)].flatMap(([, names = ""]) => names.split(", ")).filter((name) => name !== "message");
+    expect(kinds.length).toBeGreaterThan(20);
+    const messages = new Set(MUTANTS.map(({ message }) => message));
+    expect(kinds.filter((kind) => !messages.has(kind))).toEqual([]);
+  });
+
+  test("each names laws that SPEC.md has, and a test that there is", async () => {
+    const spec = await shipped("SPEC.md");
+    const laws = new Set([...spec.matchAll(/^\| ([A-Z]+\d+b?) \|/gm)].map(([, law = ""]) => law));
+    const cited = MUTANTS.flatMap((mutant) => mutant.laws);
+    expect(cited.filter((law) => !laws.has(law) && law !== "crash")).toEqual([]);
+    for (const { test: by } of SOURCE_MUTANTS) if (by !== undefined) expect(await titles(by.file)).toContain(by.title);
+  });
+
+  for (const name of PLANTED_HERE)
+    test(
+      `found out: ${name}`,
+      async () => {
+        const mutant = MUTANTS.find((each) => each.name === name);
+        if (mutant === undefined) expect.fail("there is no such mutant");
+        const result = await catchMutant(mutant, 6, sandbox);
+        expect(verdictOf(result)).toBe("caught");
+      },
+      TIMEOUT_MS,
+    );
+});
+
+/** The text of a test file, and of the contract that it runs. */
+async function titles(file: string): Promise<string> {
+  const text = await shipped(file);
+  const contracts = [...text.matchAll(/from "\.\/([a-z-]+\.contract)\.ts"/g)].map(([, name]) => `test/contract/${name}.ts`);
+  return [text, ...(await Promise.all(contracts.map((path) => shipped(path))))].join("\n");
+}

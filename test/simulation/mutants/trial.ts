@@ -1,0 +1,52 @@
+import { writeSync } from "node:fs";
+import type { Violation } from "../history.ts";
+import { CI_RUN, simulate, type SimulationOptions } from "../simulate.ts";
+
+/*
+ * Runs worlds until one shows a violation: `trial.ts '{"options":…,"seeds":12}'`. A program of its own, since the code that it runs is that
+ * of the copy in which it stands. Its last line is the outcome; a process that ends without one was ended by its mutant.
+ */
+
+/** What a child says when all that it runs was loaded: a mutant that does not even load is none. */
+export const LOADED = "loaded";
+
+export interface Outcome {
+  /** Undefined: no world showed it. */
+  readonly found: Finding | undefined;
+  readonly seeds: number;
+}
+
+export interface Finding {
+  readonly seed: number;
+  /** The one that told of it first. */
+  readonly law: string;
+  readonly laws: readonly string[];
+  /** Things that had happened in that world by then. */
+  readonly events: number;
+  readonly what: string;
+}
+
+/** The first world that shows a violation. */
+export async function findViolation(options: Partial<SimulationOptions>, seedCount: number): Promise<Outcome> {
+  for (let seed = 1; seed <= seedCount; seed++) {
+    const { violations } = await simulate(seed, { ...CI_RUN, ...options });
+    const [first] = violations;
+    if (first !== undefined) return { found: findingOf(seed, first, violations), seeds: seed };
+  }
+  return { found: undefined, seeds: seedCount };
+}
+
+function findingOf(seed: number, first: Violation, violations: readonly Violation[]): Finding {
+  const laws = [...new Set(violations.map(({ law }) => law))];
+  return { seed, law: first.law, laws, events: first.happenings, what: first.what.slice(0, 300) };
+}
+
+const [, , text] = process.argv;
+if (import.meta.filename === process.argv[1] && text !== undefined) {
+  const { options, seeds } = JSON.parse(text) as { readonly options: Partial<SimulationOptions>; readonly seeds: number };
+  writeSync(1, `${LOADED}\n`);
+  const outcome = await findViolation(options, seeds);
+  writeSync(1, `${JSON.stringify(outcome)}\n`);
+  // Whatever the mutant left behind has nothing to say.
+  process.exit(0);
+}
