@@ -5,7 +5,7 @@ export const IDLE = {
   browsers: 20,
   requests: 60,
   roundMs: 50_000,
-  mix: { read: 90, write: 5, create: 1, end: 1 },
+  mix: { read: 90, write: 5, create: 1, end: 1, page: 0 },
   world: { briefShare: 1 },
 } as const;
 
@@ -228,7 +228,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
         'if (ended !== undefined || nowMs >= deadlineMs) return "ended";',
       ),
     ],
-    options: { mix: { login: 30, revoke: 10 } },
+    options: { browsers: 6, mix: { login: 40, revoke: 12, write: 10, read: 40, end: 0, regenerate: 0, rotate: 0, page: 0 } },
   },
   {
     name: "a commit that was discarded is written all the same",
