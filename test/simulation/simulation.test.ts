@@ -1,14 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Tally } from "./history.ts";
-import { SEAM_MUTANTS as MUTANTS } from "./mutants/seam-mutants.ts";
 import { REGRESSION_SEEDS } from "./regression-seeds.ts";
 import { CI_RUN, type Report, simulate } from "./simulate.ts";
 
 /** As many worlds as a run of all tests has time for; `npm run sim` looks at more. */
 const SEED_COUNT = 60;
 const SEEDS_AT_ONCE = 10;
-/** A mutant is found by then, or not at all. */
-const MUTANT_SEEDS = 12;
 const TIMEOUT_MS = 180_000;
 
 function expectFine({ seed, violations }: Report): void {
@@ -52,18 +49,4 @@ describe("the simulator itself", () => {
     expect(other.digest).not.toBe(once.digest);
     expect(once.tally.checks).toBeGreaterThan(0);
   });
-
-  for (const { name, seams, options } of MUTANTS)
-    test(
-      `finds out when ${name}`,
-      async () => {
-        for (let seed = 1; seed <= MUTANT_SEEDS; seed++) {
-          if ((await simulate(seed, { ...CI_RUN, ...options, seams })).violations.length === 0) continue;
-          // It is the fault that it found, and not something that this world has without it.
-          return expectFine(await simulate(seed, { ...CI_RUN, ...options }));
-        }
-        expect.fail(`not found in ${MUTANT_SEEDS} worlds`);
-      },
-      TIMEOUT_MS,
-    );
 });

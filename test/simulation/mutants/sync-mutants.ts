@@ -163,7 +163,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
   },
   {
     name: "an end is told to nobody",
-    laws: ["E8", "E6", "D1"],
+    laws: ["E8", "E6", "D1", "RP9", "RP1"],
     message: "end",
     edits: [
       edit(
@@ -244,7 +244,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
   },
   {
     name: "revocations are sent to nobody",
-    laws: ["E8", "E6", "D1", "SY30"],
+    laws: ["SY30"],
     message: "revoke",
     edits: [
       edit(
@@ -253,10 +253,10 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
         "void frame;",
       ),
     ],
-    options: {
-      browsers: 6,
-      mix: { login: 40, revoke: 12, write: 10, read: 40, end: 0, regenerate: 0, rotate: 0 },
-      world: { nodes: 3, sync: ACKED },
+    test: {
+      project: "integration",
+      file: "test/integration/relays-members.test.ts",
+      title: "[SY30] revokes on all of them, with their acks",
     },
   },
   {
