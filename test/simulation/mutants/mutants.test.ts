@@ -10,7 +10,6 @@ const PLANTED_HERE = [
   "a process begins again with the writer id of the one before",
   "a listener that throws stops what it hears of",
   "changes are acknowledged and not taken in",
-  "a relay acknowledges changes that it did not take in",
 ];
 const GUARDS: readonly Guard[] = ["R1", "R2", "R3", "R5", "R7", "R9"];
 /** The kinds of frames, as src/sync/messages/index.ts lists them. */
