@@ -120,7 +120,7 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
   },
   {
     name: "compaction forgets what was seen",
-    laws: ["D1", "D13", "D10", "R14", "AK1", "AK2", "RP8"],
+    laws: ["RP3", "D1", "D13", "D10", "R14", "AK1", "AK2", "RP8"],
     edits: [
       edit(
         "src/engine/compaction.ts",

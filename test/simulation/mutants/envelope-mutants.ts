@@ -176,7 +176,11 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     name: "no session is ever idle",
     laws: ["E5"],
     edits: [edit("src/engine/verdict.ts", 'if (nowMs >= touchedAtMs + idleTimeoutMs) return "idle";', "")],
-    options: IDLE,
+    test: {
+      project: "property",
+      file: "test/property/envelope.property.test.ts",
+      title: "[E5] the verdict is always ended, idle or alive by its rule",
+    },
   },
   {
     name: "a session that goes on under another id begins empty",
