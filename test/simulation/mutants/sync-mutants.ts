@@ -200,7 +200,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
   },
   {
     name: "an ack says too much",
-    laws: ["RP8", "AK1"],
+    laws: ["SY2", "D1", "RP8", "AK1"],
     message: "ack",
     edits: [
       edit(
