@@ -229,6 +229,12 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
         'case "ask-state":\n        return undefined;',
       ),
     ],
+    // Digests make up for it.
+    test: {
+      project: "integration",
+      file: "test/integration/relay-frames.test.ts",
+      title: "asks for the state once when a burst of changes cannot be applied, and answers when it is asked",
+    },
   },
   {
     name: "digests are not answered",
