@@ -1,6 +1,7 @@
+import { Calm } from "./calm.ts";
 import { copiesOf, differByFingerprint, differences, judgeCopies, judgeProcesses } from "./checkers.ts";
 import { Dice } from "./dice.ts";
-import { History, type Incident, type SessionNote, type Tally, type Violation } from "./history.ts";
+import { History, type Incident, type Tally, type Violation } from "./history.ts";
 import { ListenerFailed, type Seams } from "./members.ts";
 import { Nemesis } from "./nemesis.ts";
 import { drawMix, drawTroubles } from "./swarm.ts";
@@ -16,8 +17,9 @@ import { World, type WorldOptions } from "./world.ts";
  */
 const HEAL_BOUND_MS = 25_000;
 const POLL_MS = 250;
-/** Once all are one, whoever lacks an ack has it: what was missed goes out again with the next comparison. */
-const ACKED_BOUND_MS = 15_000;
+/** A line that died without a word is given up after 6 s, and the next one stands soon after. */
+const DEAD_LINE_MS = 9_000;
+const LAST_WRITERS = 4;
 /** A clock is off by less than half of what two may differ by (ε is 2 s), since they also drift. */
 const SKEW_MS_MAX = 900;
 /** No request takes longer, whatever is broken: a job's wait and its run are the longest. */
@@ -120,6 +122,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       workload.isCalm = true;
       await finish(world, history, workload);
     }
+    if (workload.isCalm) await rest(world, history, workload);
     judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);
   } catch (error) {
     if (!(error instanceof TimeStopped))
@@ -179,7 +182,7 @@ async function converge(world: World, history: History): Promise<boolean> {
 /** Everything works: every browser is served by every node, and what it writes is everywhere. */
 async function finish(world: World, history: History, workload: Workload): Promise<void> {
   const { timeline } = world;
-  const ears = listen(world);
+  const calm = new Calm(world, history);
   for (const browser of workload.browsers) {
     for (const node of world.nodes) {
       const { note } = browser;
@@ -188,55 +191,31 @@ async function finish(world: World, history: History, workload: Workload): Promi
     const { note } = browser;
     const [node] = world.nodes;
     if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
-    if (note !== undefined) ears.expect(note);
+    if (note !== undefined) calm.wrote(note);
   }
   for (const browser of workload.http.browsers) {
     for (const node of world.nodes.filter(({ declaresAll }) => declaresAll))
       await timeline.runUntil(workload.http.request(browser, node, "view", workload.calmDice), REQUEST_MS_MAX);
   }
   await claimNew(world, history, workload);
-  if (await converge(world, history)) ears.judge(history);
-  await judgeBacklog(world, history);
+  if (!(await converge(world, history))) return;
+  calm.judgeEvents();
+  await calm.judgeBacklog();
 }
 
-interface Ears {
-  /** A session was written now: whoever holds it must tell. */
-  expect(note: SessionNote): void;
-  judge(history: History): void;
-}
-
-/** Documents that fell silent (yjs#799) are found out: every node that holds a session tells of each write to it. */
-function listen(world: World): Ears {
-  const due: (() => readonly [boolean, string])[] = [];
-  const heard = new Map(world.nodes.map(({ events }) => [events, events.length]));
-  return {
-    expect({ key, marks }) {
-      const mark = marks.at(-1);
-      if (mark?.status !== "told") return;
-      for (const { name, events, running } of world.nodes) {
-        if (running === undefined || running.replica.fingerprint(key) === 0 || mark.member.name === name) continue;
-        const isTold = (): boolean =>
-          events.slice(heard.get(events)).some((event) => event.type === "attribute" && event.key === key && event.name === "last");
-        due.push(() => [isTold(), `${name} told nobody of write ${mark.id} to ${key}`]);
-      }
-    },
-    judge: (history) => {
-      for (const look of due) {
-        const [isTold, what] = look();
-        history.expect("N1", isTold, () => what);
-      }
-    },
-  };
-}
-
-/** Once all are one nobody waits for an ack any more. */
-async function judgeBacklog(world: World, history: History): Promise<void> {
-  const waiting = (): number => world.nodes.reduce((sum, { running }) => sum + (running?.engine.stats().unreplicated.sessions ?? 0), 0);
-  for (let tookMs = 0; waiting() > 0 && tookMs < ACKED_BOUND_MS; tookMs += POLL_MS) await world.timeline.runFor(POLL_MS);
-  for (const { name, running } of world.nodes) {
-    const sessions = running?.engine.stats().unreplicated.sessions ?? 0;
-    history.expect("RP9", sessions === 0, () => `${name} still waits for the acks of ${sessions} sessions`);
+/** Every dead line was noticed by now: what some browsers write is everywhere at once, and then nothing happens. */
+async function rest(world: World, history: History, workload: Workload): Promise<void> {
+  await world.timeline.runFor(DEAD_LINE_MS);
+  const calm = new Calm(world, history);
+  const [node] = world.nodes;
+  for (const browser of workload.browsers.slice(0, LAST_WRITERS)) {
+    const { note } = browser;
+    if (note === undefined || node === undefined) continue;
+    await world.timeline.runUntil(workload.write(browser, node, note), REQUEST_MS_MAX);
+    calm.wrote(note);
   }
+  await calm.judgeSpread();
+  await calm.judgeQuiet();
 }
 
 /** A claim in a session that every relay knows the whole life of: whoever asks alone is granted it, of those who ask at once one. */

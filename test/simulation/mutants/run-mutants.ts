@@ -52,14 +52,18 @@ export async function runMutants(mutants: readonly Mutant[], { seeds = SEED_COUN
   return reportOf(results);
 }
 
-export async function catchMutant(mutant: Mutant, seeds: number, sandbox: Sandbox): Promise<Catch> {
-  if ("seams" in mutant) return verified(mutant, await findViolation({ ...mutant.options, seams: mutant.seams }, seeds));
+/** `isBrief`: each world ends at its first violation, and what it shows without the mutant is for others to look at. */
+export async function catchMutant(mutant: Mutant, seeds: number, sandbox: Sandbox, isBrief = false): Promise<Catch> {
+  const options = isBrief ? { ...mutant.options, isStopping: true } : { ...mutant.options };
+  const judged = (outcome: Outcome): Catch | Promise<Catch> =>
+    isBrief && outcome.found !== undefined ? caught(mutant, outcome.found) : verified(mutant, outcome);
+  if ("seams" in mutant) return judged(await findViolation({ ...options, seams: mutant.seams }, seeds));
   if (mutant.test !== undefined) return catchByTest(mutant, mutant.test, sandbox);
-  const task = JSON.stringify({ options: mutant.options ?? {}, seeds });
+  const task = JSON.stringify({ options, seeds });
   const trial = "test/simulation/mutants/trial.ts";
   const report = await sandbox.with(mutant.edits, () => sandbox.run(["--import", "tsx", trial, task], TRIAL_TIMEOUT_MS));
   const outcome = outcomeOf(report);
-  if (outcome !== undefined) return verified(mutant, outcome);
+  if (outcome !== undefined) return judged(outcome);
   const isLoaded = report.lines.includes(LOADED);
   const law = report.isTimedOut ? "hang" : "crash";
   return { mutant, isCaught: isLoaded, law, laws: [law], what: report.errorOutput.trim().split("\n").slice(0, 6).join(" ") };
