@@ -62,7 +62,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       });
       if (end === undefined) break;
       const last = current === undefined ? undefined : readJournal(plan.journal);
-      if (current === undefined || last === undefined) throw new Error(`the process of the fuzzer ended before its first input: ${end.why}`);
+      if (current === undefined || last === undefined)
+        throw new Error(`the process of the fuzzer ended before its first input: ${end.why}`);
       findings.push({ kind: end.kind, target: current, index: last.index, hex: Buffer.from(last.input).toString("hex"), why: end.why });
       rest = rest.slice(rest.findIndex(({ target }) => target === current)).flatMap((part) => behind(part, current, last.index));
     }
@@ -112,9 +113,7 @@ async function run(
     }
     before = now;
   }, stuckAfterMs);
-  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-    child.once("close", (...ended) => resolve(ended)),
-  );
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => child.once("close", (...ended) => resolve(ended)));
   clearInterval(watch);
   if (isStuck) return { end: { kind: "hang", why: `no end within ${stuckAfterMs} ms` }, current };
   if (code === 0) return { end: undefined, current };

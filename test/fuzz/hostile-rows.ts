@@ -29,7 +29,10 @@ export function hostileRow(dice: Dice, context: RowContext): Uint8Array {
     }
     case "header": {
       const vector = Array.from({ length: dice.whole(0, 4) }, () =>
-        bytesOf(varUint(dice.chance(0.7) && context.writers.length > 0 ? dice.pick(context.writers) : hostileNumber(dice)), hostileVarUint(dice)),
+        bytesOf(
+          varUint(dice.chance(0.7) && context.writers.length > 0 ? dice.pick(context.writers) : hostileNumber(dice)),
+          hostileVarUint(dice),
+        ),
       );
       const ids = Array.from({ length: dice.whole(0, 3) }, () => containerId(dice, context));
       return bytesOf(1, hostileVarUint(dice), countOr(dice, vector.length), Buffer.concat(vector), Buffer.concat(ids));
@@ -63,7 +66,9 @@ function cellOf(dice: Dice, context: RowContext, layout: number, isGenesis: bool
     if (kind !== CellKind.value) parts.push(text(dice));
   } else {
     parts.push(dice.bytes(6));
-    const position = dice.chance(0.8) ? dice.pick(["a0", "a1", "Zz", "a0V", "b00"]) : dice.pick(["", "a", "a00", "zz".repeat(600), "A".repeat(27), "~"]);
+    const position = dice.chance(0.8)
+      ? dice.pick(["a0", "a1", "Zz", "a0V", "b00"])
+      : dice.pick(["", "a", "a00", "zz".repeat(600), "A".repeat(27), "~"]);
     if (kind !== CellKind.removed && (flags & 32) === 0) parts.push(bytesOf(varUint(position.length), Buffer.from(position)));
   }
   if (kind === CellKind.value) parts.push(hostileValue(dice));

@@ -4,7 +4,21 @@ import { hostileVarUint } from "./hostile-bytes.ts";
 /** No input is longer: far beyond what a frame of a small session takes, and short enough for many a second. */
 export const INPUT_BYTES_MAX = 96 * 1024;
 
-const MUTATIONS = ["flip", "set", "edge", "insert", "remove", "cut", "head", "repeat", "splice", "swap", "number", "word", "blow-up"] as const;
+const MUTATIONS = [
+  "flip",
+  "set",
+  "edge",
+  "insert",
+  "remove",
+  "cut",
+  "head",
+  "repeat",
+  "splice",
+  "swap",
+  "number",
+  "word",
+  "blow-up",
+] as const;
 const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x3f, 0x40, 0xfe] as const;
 const WORDS = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x0001_0000, 0x1fff_ffff] as const;
 

@@ -19,19 +19,19 @@ export interface Target {
 /** What is fuzzed, and which part of a run's inputs each gets: by how much there is to find, and by what an input costs. */
 export const TARGET_SHARES = {
   /** Wire frames of all kinds: src/sync/messages, `decodeFrame`. */
-  frame: 20,
+  frame: 24,
   /** A commit of a peer, on its way into a live session of an engine. */
-  change: 10,
+  change: 9,
   /** A session whole, of a peer, on its way into an engine that holds it, held it, or does not know it. */
-  state: 10,
+  state: 7,
   /** Frames to a relay, after the greeting and before. */
-  relay: 4,
+  relay: 1,
   /** Rows, the elements of a document. */
-  row: 12,
+  row: 14,
   /** Values inside rows. */
-  value: 12,
+  value: 14,
   /** Records, envelopes and changes as they are stored and sent. */
-  record: 12,
+  record: 14,
   /** Entries of the store on disk: checksum, record and document. */
   entry: 5,
   /** The file of the store on disk, before LMDB follows it. */

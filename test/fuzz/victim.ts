@@ -125,7 +125,9 @@ export class Victim {
       const refused = other.told("input-refused")[0]?.error;
       // Past its time: nobody takes that in any more, and nobody need.
       if (refused === undefined && other.replica.fingerprint(key) === 0) return;
-      throw new Inconsistent(`another engine does not take what this one took: ${refused instanceof Error ? refused.message : receipt.kind}`);
+      throw new Inconsistent(
+        `another engine does not take what this one took: ${refused instanceof Error ? refused.message : receipt.kind}`,
+      );
     }
     if (Buffer.compare(encodeRecord(await other.record(key)), bytes) !== 0) throw new Inconsistent("its record differs after a reload");
     if (other.replica.fingerprint(key) !== node.replica.fingerprint(key)) throw new Inconsistent("its fingerprint differs after a reload");
