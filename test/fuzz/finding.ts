@@ -23,7 +23,8 @@ export interface Tally {
   readonly inputs: number;
   readonly accepted: number;
   readonly slowestMs: number;
-  readonly seconds: number;
+  /** Of the processor: what else the machine does is no matter. */
+  readonly cpuSeconds: number;
 }
 
 export function tallyOf(left: Tally | undefined, right: Tally): Tally {
@@ -31,6 +32,6 @@ export function tallyOf(left: Tally | undefined, right: Tally): Tally {
     inputs: (left?.inputs ?? 0) + right.inputs,
     accepted: (left?.accepted ?? 0) + right.accepted,
     slowestMs: Math.max(left?.slowestMs ?? 0, right.slowestMs),
-    seconds: (left?.seconds ?? 0) + right.seconds,
+    cpuSeconds: (left?.cpuSeconds ?? 0) + right.cpuSeconds,
   };
 }

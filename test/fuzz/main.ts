@@ -6,7 +6,7 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { print } from "../support/print.ts";
-import type { Finding, FindingKind } from "./finding.ts";
+import type { Finding, FindingKind, Tally } from "./finding.ts";
 import { CI_INPUTS, fuzz, partsOf, replayOf } from "./fuzz.ts";
 import type { PlanPart } from "./process.ts";
 import { isTargetName, TARGET_SHARES, type TargetName } from "./target.ts";
@@ -67,18 +67,15 @@ print(
     memory: count("memory"),
     seed,
     seconds: Math.round((performance.now() - startedMs) / 100) / 10,
+    cpuSeconds: Math.round([...byTarget.values()].reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) * 10) / 10,
     byTarget: Object.fromEntries([...byTarget].map(([name, tally]) => [name, shown(tally)])),
   }),
 );
 process.exitCode = findings.length === 0 ? 0 : 1;
 
-function shown(tally: { inputs: number; accepted: number; slowestMs: number; seconds: number }): Record<string, number> {
-  return {
-    inputs: tally.inputs,
-    accepted: tally.accepted,
-    perSecond: Math.round(tally.inputs / Math.max(tally.seconds, 0.001)),
-    slowestMs: Math.round(tally.slowestMs * 10) / 10,
-  };
+function shown({ inputs: handed, accepted, slowestMs, cpuSeconds }: Tally): Record<string, number> {
+  const perCpuSecond = Math.round(handed / Math.max(cpuSeconds, 0.001));
+  return { inputs: handed, accepted, perCpuSecond, slowestMs: Math.round(slowestMs * 10) / 10 };
 }
 
 function show(finding: Finding): void {

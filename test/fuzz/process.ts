@@ -3,7 +3,7 @@
  * each. Whatever ends it, the journal has the input that did.
  */
 import { buildCorpus } from "./corpus.ts";
-import { feed, feedOne } from "./feed.ts";
+import { cpuSecondsSince, feed, feedOne } from "./feed.ts";
 import type { Finding, Tally } from "./finding.ts";
 import { JournalWriter } from "./journal.ts";
 import type { TargetName } from "./target.ts";
@@ -43,15 +43,16 @@ const collect = (globalThis as { gc?: () => void }).gc;
 const writer = new JournalWriter(journal);
 const corpus = await buildCorpus();
 for (const { target: name, from, count, hex } of parts) {
-  tell({ kind: "begun", target: name });
   const target = await makeTarget(name, corpus);
+  writer.clear();
+  tell({ kind: "begun", target: name });
   if (hex !== undefined) {
-    const startedMs = performance.now();
+    const before = process.cpuUsage();
     const input = Buffer.from(hex, "hex");
     const sums = { accepted: 0, slowestMs: 0 };
     writer.write(from, input);
     await feedOne(target, input, (kind, why) => tell({ kind: "finding", finding: { kind, target: name, index: -1, hex, why } }), sums);
-    tell({ kind: "done", target: name, tally: { inputs: 1, ...sums, seconds: (performance.now() - startedMs) / 1000 } });
+    tell({ kind: "done", target: name, tally: { inputs: 1, ...sums, cpuSeconds: cpuSecondsSince(before) } });
   }
   for (let at = from; hex === undefined && at < from + count; at += SLICE) {
     const tally = await feed(target, {
