@@ -19,31 +19,31 @@ export interface Target {
 /** What is fuzzed, and which part of a run's inputs each gets: by how much there is to find, and by what an input costs. */
 export const TARGET_SHARES = {
   /** Wire frames of all kinds: src/sync/messages, `decodeFrame`. */
-  frame: 24,
+  frame: 52,
   /** A commit of a peer, on its way into a live session of an engine. */
-  change: 9,
+  change: 10,
   /** A session whole, of a peer, on its way into an engine that holds it, held it, or does not know it. */
-  state: 7,
+  state: 8,
   /** Frames to a relay, after the greeting and before. */
   relay: 1,
   /** Rows, the elements of a document. */
-  row: 14,
+  row: 30,
   /** Values inside rows. */
-  value: 14,
+  value: 30,
   /** Records, envelopes and changes as they are stored and sent. */
-  record: 14,
+  record: 30,
   /** Entries of the store on disk: checksum, record and document. */
-  entry: 5,
+  entry: 10,
   /** The file of the store on disk, before LMDB follows it. */
-  file: 3,
+  file: 5,
   /** What a relay's data folder says of itself (relay.json). */
   identity: 1,
   /** Session cookies, and ids inside them. */
-  cookie: 4,
+  cookie: 8,
   /** Version tokens: companions of the cookie, and the header Session-Seen. */
-  seen: 4,
+  seen: 8,
   /** The relay's config file, TOML and JSON, and its settings. */
-  config: 3,
+  config: 7,
 } as const;
 
 export type TargetName = keyof typeof TARGET_SHARES;
