@@ -97,7 +97,7 @@ async function run(
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   let current: TargetName | undefined;
   let errorOutput = "";
-  let isStuck = false;
+  const stuck = { isSo: false };
   let before: number | undefined;
   child.stderr.on("data", (chunk: Buffer) => (errorOutput = (errorOutput + chunk.toString()).slice(-2_000)));
   createInterface({ input: child.stdout }).on("line", (line) => {
@@ -108,14 +108,14 @@ async function run(
   const watch = setInterval(() => {
     const now = current === undefined ? undefined : readJournal(plan.journal)?.index;
     if (now !== undefined && now === before) {
-      isStuck = true;
+      stuck.isSo = true;
       child.kill("SIGKILL");
     }
     before = now;
   }, stuckAfterMs);
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => child.once("close", (...ended) => resolve(ended)));
   clearInterval(watch);
-  if (isStuck) return { end: { kind: "hang", why: `no end within ${stuckAfterMs} ms` }, current };
+  if (stuck.isSo) return { end: { kind: "hang", why: `no end within ${stuckAfterMs} ms` }, current };
   if (code === 0) return { end: undefined, current };
   return { end: { kind: "crash", why: `the process ended with ${signal ?? code}: ${errorOutput.trim().slice(0, 600)}` }, current };
 }

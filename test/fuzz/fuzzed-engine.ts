@@ -13,10 +13,10 @@ export const FUZZ_SECRET = "a secret of the fuzzer alone, thirty-two bytes and m
 /** One attribute of each merge type, nested ones, and one that expires. */
 export const ATTRIBUTES = {
   hits: counter(),
-  tags: set<unknown>(),
+  tags: set(),
   cart: map(counter()),
-  items: list<unknown>(),
-  note: register<unknown>({ ttlMs: 60_000 }),
+  items: list(),
+  note: register({ ttlMs: 60_000 }),
 } satisfies EngineOptions["attributes"];
 
 /** A real engine with replication that goes nowhere, at a time. */

@@ -94,7 +94,7 @@ export function hostileValue(dice: Dice, depth = 0): Uint8Array {
     }
     case 3: {
       const float = Buffer.alloc(9, 123);
-      float.writeDoubleBE(dice.pick([Number.NaN, -0, 5e-324, 1.8e308, Math.PI]), 1);
+      float.writeDoubleBE(dice.pick([Number.NaN, -0, 5e-324, Number.MAX_VALUE, Math.PI]), 1);
       return float;
     }
     case 4:

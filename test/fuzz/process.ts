@@ -54,11 +54,12 @@ for (const { target: name, from, count, hex } of parts) {
     await feedOne(target, input, (kind, why) => tell({ kind: "finding", finding: { kind, target: name, index: -1, hex, why } }), sums);
     tell({ kind: "done", target: name, tally: { inputs: 1, ...sums, cpuSeconds: cpuSecondsSince(before) } });
   }
-  for (let at = from; hex === undefined && at < from + count; at += SLICE) {
+  const end = hex === undefined ? from + count : from;
+  for (let at = from; at < end; at += SLICE) {
     const tally = await feed(target, {
       seed,
       from: at,
-      count: Math.min(SLICE, from + count - at),
+      count: Math.min(SLICE, end - at),
       onInput: (index, input) => writer.write(index, input),
       onFinding: (finding) => tell({ kind: "finding", finding }),
       collect,

@@ -104,7 +104,10 @@ describe("bytes that somebody made", () => {
     ["a row, and the future clocks of an honest writer taken away", (row) => withGc(row, WRITER + 1, 1_000)],
     ["a row between neighbours that nobody has", (row) => updateOf(0, item(row, BINARY | HAS_RIGHT, [...varuint(WRITER + 1), 7]))],
     ["a row whose right neighbour is itself", (row) => updateOf(0, item(row, BINARY | HAS_RIGHT, [...varuint(WRITER), 0]))],
-    ["a row and 2,000 subdocuments", (row) => rowAnd(row, (doc) => doc.getArray("s").push(Array.from({ length: 2_000 }, () => new Y.Doc())))],
+    [
+      "a row and 2,000 subdocuments",
+      (row) => rowAnd(row, (doc) => doc.getArray("s").push(Array.from({ length: 2_000 }, () => new Y.Doc()))),
+    ],
     ["a row and 20,000 shared types of other names", (row) => updateOf(0, item(row, BINARY, inList), ...otherTypes(20_000))],
     [
       "a row in format V2",

@@ -106,7 +106,7 @@ export function stateTarget(corpus: Corpus): Target {
     corpus,
     (dice, history) => {
       const honest = dice.pick(history.states);
-      const writer = dice.pick([...(history.changes.map((each) => each.writer) ?? []), 2 ** 32 + 5]);
+      const writer = dice.pick([...history.changes.map((each) => each.writer), 2 ** 32 + 5]);
       const document = honest.document === undefined ? undefined : brokenDocument(dice, honest.document, updates, history.victim, writer);
       const envelope = dice.chance(0.2) ? withHostileTimes(dice, honest) : honest.envelope;
       return encodeFrame({ kind: "state", round: dice.whole(0, 9), record: { envelope, document } });

@@ -32,8 +32,9 @@ export class SessionModel {
 
   isAlive(index: number): boolean {
     const { isOver, deadlineMs, touchedAtMs, successor } = this.get(index);
-    if (isOver || this.nowMs >= deadlineMs || this.nowMs >= touchedAtMs + MODEL_IDLE_MS) return false;
-    return successor === undefined || this.nowMs < successor.untilMs;
+    if (isOver || this.nowMs >= deadlineMs) return false;
+    // Whoever uses it during the grace uses its successor: it is not idle for that.
+    return this.nowMs < (successor?.untilMs ?? touchedAtMs + MODEL_IDLE_MS);
   }
 
   /** The session that requests for one get: its successor, during the grace. Undefined where that is over. */
