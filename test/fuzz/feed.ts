@@ -7,10 +7,10 @@ import { Inconsistent, type Target } from "./target.ts";
  * No input may take longer, by the clock and by the processor: what waits for other processes of the machine is not slow. One that did is timed
  * again, for it may have been the garbage collector.
  */
-export const INPUT_MS_MAX = 50;
+const INPUT_MS_MAX = 50;
 const TRIES = 3;
 /** No input may allocate more at once. Far above what the largest honest one takes, far below what a length can ask for. */
-export const INPUT_MEMORY_MAX = 32 * 1024 * 1024;
+const INPUT_MEMORY_MAX = 32 * 1024 * 1024;
 /** What may be held more after all inputs of a target than before: caches fill, and code is compiled. */
 const GROWTH_MAX = 24 * 1024 * 1024;
 const WARM_UP = 1_000;
@@ -28,7 +28,7 @@ export interface FeedOptions {
 }
 
 /** The input that a number names. */
-export function inputOf(target: Target, seed: number, index: number): Uint8Array {
+function inputOf(target: Target, seed: number, index: number): Uint8Array {
   return target.input(new Dice(seed + Math.imul(index, 0x9e37_79b1)).for(target.name));
 }
 

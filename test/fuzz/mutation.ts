@@ -2,7 +2,7 @@ import type { Dice } from "../simulation/dice.ts";
 import { hostileVarUint } from "./hostile-bytes.ts";
 
 /** No input is longer: far beyond what a frame of a small session takes, and short enough for many a second. */
-export const INPUT_BYTES_MAX = 96 * 1024;
+const INPUT_BYTES_MAX = 96 * 1024;
 
 const MUTATIONS = [
   "flip",

@@ -1,5 +1,5 @@
 import type { Change, DocumentRecord, SessionKey, SessionRecord, WriterId } from "../../../src/engine/record.ts";
-import type { Replica } from "../../../src/engine/replication.ts";
+import type { Replica } from "../../../src/engine/index.ts";
 import { decodeFrame } from "../../../src/sync/messages/index.ts";
 import { ProtocolError } from "../../../src/sync/protocol-error.ts";
 import type { Dice } from "../../simulation/dice.ts";
