@@ -8,7 +8,7 @@ import { SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Change, DocumentRecord, Dot, DroppedCells, Epoch, Stamp, WriterId } from "./record.ts";
 import { encodeCommitRow, type GenesisHeader } from "./row-codec.ts";
-import { readTable } from "./update-reader.ts";
+import { type Clocks, type ReadDocument, readTable } from "./update-reader.ts";
 import type { ContainerNode } from "./view.ts";
 
 /** What a document needs from around it. One per engine. */
@@ -36,13 +36,16 @@ export function contextFor(context: DocumentContext, { key, firstKey }: Pick<Env
 /** Cells that one commit writes in one container; all have its dot. */
 export type DraftRow = Row;
 
-/** What a document is made of: the Yjs document, which of its cells count, and what its genesis says. */
+/** What a document is made of, beside Yjs: which of its cells count, what its genesis says, and how much of each Yjs client it has. */
 export interface DocumentParts {
-  readonly ydoc: Y.Doc;
   readonly table: CellTable;
   readonly header: GenesisHeader | undefined;
+  readonly clocks: Clocks;
   readonly context: DocumentContext;
 }
+
+/** Updates of others that wait for Yjs; with more of them a request that writes would wait for it. */
+const UNAPPLIED_COUNT_MAX = 32;
 
 /** Compaction is due when the encoded size passes `factor` × what it could be, plus `bytes` (DESIGN 3.4). */
 export const COMPACT_WHEN_QUIET = { factor: 2, bytes: 1024 };
@@ -50,7 +53,7 @@ export const COMPACT_AT_ONCE = { factor: 8, bytes: 4096 };
 
 /**
  * One session's attributes: a Yjs document whose one array holds rows of stamped cells, and the table of which of them count.
- * The Yjs document is made when something is first written or merged; reading needs the table alone.
+ * Reading and taking in what others wrote need the table alone: Yjs gets it when something is written here, or the document is encoded.
  */
 export class SessionDocument {
   readonly #context: DocumentContext;
@@ -66,10 +69,13 @@ export class SessionDocument {
   #versionRow: StoredRow | undefined;
   /** What was appended here last. */
   #lastOwn: Y.Item | undefined;
+  #clocks: Map<number, number>;
   #ydoc: Y.Doc | undefined;
   #lastUpdate: Uint8Array | undefined;
-  /** The document encoded, while nothing has changed since. */
+  /** The document encoded, but for `#unapplied`; undefined when only the Yjs document knows. */
   #bytes: Uint8Array | undefined;
+  /** What others wrote and Yjs has yet to get, in the order in which it came. */
+  #unapplied: Uint8Array[] = [];
   /** At least the encoded size. */
   #sizeBound: number;
   /** The size of the last genesis that was computed, so that a session that is big by right is not compacted again and again. */
@@ -77,8 +83,9 @@ export class SessionDocument {
 
   #heldFrom: ReadonlyMap<WriterId, Stamp>;
 
-  private constructor(context: DocumentContext, record: DocumentRecord, table: CellTable, header: GenesisHeader | undefined) {
+  private constructor(context: DocumentContext, record: DocumentRecord, { table, header, clocks }: ReadDocument) {
     this.#context = context;
+    this.#clocks = new Map(clocks);
     this.#heldFrom = new Map(table.vector);
     this.#epoch = record.epoch;
     this.#table = table;
@@ -101,8 +108,12 @@ export class SessionDocument {
    * @throws SessionError RECORD_CORRUPT
    */
   static load(context: DocumentContext, record: DocumentRecord, own?: Dot): SessionDocument {
-    const { table, header } = readTable(record.bytes, context.limits);
-    const document = new SessionDocument(context, record, table, header);
+    return SessionDocument.of(context, record, readTable(record.bytes, context.limits), own);
+  }
+
+  /** As `load`, for a record that was read already: nobody else may use `read` from here on. */
+  static of(context: DocumentContext, record: DocumentRecord, read: ReadDocument, own?: Dot): SessionDocument {
+    const document = new SessionDocument(context, record, read);
     const known = own ?? [document.#writer, 0];
     document.#writer = known[0];
     document.#ownStamp = known[1];
@@ -154,7 +165,7 @@ export class SessionDocument {
   }
 
   encode(): DocumentRecord {
-    this.#bytes ??= Y.encodeStateAsUpdate(this.#hydrated());
+    if (this.#bytes === undefined || this.#unapplied.length > 0) this.#bytes = Y.encodeStateAsUpdate(this.#hydrated());
     this.#sizeBound = this.#bytes.length;
     return { epoch: this.#epoch, bytes: this.#bytes };
   }
@@ -208,24 +219,29 @@ export class SessionDocument {
     });
     this.#lastOwn = near;
     for (const row of removed) table.remove(row.client, row.clock);
+    this.#clocks.set(writer, firstClock + added.length);
     this.#ownStamp = stamp;
     const update = this.#lastUpdate;
     if (update === undefined) throw new SessionError("INVARIANT_BROKEN", "A commit made no Yjs update; the document is mute.");
     this.#lastUpdate = undefined;
-    this.#changed(update.length);
+    this.#bytes = undefined;
+    this.#sizeBound += update.length;
     return { epoch: this.#epoch, writer, previousStamp, stamp, seen, update, dropped };
   }
 
-  /** What the document is made of, for taking in what others wrote (`intake.ts`). Whoever changes it says so with `tookIn`. */
+  /** What the document is made of, for taking in what others wrote (`intake.ts`). Whoever changes the table says so with `tookIn`. */
   parts(): DocumentParts {
-    return { ydoc: this.#hydrated(), table: this.#table, header: this.#header, context: this.#context };
+    return { table: this.#table, header: this.#header, clocks: this.#clocks, context: this.#context };
   }
 
-  /** Commits of others came in, as `updateBytes` of Yjs. */
-  tookIn(updateBytes: number, writers: Iterable<WriterId>): void {
-    this.#lastUpdate = undefined;
+  /** Commits of others came in as an update that was checked: Yjs will take it whole. `clocks`: up to where it goes. */
+  tookIn(update: Uint8Array, clocks: Clocks, writers: Iterable<WriterId>): void {
     for (const writer of writers) this.#seenSince?.add(writer);
-    this.#changed(updateBytes);
+    for (const [client, clock] of clocks) if (clock > (this.#clocks.get(client) ?? 0)) this.#clocks.set(client, clock);
+    // A copy: it is a view of all that came over the wire with it, which would stay in memory as long.
+    this.#unapplied.push(update.slice());
+    this.#sizeBound += update.length;
+    if (this.#unapplied.length > UNAPPLIED_COUNT_MAX) this.#hydrated();
   }
 
   /** Goes on under another writer id: commits under the old one came in that this document does not know. */
@@ -239,9 +255,11 @@ export class SessionDocument {
 
   /** Goes on with another genesis, which covers all that this document has seen (the result of `mergeRecords`, or a compaction). */
   adopt(record: DocumentRecord): void {
-    const { table, header } = readTable(record.bytes, this.#context.limits);
+    const { table, header, clocks } = readTable(record.bytes, this.#context.limits);
     this.#ydoc?.destroy();
     this.#ydoc = undefined;
+    this.#unapplied = [];
+    this.#clocks = new Map(clocks);
     this.#versionRow = undefined;
     this.#epoch = record.epoch;
     this.#table = table;
@@ -288,8 +306,24 @@ export class SessionDocument {
     return this.#sizeBound;
   }
 
+  /** The Yjs document, with all that there is. */
   #hydrated(): Y.Doc {
-    if (this.#ydoc !== undefined) return this.#ydoc;
+    this.#ydoc ??= this.#made();
+    const ydoc = this.#ydoc;
+    const unapplied = this.#unapplied;
+    if (unapplied.length > 0) {
+      this.#unapplied = [];
+      this.#bytes = undefined;
+      // One transaction for all: what surrounds one costs more than what it does.
+      Y.transact(ydoc, () => {
+        for (const update of unapplied) Y.applyUpdate(ydoc, update);
+      });
+      this.#lastUpdate = undefined;
+    }
+    return ydoc;
+  }
+
+  #made(): Y.Doc {
     const ydoc = new Y.Doc({ guid: "" });
     ydoc.getArray(ROWS_NAME);
     if (this.#bytes !== undefined) Y.applyUpdate(ydoc, this.#bytes);
@@ -298,7 +332,6 @@ export class SessionDocument {
     ydoc.on("update", (update: Uint8Array) => {
       this.#lastUpdate = update;
     });
-    this.#ydoc = ydoc;
     return ydoc;
   }
 
@@ -311,11 +344,6 @@ export class SessionDocument {
     const scratch = SessionDocument.load(this.#context, this.encode(), this.own);
     scratch.commit(rows, stamp);
     return scratch.genesis().bytes.length;
-  }
-
-  #changed(addedBytes: number): void {
-    this.#sizeBound += addedBytes;
-    this.#bytes = undefined;
   }
 
   #takeSeen(): readonly Dot[] {

@@ -3,17 +3,19 @@ import type { CellTable, ClockRange, Place, StoredRow } from "./cell-table.ts";
 import { type Cell, CellKind, type ContainerKind, covers, Layout, layoutOf, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
 import { GENESIS_CLIENT, ROWS_NAME } from "./compaction.ts";
 import { memberProperty } from "./containers.ts";
-import { type DocumentContext, type DocumentParts, SessionDocument } from "./document.ts";
+import type { DocumentContext, DocumentParts, SessionDocument } from "./document.ts";
 import { corrupt } from "./errors.ts";
 import { copyTable, joined } from "./merge-records.ts";
 import { type Change, compareEpochs, type DocumentRecord, type Dot, type WriterId } from "./record.ts";
 import {
   type DecodedUpdate,
   decodeUpdate,
+  documentOf,
+  emptyTable,
+  type ReadDocument,
   type ReadUpdate,
   readUpdate,
   stampOf,
-  tableOf,
   WRITER_MAX,
   WRITER_MIN,
 } from "./update-reader.ts";
@@ -33,18 +35,14 @@ export type LookAtRows = (rows: readonly Row[]) => void;
 const EMPTY_UPDATE_BYTES = 2;
 
 /**
- * The cells of a document from outside, once everything about its bytes was checked, also what only Yjs can tell.
+ * A document from outside, once everything about its bytes was checked: Yjs will take it whole.
  * @throws SessionError RECORD_CORRUPT
  */
-export function checkDocument(context: DocumentContext, record: DocumentRecord): CellTable {
+export function checkDocument(context: DocumentContext, record: DocumentRecord): ReadDocument {
   const nothing = (): number => 0;
   const read = readUpdate(record.bytes, context.limits, nothing, undefined, checkUpdate(record.bytes, nothing));
-  const { table } = tableOf({ ...read, rows: [] });
-  checkRows(table, rowsOf(read), context);
-  // Looked at only: nobody writes to it, so it needs no writer of its own.
-  const document = SessionDocument.load({ ...context, newWriter: () => context.writer() }, record);
-  if (!isSound(document.parts())) throw corrupt("its rows do not lie in one list");
-  return document.parts().table;
+  checkRows(emptyTable(read.header), rowsOf(read), context);
+  return documentOf(read);
 }
 
 /**
@@ -79,19 +77,13 @@ export function applyChange(document: SessionDocument, change: Change, look: Loo
  */
 export function mergeState(document: SessionDocument, record: DocumentRecord, look: LookAtRows = () => undefined): boolean {
   if (compareEpochs(record.epoch, document.epoch) !== 0) throw corrupt("Yjs merges within an epoch only");
-  const before = document.encode();
-  const { ydoc } = document.parts();
-  const stateBefore = Y.encodeStateVector(ydoc);
+  const { clocks } = document.parts();
   const read = readForeign(document.parts(), record.bytes);
   look(rowsOf(read));
   if (read.rows.some((row) => row.client === document.writer)) document.renew();
+  const isNews = [...read.clocks].some(([client, clock]) => clock > (clocks.get(client) ?? 0));
   take(document, read, record.bytes);
-  if (!isSound(document.parts())) {
-    document.adopt(before);
-    throw corrupt("its rows do not lie in one list");
-  }
-  const stateAfter = Y.encodeStateVector(ydoc);
-  return stateBefore.length !== stateAfter.length || stateBefore.some((byte, index) => byte !== stateAfter[index]);
+  return isNews;
 }
 
 /** @throws SessionError RECORD_CORRUPT when rows use containers in another way than the table, or each other, do */
@@ -147,8 +139,8 @@ function joinChange(document: DocumentRecord, change: Change, { table, context }
   return joined(after, table, document, context);
 }
 
-function readForeign({ ydoc, table, header, context }: DocumentParts, update: Uint8Array): ReadUpdate {
-  const knownClock = (client: number): number => Y.getState(ydoc.store, client);
+function readForeign({ clocks, table, header, context }: DocumentParts, update: Uint8Array): ReadUpdate {
+  const knownClock = (client: number): number => clocks.get(client) ?? 0;
   const read = readUpdate(update, context.limits, knownClock, header, checkUpdate(update, knownClock));
   checkRows(table, rowsOf(read), context);
   const latest = new Map(read.rows.map((row) => [row.client, stampOf(row)]));
@@ -173,20 +165,21 @@ function checkCommit(read: ReadUpdate, change: Change): void {
 function checkUpdate(update: Uint8Array, knownClock: (client: number) => number): (decoded: DecodedUpdate) => void {
   return ({ structs, ds }) => {
     const ends = new Map<number, number>();
-    const neighbours: Y.ID[] = [];
-    const endOf = (client: number): number => ends.get(client) ?? knownClock(client);
+    const endOf = (client: number): number => Math.max(ends.get(client) ?? 0, knownClock(client));
     // Bytes in format V2 decode to nothing in V1.
     if (structs.length === 0 && ds.clients.size === 0 && update.length !== EMPTY_UPDATE_BYTES) throw corrupt("format");
     for (const struct of structs) {
       const { client, clock } = struct.id;
       if (client !== GENESIS_CLIENT && (client < WRITER_MIN || client > WRITER_MAX)) throw corrupt("client");
-      if (clock > endOf(client) || !Number.isSafeInteger(clock + struct.length)) throw corrupt("gap");
-      ends.set(client, Math.max(endOf(client), clock + struct.length));
+      const before = ends.get(client);
+      const isNext = before === undefined ? clock <= knownClock(client) : clock === before;
+      if (!isNext || !Number.isSafeInteger(clock + struct.length)) throw corrupt("gap");
+      ends.set(client, clock + struct.length);
       // Nothing is ever deleted around a row, so Yjs makes no GC structs here.
       if (!(struct instanceof Y.Item)) throw corrupt("struct");
-      checkPlace(struct, neighbours);
+      checkPlace(struct);
     }
-    for (const { client, clock } of neighbours) if (clock >= endOf(client)) throw corrupt("neighbour");
+    if (structs.length > 0) checkOrder(structs as Y.Item[], knownClock);
     for (const [client, ranges] of ds.clients) {
       const first = client === GENESIS_CLIENT ? 1 : 0;
       // Of nothing, too: Yjs reads that, and cannot write it.
@@ -195,35 +188,64 @@ function checkUpdate(update: Uint8Array, knownClock: (client: number) => number)
   };
 }
 
-/** A row lies in the one list of rows, beside others that are there before it. Not yet integrated, so Yjs' types say too much. */
-function checkPlace({ id, origin, rightOrigin, parent, parentSub }: Y.Item, neighbours: Y.ID[]): void {
+/** A row lies in the one list of rows. Not yet integrated, so Yjs' types say too much. */
+function checkPlace({ origin, rightOrigin, parent, parentSub }: Y.Item): void {
   const name: unknown = parent;
   if (parentSub !== null || (name !== null && name !== ROWS_NAME)) throw corrupt("parent");
   if (name === null && origin === null && rightOrigin === null) throw corrupt("parent");
-  for (const neighbour of [origin, rightOrigin]) {
-    if (neighbour === null) continue;
-    if (neighbour.client === id.client && neighbour.clock >= id.clock) throw corrupt("neighbour");
-    neighbours.push(neighbour);
+}
+
+/**
+ * Each row lies beside others that can be there before it: Yjs would keep those of which that is not so for later, for ever. So that all have
+ * their turn, the rows of a client are gone through up to where another one needs them; whoever then waits for himself never gets there.
+ */
+function checkOrder(structs: readonly Y.Item[], knownClock: (client: number) => number): void {
+  const ofClient = new Map<number, { readonly items: Y.Item[]; next: number; isWaiting: boolean }>();
+  for (const item of structs) {
+    const queue = ofClient.get(item.id.client);
+    if (queue === undefined) ofClient.set(item.id.client, { items: [item], next: 0, isWaiting: false });
+    else queue.items.push(item);
+  }
+  const missing = ({ items, next }: { readonly items: readonly Y.Item[]; readonly next: number }): Y.ID | undefined => {
+    const item = items[next];
+    for (const neighbour of [item?.origin, item?.rightOrigin]) {
+      if (neighbour === null || neighbour === undefined || neighbour.clock < knownClock(neighbour.client)) continue;
+      const others = ofClient.get(neighbour.client);
+      const last = others?.items[others.next - 1];
+      if (last === undefined || neighbour.clock >= last.id.clock + last.length) return neighbour;
+    }
+    return undefined;
+  };
+  for (const [client, { items }] of ofClient) {
+    const last = items.at(-1);
+    const wanted: Y.ID[] = last === undefined ? [] : [Y.createID(client, last.id.clock)];
+    for (let goal = wanted.at(-1); goal !== undefined; goal = wanted.at(-1)) {
+      const queue = ofClient.get(goal.client);
+      if (queue === undefined) throw corrupt("neighbour");
+      const waitsFor = queue.items[queue.next] === undefined ? undefined : missing(queue);
+      const done = queue.items[queue.next - 1];
+      if (done !== undefined && goal.clock < done.id.clock + done.length) {
+        wanted.pop();
+        queue.isWaiting = false;
+      } else if (waitsFor !== undefined) {
+        if (ofClient.get(waitsFor.client)?.isWaiting === true || waitsFor.client === goal.client) throw corrupt("neighbour");
+        queue.isWaiting = true;
+        wanted.push(waitsFor);
+      } else if (queue.next >= queue.items.length) throw corrupt("neighbour");
+      else queue.next += 1;
+    }
   }
 }
 
-function take(document: SessionDocument, { rows, deleted }: ReadUpdate, update: Uint8Array): void {
-  const { ydoc, table } = document.parts();
-  Y.applyUpdate(ydoc, update);
+function take(document: SessionDocument, { rows, deleted, clocks }: ReadUpdate, update: Uint8Array): void {
+  const { table } = document.parts();
   for (const row of rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));
   for (const [client, ranges] of deleted) for (const row of rowsIn(table, client, ranges)) table.remove(client, row.clock);
   document.tookIn(
-    update.length,
+    update,
+    clocks,
     rows.map((row) => row.client),
   );
-}
-
-/** Whether Yjs holds what the table holds, and nothing waits for parts that never came. */
-function isSound({ ydoc, table, header }: DocumentParts): boolean {
-  const { pendingStructs, pendingDs } = ydoc.store;
-  let rowCount = Number(header !== undefined);
-  for (const rows of table.rows.values()) rowCount += rows.size;
-  return pendingStructs === null && pendingDs === null && ydoc.getArray(ROWS_NAME).length === rowCount;
 }
 
 function rowsIn(table: CellTable, client: number, ranges: readonly ClockRange[]): StoredRow[] {

@@ -27,6 +27,7 @@ import type { Revoking } from "./revoking.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SessionStore } from "./session-store.ts";
 import { discardAtMs } from "./session-times.ts";
+import type { ReadDocument } from "./update-reader.ts";
 import type { Revocations } from "./verdict.ts";
 
 /** What taking in the sessions of others needs of an engine. */
@@ -133,9 +134,9 @@ class EngineReplica implements Replica {
       const received = this.#received(record);
       const theirs = this.#checked(received);
       return await this.#registry.use(key, (live) => {
-        if (live !== undefined) return this.#merge(live, received, theirs);
+        if (live !== undefined) return this.#merge(live, received, theirs?.table);
         if (this.#isOver(received.envelope)) return { kind: "unchanged", ahead: false };
-        void this.#add(received);
+        void this.#add(received, theirs);
         return { kind: "merged", ahead: false };
       });
     } catch (error) {
@@ -196,11 +197,12 @@ class EngineReplica implements Replica {
     return discardAtMs(envelope, this.#host.epsilonMs) <= this.#host.nowMs();
   }
 
-  #add({ envelope, document }: SessionRecord): Promise<void> | undefined {
+  /** `read`: its document, as `#checked` gave it. */
+  #add({ envelope, document }: SessionRecord, read?: ReadDocument): Promise<void> | undefined {
     const { context } = this.#host;
-    return this.#host.cameIn(
-      this.#registry.add(envelope, document === undefined ? undefined : SessionDocument.load(contextFor(context, envelope), document)),
-    );
+    const added =
+      document === undefined || read === undefined ? undefined : SessionDocument.of(contextFor(context, envelope), document, read);
+    return this.#host.cameIn(this.#registry.add(envelope, added));
   }
 
   #merge(live: LiveSession, record: SessionRecord, theirs: CellTable | undefined): StateReceipt {
@@ -261,16 +263,17 @@ class EngineReplica implements Replica {
       this.#host.events.emit({ type: "conflict", key, ...conflict });
   }
 
-  /** The cells of a document that a peer sent. */
-  #checked({ envelope, document }: SessionRecord): CellTable | undefined {
+  /** The document that a peer sent. */
+  #checked({ envelope, document }: SessionRecord): ReadDocument | undefined {
     if (document === undefined && envelope.ended === undefined) throw corrupt("it is alive and holds nothing");
     if (envelope.ended === undefined) this.#checkLife(envelope);
     if (document === undefined) return undefined;
-    const table = checkDocument(this.#host.context, document);
+    const read = checkDocument(this.#host.context, document);
+    const { table } = read;
     if (table.latestStamp > 0 && isHostileStamp(table.latestStamp, envelope.firstCreatedAtMs, envelope.deadlineMs)) {
       throw corrupt("it holds a commit from after its end");
     }
-    return table;
+    return read;
   }
 
   /** What nobody can have said of a living session, however his clock goes. */

@@ -24,6 +24,18 @@ export interface ReadUpdate {
   readonly rows: readonly ReadRow[];
   /** Ranges of deleted clocks, by client. */
   readonly deleted: ReadonlyMap<number, readonly ClockRange[]>;
+  /** Up to which clock it has the structs of each client that it tells of, deleted ones included. */
+  readonly clocks: Clocks;
+}
+
+/** How much of each Yjs client a document has: the clock of what comes next. */
+export type Clocks = ReadonlyMap<number, number>;
+
+/** What reading needs of a document, beside its bytes. */
+export interface ReadDocument {
+  readonly table: CellTable;
+  readonly header: GenesisHeader | undefined;
+  readonly clocks: Clocks;
 }
 
 /** What `Y.decodeUpdate` gives: structs that no document has integrated yet, and deletions. */
@@ -46,7 +58,9 @@ export function readUpdate(
   check?.(decoded);
   const deleted = decoded.ds.clients;
   const fresh: { client: number; clock: number; bytes: Uint8Array }[] = [];
+  const clocks = new Map<number, number>();
   for (const struct of decoded.structs) {
+    clocks.set(struct.id.client, struct.id.clock + struct.length);
     const content = struct instanceof Y.Item ? struct.content : undefined;
     if (content instanceof Y.ContentDeleted) continue;
     if (!(content instanceof Y.ContentBinary)) throw corrupt("content");
@@ -67,7 +81,7 @@ export function readUpdate(
     if (read.type === "header" || (read.type === "genesis") !== (row.client === GENESIS_CLIENT)) throw corrupt("row");
     rows.push({ client: row.client, clock: row.clock, decoded: read });
   }
-  return { header, rows, deleted };
+  return { header, rows, deleted, clocks };
 }
 
 /** @throws SessionError RECORD_CORRUPT */
@@ -80,8 +94,8 @@ export function decodeUpdate(update: Uint8Array): DecodedUpdate {
 }
 
 /** The cells of a whole document, without making a Yjs document of it. */
-export function readTable(bytes: Uint8Array, limits: Limits): { table: CellTable; header: GenesisHeader | undefined } {
-  return tableOf(readUpdate(bytes, limits, () => 0));
+export function readTable(bytes: Uint8Array, limits: Limits): ReadDocument {
+  return documentOf(readUpdate(bytes, limits, () => 0));
 }
 
 /** What a whole document has seen, by as little decoding as that takes. @throws SessionError RECORD_CORRUPT */
@@ -98,14 +112,21 @@ export function readVector(bytes: Uint8Array): VersionVector {
   return vector;
 }
 
-export function tableOf(read: ReadUpdate): { table: CellTable; header: GenesisHeader | undefined } {
-  const table = new CellTable();
-  if (read.header !== undefined) {
-    table.removalFloor = read.header.removalFloor;
-    for (const dot of read.header.vector) table.see(dot);
-  }
+/** @param read of a whole document */
+export function documentOf(read: ReadUpdate): ReadDocument {
+  const table = emptyTable(read.header);
   for (const row of read.rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));
-  return { table, header: read.header };
+  return { table, header: read.header, clocks: read.clocks };
+}
+
+/** What a document has seen before its first row. */
+export function emptyTable(header: GenesisHeader | undefined): CellTable {
+  const table = new CellTable();
+  if (header !== undefined) {
+    table.removalFloor = header.removalFloor;
+    for (const dot of header.vector) table.see(dot);
+  }
+  return table;
 }
 
 export function stampOf(row: ReadRow): Stamp {

@@ -13,7 +13,7 @@ import type { KeyState } from "./messages/fingerprints.ts";
 import type { Frame } from "./messages/index.ts";
 import { encodeState, STATE_ROUND_MAX, type State } from "./messages/state.ts";
 import type { Touch, TouchEntry } from "./messages/touch.ts";
-import type { Watch } from "./messages/watch.ts";
+import { WATCH_COUNT_MAX, type Watch } from "./messages/watch.ts";
 import { StateQueue } from "./state-queue.ts";
 import { StateRequests } from "./state-requests.ts";
 
@@ -160,6 +160,8 @@ export class Exchange {
       case "compaction":
         return this.#receiveCompaction(frame);
       case "digest":
+        // A node compares when it has said what it holds.
+        this.#options.expected?.told(this);
         this.#digests.receive(frame);
         return undefined;
     }
@@ -285,6 +287,8 @@ export class Exchange {
   }
 
   #receiveWatch({ sessions }: Watch): void {
+    // More than go into one frame: it goes on, until the node compares.
+    if (sessions.length === WATCH_COUNT_MAX) this.#options.expected?.telling(this);
     for (const { key } of sessions) this.#options.interest.add(key);
     this.#compare(sessions, true);
   }

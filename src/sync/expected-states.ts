@@ -17,6 +17,8 @@ export class ExpectedStates {
   readonly #runtime: Runtime;
   readonly #asked = new Map<SessionKey, AskedPeer>();
   readonly #waiting = new Map<SessionKey, Set<() => void>>();
+  /** Nodes that have not said yet all that they hold. */
+  readonly #telling = new Set<AskedPeer>();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -26,22 +28,39 @@ export class ExpectedStates {
     this.#asked.set(key, peer);
   }
 
+  /** This node begins to say which sessions it holds: until `told` any may be among them. */
+  telling(peer: AskedPeer): void {
+    this.#telling.add(peer);
+  }
+
+  told(peer: AskedPeer): void {
+    this.#telling.delete(peer);
+  }
+
   /** It was taken in, or its peer does not hold it any more. */
   arrived(key: SessionKey): void {
-    if (!this.#asked.delete(key)) return;
+    this.#asked.delete(key);
     for (const resolve of this.#waiting.get(key) ?? []) resolve();
   }
 
   /** The connection to this peer is gone. */
   lost(peer: AskedPeer): void {
+    this.#telling.delete(peer);
     for (const [key, asked] of this.#asked) if (asked === peer) this.arrived(key);
   }
 
-  /** Undefined when nothing is on its way; otherwise resolves when it is there, or did not come in time. */
-  wait(key: SessionKey): Promise<void> | undefined {
-    const peer = this.#asked.get(key);
-    if (peer === undefined) return undefined;
-    peer.askNow(key);
+  /**
+   * Undefined when nothing is on its way; otherwise resolves when it is there, or did not come in time. `isHeld`: it is here, if maybe not in
+   * its last state. `asking`: who wants to know.
+   */
+  wait(key: SessionKey, isHeld: boolean, asking?: AskedPeer): Promise<void> | undefined {
+    const asked = this.#asked.get(key);
+    if (asked !== undefined) asked.askNow(key);
+    else {
+      const telling = isHeld ? [] : [...this.#telling].filter((peer) => peer !== asking);
+      if (telling.length === 0) return undefined;
+      for (const peer of telling) peer.askNow(key);
+    }
     return new Promise((resolve) => {
       const settle = (): void => {
         stopTimer();

@@ -252,7 +252,7 @@ export class RelayPeer implements WatchingPeer {
     this.watched.add(key);
     try {
       // While this relay joins: what a peer holds comes before the rest, and there is no "there is none" meanwhile.
-      await hub.expected.wait(key);
+      await hub.expected.wait(key, hub.fingerprints.of(key) !== 0, this.#exchange);
       const absent: FetchedAnswer = { kind: "absent", heardUntilMs: this.#options.members.heardUntilMs() };
       const record = await hub.replica.record(key);
       this.send(encodeFetched({ requestId, answer: record === undefined ? absent : { kind: "found", record } }));

@@ -9,7 +9,7 @@ const SCENARIO_TIMEOUT_MS = 150_000;
 /** The short ones; `npm run chaos` runs all of them, longer. */
 describe("chaos", () => {
   for (const scenario of SCENARIOS.filter(({ isQuick }) => isQuick)) {
-    it(`${scenario.name}: ${scenario.what}`, { timeout: SCENARIO_TIMEOUT_MS }, async (test) => {
+    it(`${scenario.name}: ${scenario.what}`, { timeout: scenario.timeoutMs ?? SCENARIO_TIMEOUT_MS }, async (test) => {
       const why = whyNot(scenario);
       if (why !== undefined) cannotRun(why, test);
       const lines: string[] = [`seed ${randomInt(2 ** 31)}`];

@@ -1,5 +1,5 @@
 /**
- * Real processes, real faults: `npm run chaos [-- <scenario> …] [--quick] [--list] [--seed <number>]`. Progress goes to the error stream;
+ * Real processes, real faults: `npm run chaos [-- <scenario> …] [--quick] [--list] [--seed <number>] [--trials <number>]`. Progress goes to the error stream;
  * the last line is JSON. Ends with 1 when anything was wrong.
  */
 import { randomInt } from "node:crypto";
@@ -13,7 +13,7 @@ const SHOWN_MAX = 12;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean" }, list: { type: "boolean" }, seed: { type: "string" } },
+  options: { quick: { type: "boolean" }, list: { type: "boolean" }, seed: { type: "string" }, trials: { type: "string" } },
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -24,6 +24,11 @@ if (values.list === true || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 2 : 0);
 }
 const isQuick = values.quick ?? false;
+const trialCount = values.trials === undefined ? undefined : Number(values.trials);
+if (trialCount !== undefined && !(Number.isSafeInteger(trialCount) && trialCount > 0)) {
+  say("--trials must be a whole number above 0");
+  process.exit(2);
+}
 const seed = Number(values.seed ?? randomInt(2 ** 31));
 say(`seed ${seed}: the load repeats with --seed ${seed}; what the machine does in between does not`);
 const chosen = SCENARIOS.filter(({ name, isQuick: isShort }) =>
@@ -36,7 +41,7 @@ for (const scenario of chosen) {
   const missing = whyNot(scenario);
   const result: ScenarioResult =
     missing === undefined
-      ? await runScenario(scenario, { seed, isQuick, log: (line) => say(`  ${line}`) })
+      ? await runScenario(scenario, { seed, isQuick, trialCount, log: (line) => say(`  ${line}`) })
       : { violations: [`it cannot run here: ${missing}`], counts: {}, convergenceMs: [], healMs: [] };
   results.push(result);
   const seconds = Math.round((performance.now() - beganAtMs) / 1000);

@@ -1,7 +1,7 @@
 import { missingTool } from "../support/tools.ts";
 import { seededRandom } from "../support/manual-runtime.ts";
 import { percentile } from "./history/check-probes.ts";
-import type { Scenario, ScenarioResult } from "./scenarios/scenario.ts";
+import type { Scenario, ScenarioContext, ScenarioResult } from "./scenarios/scenario.ts";
 
 /** What the last line of `npm run chaos` says. */
 export interface Summary {
@@ -25,10 +25,7 @@ export function whyNot({ tools }: Scenario): string | undefined {
 }
 
 /** One scenario, to its end; what it throws is a violation. */
-export async function runScenario(
-  scenario: Scenario,
-  options: { readonly seed: number; readonly isQuick: boolean; readonly log: (line: string) => void },
-): Promise<ScenarioResult> {
+export async function runScenario(scenario: Scenario, options: Omit<ScenarioContext, "random">): Promise<ScenarioResult> {
   try {
     return await scenario.run({ ...options, random: seededRandom(options.seed) });
   } catch (error) {

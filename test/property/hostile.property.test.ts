@@ -127,7 +127,7 @@ describe("bytes that somebody broke", () => {
         const { epoch, bytes } = right.document.encode();
         const copy = { epoch, bytes: mutated(bytes, broken) };
         const merged = unlessCorrupt(() => {
-          checkPlaces(left.document.parts().table, checkDocument(left.context, copy).countingRows());
+          checkPlaces(left.document.parts().table, checkDocument(left.context, copy).table.countingRows());
           return mergeDocuments(left.document.encode(), copy, left.context);
         });
         if (merged === undefined) return;

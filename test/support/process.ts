@@ -27,14 +27,14 @@ export interface StartOptions {
 
 const START_TIMEOUT_MS = 20_000;
 
-/** Runs a TypeScript file of this repository as a process of its own: `node --import tsx <file> <args>`. */
+/** Runs a file of this repository as a process of its own: `node <file> <args>`, with `--import tsx` where it is TypeScript. */
 export function startProcess(
   file: string,
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
   { through = [] }: StartOptions = {},
 ): TestProcess {
-  const [command = "", ...rest] = [...through, process.execPath, "--import", "tsx", file, ...args];
+  const [command = "", ...rest] = [...through, process.execPath, ...(file.endsWith(".ts") ? ["--import", "tsx"] : []), file, ...args];
   const child = spawn(command, rest, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });
   // One that is being killed does not read any more.
   child.stdin.on("error", () => undefined);

@@ -154,7 +154,7 @@ export class TestReplica {
   /** Takes in a whole state, as a replica does that receives one. */
   take(record: SessionRecord): void {
     if (record.document === undefined) throw new Error("these replicas never end");
-    const theirs = checkDocument(this.context, record.document);
+    const theirs = checkDocument(this.context, record.document).table;
     if (compareEpochs(record.document.epoch, this.document.epoch) === 0) mergeState(this.document, record.document);
     else {
       checkPlaces(this.document.parts().table, theirs.countingRows());

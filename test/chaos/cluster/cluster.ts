@@ -6,6 +6,7 @@ import type { FaultLine } from "../history/operation.ts";
 import type { LoadNode } from "../load/nodes.ts";
 import { Recorder } from "../load/recorder.ts";
 import type { NodeStats } from "./admin-server.ts";
+import { bundleOf } from "./bundle.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { jsonOf } from "./json-of.ts";
 import { ENDS_WITH_PARENT, FakeClock, freePort } from "./machine.ts";
@@ -221,7 +222,7 @@ export class Cluster {
     };
     const program = new Program({
       name,
-      file: "test/chaos/node.ts",
+      file: bundleOf("test/chaos/node.ts"),
       args: [JSON.stringify(settings)],
       ready: APP_READY,
       environment: { CONVERGE_SESSION_SECRET: this.secret, ...clock?.environment },

@@ -3,8 +3,10 @@ import type { Random } from "../cluster/random.ts";
 export interface ScenarioContext {
   readonly random: Random;
   readonly seed: number;
-  /** Shorter waits, fewer trials: what CI has time for. */
+  /** Shorter waits: what CI has time for. */
   readonly isQuick: boolean;
+  /** Of each scenario that is made of trials. Default: 300 that kill, 100 that cut and kill. */
+  readonly trialCount?: number | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -27,5 +29,7 @@ export interface Scenario {
   readonly tools: readonly ("nft" | "faketime")[];
   /** Runs in CI. */
   readonly isQuick: boolean;
+  /** How long it may take in CI. Default 150 s. */
+  readonly timeoutMs?: number;
   run(context: ScenarioContext): Promise<ScenarioResult>;
 }
