@@ -182,7 +182,8 @@ function checkUpdate(update: Uint8Array, knownClock: (client: number) => number)
     if (structs.length > 0) checkOrder(structs as Y.Item[], knownClock);
     for (const [client, ranges] of ds.clients) {
       const first = client === GENESIS_CLIENT ? 1 : 0;
-      for (const { clock, len } of ranges) if (clock < first || clock + len > endOf(client)) throw corrupt("deletion");
+      // Of nothing, too: Yjs reads that, and cannot write it.
+      for (const { clock, len } of ranges) if (!(clock >= first && len >= 1 && clock + len <= endOf(client))) throw corrupt("deletion");
     }
   };
 }

@@ -96,7 +96,7 @@ export class LiveSession {
 
   /**
    * Merges in what another copy of the session says. True when that changed anything.
-   * @throws SessionError RECORD_CORRUPT; the session is as it was, but for its envelope
+   * @throws SessionError RECORD_CORRUPT; the session is as it was
    */
   takeIn(record: SessionRecord, merge: (document: SessionDocument, record: DocumentRecord) => boolean): boolean {
     const before = this.envelope;
@@ -105,7 +105,12 @@ export class LiveSession {
     if (this.envelope.ended !== undefined) this.document = undefined;
     const { document } = this;
     if (document === undefined || record.document === undefined) return isEnvelopeChanged;
-    return merge(document, record.document) || isEnvelopeChanged;
+    try {
+      return merge(document, record.document) || isEnvelopeChanged;
+    } catch (error) {
+      this.envelope = before;
+      throw error;
+    }
   }
 
   /** A use that others know of. True when it was news. */

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { CellKind, expiryProperty, Layout, ROOT_CONTAINER } from "../../src/engine/cells.ts";
 import { memberProperty } from "../../src/engine/containers.ts";
 import { checkDocument, mergeState } from "../../src/engine/intake.ts";
-import type { Change } from "../../src/engine/record.ts";
+import type { Change, SessionRecord } from "../../src/engine/record.ts";
 import { encodeCommitRow } from "../../src/engine/row-codec.ts";
+import { TestNode } from "../support/engine-network.ts";
 import { sha256 } from "../support/manual-runtime.ts";
 import { type TestReplica, TestWorld } from "../support/replica.ts";
 import { expectSound, expectUnpolluted, unlessCorrupt } from "../support/soundness.ts";
@@ -58,7 +59,21 @@ describe("bytes that somebody made", () => {
   const item = (row: Uint8Array, info: number, place: readonly number[]): number[] => [info, ...place, row.length, ...row];
   const BINARY = 3;
   const HAS_ORIGIN = 0x80;
+  const HAS_RIGHT = 0x40;
   const inList = [1, 1, "s".charCodeAt(0)];
+  /** What lib0 reads as NaN: zeros until the factor of the next digit is infinite. */
+  const ENDLESS = [...Array.from({ length: 200 }, () => 0x80), 0];
+  const beyondNumbers = (struct: readonly number[]): Uint8Array =>
+    Uint8Array.from([1, 1, ...varuint(WRITER), 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20, ...struct, 0]);
+  /** Two clients in one update: an honest row, and clocks of `client` that are gone for good. */
+  const withGc = (row: Uint8Array, client: number, clocks: number): Uint8Array =>
+    Uint8Array.from([2, 1, ...varuint(client), 0, 0, ...varuint(clocks), 1, ...varuint(WRITER), 0, ...item(row, BINARY, inList), 0]);
+  /** Empty byte strings, each in a list of its own. */
+  const otherTypes = (count: number): number[][] =>
+    Array.from({ length: count }, (_, index) => {
+      const name = `t${index}`;
+      return [BINARY, 1, name.length, ...Buffer.from(name), 0];
+    });
   const updateOf = (clock: number, ...structs: readonly number[][]): Uint8Array =>
     Uint8Array.from([1, structs.length, ...varuint(WRITER), clock, ...structs.flat(), 0]);
 
@@ -66,6 +81,8 @@ describe("bytes that somebody made", () => {
     ["no bytes", () => new Uint8Array()],
     ["a count of 32 million structs", () => Uint8Array.from([1, ...varuint(32_000_000), ...varuint(WRITER), 0])],
     ["a deletion of future clocks", (row) => withDeletions(row, [WRITER, 1, 2 ** 50])],
+    ["a deletion of nothing at all", (row) => withDeletions(row, [WRITER, 0, 0])],
+    ["a deletion at no number", (row) => Uint8Array.from([...withDeletions(row).slice(0, -1), 1, ...varuint(WRITER), 1, ...ENDLESS, 1])],
     ["a deletion by an unknown client", (row) => withDeletions(row, [WRITER + 1, 0, 5])],
     ["a deletion of the header of the genesis", (row) => withDeletions(row, [1, 0, 1])],
     ["a browser's client id", (row) => rowAnd(row, () => undefined, 77)],
@@ -83,6 +100,15 @@ describe("bytes that somebody made", () => {
     ["a row after clocks that nobody has", (row) => updateOf(5, item(row, BINARY, inList))],
     ["a row, and clocks that are taken away for good", (row) => updateOf(0, item(row, BINARY, inList), [0, ...varuint(1_000)])],
     ["a row, and clocks that are left out", (row) => updateOf(0, item(row, BINARY, inList), [10, ...varuint(1_000)])],
+    ["a row at a clock beyond 2^53", (row) => beyondNumbers(item(row, BINARY, inList))],
+    ["a row, and the future clocks of an honest writer taken away", (row) => withGc(row, WRITER + 1, 1_000)],
+    ["a row between neighbours that nobody has", (row) => updateOf(0, item(row, BINARY | HAS_RIGHT, [...varuint(WRITER + 1), 7]))],
+    ["a row whose right neighbour is itself", (row) => updateOf(0, item(row, BINARY | HAS_RIGHT, [...varuint(WRITER), 0]))],
+    [
+      "a row and 2,000 subdocuments",
+      (row) => rowAnd(row, (doc) => doc.getArray("s").push(Array.from({ length: 2_000 }, () => new Y.Doc()))),
+    ],
+    ["a row and 20,000 shared types of other names", (row) => updateOf(0, item(row, BINARY, inList), ...otherTypes(20_000))],
     [
       "a row in format V2",
       (row) => {
@@ -136,6 +162,93 @@ describe("bytes that somebody made", () => {
     expect(unlessCorrupt(() => replica.apply(honest({ ...change, update: hostile })))).toBeUndefined();
     replica.check();
     expectSound(replica);
+  });
+
+  test.each(hostileUpdates)(
+    "[D15] [D16] %s leaves nothing behind in Yjs: what is written next holds one list, and nothing that waits",
+    (_what, make) => {
+      const { replica, honest } = victim();
+      const { stamp } = honest({});
+      unlessCorrupt(() => replica.apply(honest({ update: make(honestRow(stamp)) })));
+      replica.edit((data) => (data["next"] = 1));
+      const ydoc = new Y.Doc({ guid: "" });
+      Y.applyUpdate(ydoc, replica.document.encode().bytes);
+      expect([...ydoc.share.keys()]).toEqual(["s"]);
+      expect([ydoc.subdocs.size, ydoc.store.pendingStructs, ydoc.store.pendingDs]).toEqual([0, null, null]);
+    },
+  );
+
+  test("[D3] [D16] 1,500 changes behind a gap pile up nowhere: each asks for the state", () => {
+    const { replica, honest } = victim();
+    const before = replica.record();
+    for (let count = 2; count < 1_502; count++) {
+      const { stamp } = honest({});
+      const update = updateOf(0, item(honestRow(stamp + count), BINARY, inList));
+      expect(replica.apply(honest({ previousStamp: stamp + count - 1, stamp: stamp + count, update }))).toBe("state-needed");
+    }
+    expect(replica.record()).toEqual(before);
+    expectSound(replica);
+  });
+
+  test("[D16] 3,000 writers at one attribute, in one state, are a session like any other", () => {
+    const { replica } = victim();
+    const { epoch } = replica.document;
+    const row = [4, ...varuint(256), CellKind.value, 1, "a".charCodeAt(0), 125, 7];
+    const blocks = Array.from({ length: 3_000 }, (_, index) => [
+      1,
+      ...varuint(WRITER + 3_000 - index),
+      0,
+      ...item(Uint8Array.from(row), BINARY, inList),
+    ]);
+    const bytes = Uint8Array.from([...varuint(3_000), ...blocks.flat(), 0]);
+    expect(mergeState(replica.document, { epoch, bytes })).toBe(true);
+    expect(replica.document.vector.size).toBeGreaterThan(3_000);
+    expectSound(replica);
+  });
+
+  const deep = (open: readonly number[]): number[] => [...Array.from({ length: 4_000 }, () => open).flat(), 126];
+  test.each([
+    ["4,000 arrays deep", deep([117, 1])],
+    ["4,000 objects deep", deep([118, 1, 1, 97])],
+    ["4,000 Sets deep", deep([117, 3, 127, 125, 3])],
+    ["an object with a __proto__", [118, 1, 9, ...Buffer.from("__proto__"), 118, 1, 5, ...Buffer.from("admin"), 120]],
+  ])("[D16] [V3] a value that is %s is refused, in a change and in a document", (_what, value) => {
+    const { replica, honest } = victim();
+    const before = replica.record();
+    const { stamp } = honest({});
+    const row = Uint8Array.from([4, ...varuint(stamp), CellKind.value, 1, "d".charCodeAt(0), ...value]);
+    const update = updateBy(WRITER, (doc) => doc.getArray("s").push([row]));
+    expect(unlessCorrupt(() => replica.apply(honest({ stamp, update })))).toBeUndefined();
+    expect(unlessCorrupt(() => checkDocument(replica.context, { epoch: replica.document.epoch, bytes: update }))).toBeUndefined();
+    expect(replica.record()).toEqual(before);
+    expectUnpolluted();
+  });
+
+  test("[D16] of a state whose document is refused, its times, its owner and its successor are not taken, either", async () => {
+    const node = new TestNode(1).settle();
+    const key = node.create({ o: { x: 1 } });
+    const record = await node.record(key);
+    const { document } = node.engine.host.registry.hot(key) ?? {};
+    const entry = document?.root(0).entries.get("o");
+    const object = entry !== undefined && "id" in entry ? entry.id : "";
+    // By itself it is sound; here the container is an object.
+    const bytes = updateBy(WRITER, (doc) => doc.getArray("s").push([namingRow(9, "o", CellKind.array, object)]));
+    const nowMs = node.runtime.nowMs();
+    const fingerprint = node.replica.fingerprint(key);
+    const hostile: SessionRecord = {
+      envelope: {
+        ...record.envelope,
+        touchedAtMs: nowMs + 5,
+        subject: "AAAAAAAAAAAAAAAAAAAAAA",
+        subjectAtMs: nowMs,
+        successor: { key: "AAAAAAAAAAAAAAAAAAAAAA", atMs: nowMs + 5 },
+      },
+      document: { epoch: record.document?.epoch ?? { counter: 0, hash: "" }, bytes },
+    };
+    expect(await node.replica.receiveState(key, hostile)).toEqual({ kind: "refused", ahead: false });
+    expect(await node.record(key)).toEqual(record);
+    expect(node.replica.fingerprint(key)).toBe(fingerprint);
+    expect(await node.read(key)).toEqual({ o: { x: 1 } });
   });
 
   /** A row of the root that gives `name` the kind `kind`, naming the container `id`. */
