@@ -3,7 +3,7 @@ import { INTENDED } from "./intended.ts";
 import type { CaseResult } from "./run.ts";
 
 /** The last line of `npm run differential`: scripts that ended alike, that differ as intended only, and those that differ otherwise. */
-export interface SummaryLine {
+interface SummaryLine {
   readonly cases: number;
   readonly equal: number;
   readonly intended: number;

@@ -3,7 +3,7 @@ export const FRAMEWORKS = ["express", "fastify", "koa"] as const;
 export type Framework = (typeof FRAMEWORKS)[number];
 
 /** Which of the two libraries of a framework stands behind the session. */
-export const SIDES = ["theirs", "ours"] as const;
+const SIDES = ["theirs", "ours"] as const;
 export type Side = (typeof SIDES)[number];
 
 /** What a handler does, in order. Those that look at something put it into the answer; `try` puts there whether the operation failed. */
@@ -76,7 +76,7 @@ export interface Script {
   readonly steps: readonly Step[];
 }
 
-export interface AppOptions {
+interface AppOptions {
   readonly trustsProxy?: boolean;
   readonly hasErrorHandler?: boolean;
   /** Koa: the data in the cookie, as koa-session has it without a store. */
@@ -84,7 +84,7 @@ export interface AppOptions {
 }
 
 export const SECRET = "a secret for comparing, with its thirty-two bytes and more";
-export const COOKIE_NAME = "sid";
+const COOKIE_NAME = "sid";
 
 /**
  * What every script has unless it says otherwise: a name, and what the libraries' defaults differ in and their documentation recommends to

@@ -1,7 +1,7 @@
 import createFastify from "fastify";
 import type { EngineOptions } from "../../../src/engine/index.ts";
 import { session } from "../../../src/adapters/fastify/index.ts";
-import { RACE_ATTRIBUTES, RaceHandlers, type RaceNode, type RaceSession } from "../../../src/testing/index.ts";
+import { RACE_ATTRIBUTES, RaceHandlers, type RaceNode } from "../../../src/testing/index.ts";
 import { SECRET } from "./secret.ts";
 
 /** The race routes on Fastify with this package's sessions. */
@@ -10,7 +10,7 @@ export async function start(options: EngineOptions = {}, handlers = new RaceHand
   await app.register(session, { secret: SECRET, attributes: RACE_ATTRIBUTES, onNotice: () => undefined, ...options });
   app.get("/*", async (request, reply) => {
     const { pathname: path, searchParams: query } = new URL(request.url, "http://race");
-    const answer = await handlers.answer({ path, query, session: () => request.session as unknown as RaceSession });
+    const answer = await handlers.answer({ path, query, session: () => request.session });
     return "redirect" in answer ? reply.redirect(answer.redirect) : reply.status(answer.status ?? 200).send(answer.body);
   });
   const url = await app.listen({ port: 0, host: "127.0.0.1" });

@@ -22,7 +22,7 @@ export type { Secret } from "./key-ring.ts";
 export type { Notice, NoticeCode } from "./notices.ts";
 export { resolveOptions } from "./session-options.ts";
 export type { RequestOptions, ResolvedOptions, SessionOptions } from "./session-options.ts";
-export { COOKIE_ATTRIBUTE, isSessionObject, OWNER, sessionObject, SessionPrototype, settle, surfaceOf, attributeNames } from "./session.ts";
+export { isSessionObject, OWNER, sessionObject, SessionPrototype, settle, surfaceOf, attributeNames } from "./session.ts";
 export type { RegenerateOptions, Session, SessionCallback, SessionObject, SessionOwner } from "./session.ts";
 export { NOTHING_SEEN } from "./version-token.ts";
 export type { Signer } from "./signer.ts";

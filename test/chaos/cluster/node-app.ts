@@ -52,7 +52,7 @@ export const APPS: Readonly<Record<Framework, (engine: SessionEngine) => Promise
     const app = createFastify({ serverFactory: (handler) => (server = closing(handler)) });
     app.setErrorHandler((error, _request, reply) => reply.status(statusOf(error)).send(failure(error)));
     await app.register(fastifySession, { secret: SECRET, engine, ...COOKIE });
-    app.all("/*", (request) => answer(request.url, () => request.session as unknown as AppSession));
+    app.all("/*", (request) => answer(request.url, () => request.session));
     await app.ready();
     if (server === undefined) throw new Error("Fastify made no server");
     return server;

@@ -6,7 +6,7 @@ import { session as ownSession } from "../../../src/adapters/fastify/index.ts";
 import type { EngineOptions, SessionEngine } from "../../../src/engine/index.ts";
 import { createEngine } from "../../../src/runtime/index.ts";
 import { RACE_ATTRIBUTES } from "../../../src/testing/index.ts";
-import type { RaceHandlers, RaceNode, RaceSession } from "../../../src/testing/index.ts";
+import type { RaceHandlers, RaceNode } from "../../../src/testing/index.ts";
 import { CopyingStore } from "../copying-store.ts";
 import type { PeerSetup } from "../rows.ts";
 import { SECRET } from "./serve.ts";
@@ -32,7 +32,7 @@ async function start(app: FastifyInstance, writes: () => number, handlers: RaceH
   app.get("/writes", () => ({ writes: writes() }));
   app.get("/*", async (request, reply) => {
     const { pathname: path, searchParams: query } = new URL(request.url, "http://race");
-    const answer = await handlers.answer({ path, query, session: () => request.session as unknown as RaceSession });
+    const answer = await handlers.answer({ path, query, session: () => request.session });
     return "redirect" in answer ? reply.redirect(answer.redirect) : reply.status(answer.status ?? 200).send(answer.body);
   });
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
