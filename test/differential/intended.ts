@@ -49,7 +49,7 @@ export const INTENDED: readonly IntendedDifference[] = [
     id: "name",
     frameworks: ALL,
     reason:
-      "The cookie is called `__Host-sid` (on loopback `sid`) unless it is given a name, and its signature, in the same cookie, covers that name, so that no other cookie passes for it; @fastify/session's `cookiePrefix` has no effect. Cookies of the other library count as none: users log in once more.",
+      "The cookie is called `__Host-sid` (on loopback `sid`) unless it is given a name, and its signature, in the same cookie, covers that name, so that no other cookie passes for it; a `cookiePrefix` other than `s:` or nothing is refused at start. Cookies of the other library count as none: users log in once more.",
     matches: ({ script }, { field }) => {
       const isRenamed = ["name", "cookieName", "key"].some(
         (name) => script.options !== undefined && name in script.options && script.options[name] === undefined,
