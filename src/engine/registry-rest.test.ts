@@ -347,3 +347,46 @@ describe("what is not stored", () => {
     expect(node.engine.registry.unsavedBytes).toBe(0);
   });
 });
+
+describe("what a peer sends and nobody waits for", () => {
+  async function sent(
+    idle: boolean,
+    change?: (node: TestNode) => Promise<void>,
+  ): Promise<{ node: TestNode; other: TestNode; key: SessionKey }> {
+    const [node, other] = [new TestNode(1).settle(), new TestNode(2).settle()];
+    const key = node.create({ a: 1 });
+    const record = await node.record(key);
+    expect(await other.replica.receiveState(key, record, idle)).toEqual({ kind: "merged", ahead: false });
+    return { node, other, key };
+  }
+
+  test("[R20] rests from the beginning, is named, read, written and ended like any other", async () => {
+    const { node, other, key } = await sent(true);
+    const { registry } = other.engine;
+    expect(registry.counts()).toEqual({ hot: 0, cold: 1, ended: 0 });
+    expect(other.replica.fingerprint(key)).toBe(node.replica.fingerprint(key));
+    expect([...registry.heldKeys()]).toEqual([key]);
+    // Once more changes nothing.
+    expect(await other.replica.receiveState(key, await node.record(key), true)).toEqual({ kind: "unchanged", ahead: false });
+    expect(await other.read(key)).toEqual({ a: 1 });
+    await other.write(key, { b: 2 });
+    await exchange(node, other, key);
+    expect(await node.read(key)).toEqual({ a: 1, b: 2 });
+    await other.engine.end(key);
+    expect(registry.counts()).toEqual({ hot: 0, cold: 0, ended: 1 });
+  });
+
+  test("[R20] and what somebody waits for is in memory at once", async () => {
+    const { other } = await sent(false);
+    expect(other.engine.registry.counts()).toEqual({ hot: 1, cold: 0, ended: 0 });
+  });
+
+  test("[R20] in a store that takes a wait it comes into memory first", async () => {
+    const node = new TestNode(1).settle();
+    const key = node.create({ a: 1 });
+    const other = new TestNode(2, { store: new TroubledStore(true) }).settle();
+    expect(await other.replica.receiveState(key, await node.record(key), true)).toMatchObject({ kind: "merged" });
+    expect(await other.read(key)).toEqual({ a: 1 });
+    expect(other.engine.registry.counts()).toMatchObject({ hot: 1 });
+  });
+});

@@ -1,3 +1,4 @@
+import type { VersionVector } from "./cells.ts";
 import { ColdTable } from "./cold-table.ts";
 import { contextFor, SessionDocument } from "./document.ts";
 import { endEnvelope, type Envelope, sameEnvelope } from "./envelope.ts";
@@ -172,13 +173,13 @@ export class Registry {
    * held from now on, and was not before. What is past its discard time is not.
    * @throws SessionError RECORD_CORRUPT, as far as that is seen without making the document; `load` sees the rest.
    */
-  restore(record: SessionRecord): boolean {
+  restore(record: SessionRecord, vectorOf: (document: DocumentRecord) => VersionVector = ({ bytes }) => readVector(bytes)): boolean {
     const { clock, context, epsilonMs, onHold } = this.#options;
     const { envelope, document } = record;
     const { key, touchedAtMs, ended } = envelope;
     const atMs = discardAtMs(envelope, epsilonMs);
     if (this.#isClosed || atMs <= clock.nowMs() || this.#current(key) !== undefined || this.#cold.has(key)) return false;
-    const fingerprint = this.fingerprints.ofRecord(record, ({ bytes }) => readVector(bytes));
+    const fingerprint = this.fingerprints.ofRecord(record, vectorOf);
     if (ended !== undefined) this.#ended.set(envelope, atMs);
     else if (document !== undefined) {
       // This process never wrote to it.
@@ -188,6 +189,26 @@ export class Registry {
     this.fingerprints.restored(key, fingerprint);
     onHold(key);
     return true;
+  }
+
+  /**
+   * Takes in a session that is new here and that nobody here waits for: it rests from the beginning, and no document is made of it. False where
+   * that cannot be, or this process wrote to it once: then `add` it.
+   * @throws SessionError TOO_MANY_SESSIONS
+   */
+  addAtRest(record: SessionRecord, vector: VersionVector): boolean {
+    const { store, context, epsilonMs, onEvent } = this.#options;
+    const { envelope } = record;
+    if (store.appendNow === undefined || envelope.ended !== undefined || envelope.successor !== undefined) return false;
+    if (vector.has(context.writer())) return false;
+    this.#room.check(this.sessionCount, this.unsavedBytes, this.#options.unreplicatedBytes?.() ?? 0);
+    try {
+      store.appendNow(envelope.key, record, discardAtMs(envelope, epsilonMs));
+    } catch (error) {
+      onEvent({ type: "store-failed", error });
+      return false;
+    }
+    return this.restore(record, () => vector);
   }
 
   /** A session that went cold while somebody still had it: it comes back as it is, unless it came in anew after it was forgotten. */

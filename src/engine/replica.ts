@@ -128,7 +128,7 @@ class EngineReplica implements Replica {
     return this.#registry.record(key);
   }
 
-  async receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt> {
+  async receiveState(key: SessionKey, record: SessionRecord, isIdle = false): Promise<StateReceipt> {
     try {
       if (record.envelope.key !== key) throw corrupt("it was sent under another key");
       const received = this.#received(record);
@@ -136,7 +136,8 @@ class EngineReplica implements Replica {
       return await this.#registry.use(key, (live) => {
         if (live !== undefined) return this.#merge(live, received, theirs?.table);
         if (this.#isOver(received.envelope)) return { kind: "unchanged", ahead: false };
-        void this.#add(received, theirs);
+        const isAtRest = isIdle && theirs !== undefined && this.#registry.addAtRest(received, theirs.table.vector);
+        if (!isAtRest) void this.#add(received, theirs);
         return { kind: "merged", ahead: false };
       });
     } catch (error) {

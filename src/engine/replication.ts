@@ -104,7 +104,8 @@ export interface Replica {
   release(key: SessionKey, name: string, untilMs: number): Promise<void>;
   /** The session whole, as it is now; undefined when it is not held. */
   record(key: SessionKey): Promise<SessionRecord | undefined>;
-  receiveState(key: SessionKey, record: SessionRecord): Promise<StateReceipt>;
+  /** `isIdle`: nobody here waits for it, so if it is new it need not be in memory. Default false. */
+  receiveState(key: SessionKey, record: SessionRecord, isIdle?: boolean): Promise<StateReceipt>;
   receiveChange(key: SessionKey, change: Change): Promise<ChangeReceipt>;
   receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void>;
   /** Somebody compacted the session. True when it is compacted now here, too, to the same; false when it was before, or cannot be. */

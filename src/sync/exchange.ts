@@ -198,12 +198,12 @@ export class Exchange {
 
   #receiveState({ record, round }: State, bytes: Uint8Array): Promise<void> | undefined {
     const { key, ended } = record.envelope;
-    const { replica, wants, interest } = this.#options;
+    const { replica, wants, interest, expected } = this.#options;
     if (ended === undefined && !wants(key)) return this.#leave(key);
     // Whoever sends a living session holds it.
     if (ended === undefined) interest.add(key);
     return this.numbered("state", key, false, () =>
-      replica.receiveState(key, record).then((receipt) => this.#stateReceived(key, round, receipt, bytes)),
+      replica.receiveState(key, record, expected?.isIdle(key)).then((receipt) => this.#stateReceived(key, round, receipt, bytes)),
     );
   }
 

@@ -37,6 +37,11 @@ export class ExpectedStates {
     this.#telling.delete(peer);
   }
 
+  /** It was asked for in bulk, and nobody waits for it. */
+  isIdle(key: SessionKey): boolean {
+    return this.#asked.has(key) && !this.#waiting.has(key);
+  }
+
   /** It was taken in, or its peer does not hold it any more. */
   arrived(key: SessionKey): void {
     this.#asked.delete(key);
