@@ -141,7 +141,7 @@ class EngineReplica implements Replica {
         return { kind: "merged", ahead: false };
       });
     } catch (error) {
-      this.#host.events.emit({ type: "input-refused", key, error });
+      this.#refuse(key, error);
       return { kind: "refused", ahead: false };
     }
   }
@@ -150,7 +150,7 @@ class EngineReplica implements Replica {
     try {
       return await this.#registry.use(key, (live) => (live === undefined ? "unknown" : this.#take(live, change)));
     } catch (error) {
-      this.#host.events.emit({ type: "input-refused", key, error });
+      this.#refuse(key, error);
       return "refused";
     }
   }
@@ -191,6 +191,12 @@ class EngineReplica implements Replica {
       .use(key, (live) => ({ done: storing(live) }))
       .catch(() => ({ done: storing(this.#registry.hot(key)) }));
     await stored.done;
+  }
+
+  /** @throws `error`, where it tells of this process and not of what came */
+  #refuse(key: SessionKey, error: unknown): void {
+    if (error instanceof SessionError && NO_FAULT_OF_INPUT.has(error.code)) throw error;
+    this.#host.events.emit({ type: "input-refused", key, error });
   }
 
   /** Everybody forgets it, or has: taking it in anew would send it round among replicas that do so at slightly different times. */
@@ -315,6 +321,8 @@ class EngineReplica implements Replica {
     return true;
   }
 }
+
+const NO_FAULT_OF_INPUT: ReadonlySet<string> = new Set(["SESSION_UNAVAILABLE", "STORE_UNAVAILABLE", "ENGINE_CLOSED"]);
 
 /** Whether a session says more than a record of it, or says it in another epoch. */
 function isMore(live: LiveSession, record: SessionRecord, theirs: ReadonlyMap<WriterId, Stamp> | undefined): boolean {

@@ -77,7 +77,8 @@ export interface Delivery {
 
 /**
  * The engine as replication sees it. Calls for one key take effect in the order in which they are made.
- * Nothing here throws for what a peer sent: hostile or broken input is refused, counted and reported in the answer.
+ * Nothing here throws for what a peer sent: hostile or broken input is refused, counted and reported in the answer. What this process cannot
+ * do (its store does not answer) rejects.
  */
 export interface Replica {
   /** Keys of all sessions held here (live or ended, hot; in a relay also cold). */

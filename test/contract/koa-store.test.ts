@@ -19,7 +19,7 @@ runContract(
         },
       };
     },
-    parts: [],
+    parts: ["reopen"],
   }),
   { describe, test },
 );

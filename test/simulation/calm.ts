@@ -27,6 +27,8 @@ export class Calm {
 
   /** A session was written now: who holds it is to hear of it. */
   wrote(note: SessionNote): void {
+    // After its grace one that was replaced is over: nobody tells of what is written to it late.
+    if (note.successor !== undefined) return;
     const mark = note.marks.at(-1);
     if (mark?.status !== "told" || mark.note !== note) return;
     const holders = this.#world.nodes.filter(({ name, running }) => name !== mark.member.name && this.#has(running, note.key));
@@ -48,7 +50,8 @@ export class Calm {
 
   /** Documents that fell silent (yjs#799) are found out: every node that holds a session tells of each write to it. */
   judgeEvents(): void {
-    for (const [{ key }, names] of this.#written) {
+    for (const [{ key, successor }, names] of this.#written) {
+      if (successor !== undefined) continue;
       for (const { name, events } of this.#world.nodes) {
         if (!names.includes(name)) continue;
         const isTold = events
@@ -91,6 +94,8 @@ export class Calm {
     for (const { engine } of this.#world.running()) {
       for (const { key, envelope } of engine.registry.hotSessions) {
         if (envelope.ended !== undefined || envelope.successor !== undefined) continue;
+        // By a clock that was wrong and alone: nobody else takes it.
+        if (envelope.touchedAtMs > engine.clock.nowMs() + engine.epsilonMs) continue;
         const { earliestMs, latestMs } = touches.get(key) ?? { earliestMs: Infinity, latestMs: -Infinity };
         touches.set(key, {
           earliestMs: Math.min(earliestMs, envelope.touchedAtMs),

@@ -71,7 +71,10 @@ function saidBy(view: CopyView | undefined): string {
 /** Nobody needs it any more: some have forgotten it, and the others will. */
 function isForgotten(history: History, key: SessionKey, held: ReadonlyMap<Member, CopyView>): boolean {
   const note = history.sessions.get(key);
-  return note !== undefined && ![...held.values()].some(({ isOver }) => isOver) && mayBeForgotten(history, note);
+  if (note === undefined) return false;
+  // After its grace each replica ends it by itself, at its next sweep.
+  if (note.successor !== undefined) return true;
+  return ![...held.values()].some(({ isOver }) => isOver) && mayBeForgotten(history, note);
 }
 
 function mayBeForgotten(history: History, note: SessionNote): boolean {

@@ -139,15 +139,9 @@ export class HttpWorkload {
   async #renew(old: SessionNote, requestSession: RequestSession, node: NodeProcess): Promise<Mark> {
     const before = requestSession.session as SessionObject;
     const inherited = numbersIn(before);
-    const successor = old.successor;
-    // From here on the old one may be over once its grace is.
+    // From here on the old one may be over once its grace is, whatever the answer says: another request may renew it, too.
     old.successor ??= old.key;
-    try {
-      await before.regenerate({ keep: true, graceMs: 3_000 });
-    } catch (error) {
-      old.successor = successor;
-      throw error;
-    }
+    await before.regenerate({ keep: true, graceMs: 3_000 });
     const session = requestSession.session as SessionObject;
     old.successor = session.key;
     this.history.tally.rotations += 1;
@@ -204,9 +198,10 @@ export class HttpWorkload {
     this.history.expect("A12", !isOver, () => `${node.name} sends the cookie of ${cookieKey}, which it ended`);
   }
 
-  #judgeAnswer({ node, kind, note }: Request, { status, code }: Answer): void {
+  #judgeAnswer({ node, running, kind, note }: Request, { status, code }: Answer): void {
     const { history, world } = this;
-    if (status < CONFLICT) return;
+    // What a process that is stopped or killed still says, nobody hears.
+    if (status < CONFLICT || node.running !== running || code === "ENGINE_CLOSED") return;
     history.tally.unavailable += 1;
     const isLost = note !== undefined && !history.mustBeKnown(note, world.relays.length);
     const isExcused = status === CONFLICT || (status === TROUBLE && (!this.isCalm || isLost || kind === "renew"));

@@ -14,6 +14,6 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     story:
       "a page renewed its session's id while another request wrote: the next change in place was taken for another object, and dropped what the other wrote",
   },
-  { seed: 2, story: "the same, with two requests" },
+  { seed: 2, story: "the same as seed 7, with two requests" },
   { seed: 118, story: "the same, seen by the next request of the browser" },
 ];
