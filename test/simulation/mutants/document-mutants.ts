@@ -6,6 +6,14 @@ const BUSY = {
   mix: { write: 90, create: 1, end: 1, regenerate: 0, rotate: 1, login: 0, revoke: 0, claim: 0, once: 0, page: 0 },
 } as const;
 
+/** Two of the guards of what comes in. */
+const ANY_CLOCK = edit(
+  "src/engine/intake.ts",
+  "if (!isNext || !Number.isSafeInteger(clock + struct.length))",
+  "if ((!isNext && clock < 0) || !Number.isSafeInteger(clock + struct.length))",
+);
+const ANY_NEIGHBOUR = edit("src/engine/intake.ts", "if (structs.length > 0) checkOrder(", "if (structs.length < 0) checkOrder(");
+
 /** What a session holds: commits, merging, compaction, writer ids. */
 export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
   {
@@ -42,10 +50,13 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
     options: { ...BUSY, troubles: { partition: 20, cut: 20 } },
   },
   {
-    name: "a change is applied over a gap (the previous stamp is ignored)",
+    // Each guard alone hides that another is missing: that they are there is for the tests of hostile bytes, and of real sockets.
+    name: "a change is applied over a gap (neither the previous stamp nor the clocks are looked at)",
     laws: ["D1", "AK1", "AK2", "RP8", "D16", "D4"],
     edits: [
       edit("src/engine/intake.ts", "const isNext = (table.vector.get(change.writer) ?? 0) === change.previousStamp && ", "const isNext = "),
+      ANY_CLOCK,
+      ANY_NEIGHBOUR,
     ],
     options: { browsers: 4, world: { relays: 3 }, troubles: { cut: 60, reset: 60, slow: 60 } },
   },
@@ -195,6 +206,46 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
     ],
   },
   {
+    name: "clocks that are left out are not asked for",
+    laws: ["D15", "D16"],
+    edits: [ANY_CLOCK],
+    // Nobody in the simulation writes such bytes.
+    test: { project: "property", file: "test/property/hostile-bytes.test.ts", title: "a row after clocks that nobody has" },
+  },
+  {
+    name: "rows may wait for rows that never come",
+    laws: ["D15", "D16"],
+    edits: [ANY_NEIGHBOUR],
+    test: { project: "property", file: "test/property/hostile-bytes.test.ts", title: "a row between neighbours that nobody has" },
+  },
+  {
+    name: "what waits for Yjs is forgotten when the document is encoded",
+    laws: ["D1", "AK1", "AK2", "RP3", "RP8", "R14", "D4", "D13", "D16"],
+    edits: [
+      edit(
+        "src/engine/document.ts",
+        "if (this.#bytes === undefined || this.#unapplied.length > 0) this.#bytes = ",
+        "if (this.#bytes === undefined) this.#bytes = ",
+      ),
+    ],
+  },
+  {
+    name: "what waits for Yjs is forgotten when something is written",
+    laws: ["D1", "AK1", "AK2", "RP3", "RP8", "R14", "D4", "D13", "D16"],
+    edits: [edit("src/engine/document.ts", "for (const update of unapplied) Y.applyUpdate(ydoc, update);", "void unapplied;")],
+  },
+  {
+    name: "what rests from the beginning has the name of another state",
+    laws: ["R20", "R14"],
+    edits: [edit("src/engine/registry.ts", "return this.restore(record, () => vector);", "return this.restore(record, () => new Map());")],
+    // Only a relay that starts asks in bulk; in the simulation, whatever it asks for is soon read or written, and then comes into memory.
+    test: {
+      project: "unit",
+      file: "src/engine/registry-rest.test.ts",
+      title: "[R20] rests from the beginning, is named, read, written and ended like any other",
+    },
+  },
+  {
     name: "the store overwrites instead of merging",
     laws: ["ST4"],
     edits: [
@@ -204,6 +255,6 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
         "const merged = resting === undefined || record !== undefined ? record : mergeRecords(resting, record, this.#context);",
       ),
     ],
-    test: { project: "integration", file: "test/contract/memory-store.test.ts", title: "[ST4]" },
+    test: { project: "integration", file: "test/contract/memory-store.test.ts", title: "[ST4] appending merges as mergeRecords does" },
   },
 ];

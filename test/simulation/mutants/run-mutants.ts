@@ -1,7 +1,7 @@
 import type { Mutant, SourceMutant, TestCase } from "./mutant.ts";
 import { type ChildReport, Sandbox } from "./sandbox.ts";
 import { simulate, CI_RUN } from "../simulate.ts";
-import { findViolation, type Finding, LOADED, type Outcome } from "./trial.ts";
+import { findViolation, type Finding, LOADED, type Outcome, type Task } from "./trial.ts";
 
 /** A mutant is found by then, or not at all. */
 const SEED_COUNT = 12;
@@ -57,11 +57,11 @@ export async function catchMutant(mutant: Mutant, seeds: number, sandbox: Sandbo
   const options = isBrief ? { ...mutant.options, isStopping: true } : { ...mutant.options };
   const judged = (outcome: Outcome): Catch | Promise<Catch> =>
     isBrief && outcome.found !== undefined ? caught(mutant, outcome.found) : verified(mutant, outcome);
-  if ("seams" in mutant) return judged(await findViolation({ ...options, seams: mutant.seams }, seeds));
+  if ("seams" in mutant) return judged(await findViolation({ ...options, seams: mutant.seams }, seeds, mutant.laws));
   if (mutant.test !== undefined) return catchByTest(mutant, mutant.test, sandbox);
-  const task = JSON.stringify({ options, seeds });
+  const task: Task = { options, seeds, laws: mutant.laws };
   const trial = "test/simulation/mutants/trial.ts";
-  const report = await sandbox.with(mutant.edits, () => sandbox.run(["--import", "tsx", trial, task], TRIAL_TIMEOUT_MS));
+  const report = await sandbox.with(mutant.edits, () => sandbox.run(["--import", "tsx", trial, JSON.stringify(task)], TRIAL_TIMEOUT_MS));
   const outcome = outcomeOf(report);
   if (outcome !== undefined) return judged(outcome);
   const isLoaded = report.lines.includes(LOADED);
