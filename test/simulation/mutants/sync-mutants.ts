@@ -286,7 +286,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
     laws: ["RP3", "R4"],
     message: "status",
     edits: [edit("src/sync/holder.ts", "if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };", "")],
-    options: { world: { relays: 2 }, troubles: { crashRelay: 30, cut: 20 } },
+    options: { world: { relays: 2, sync: ACKED }, troubles: { crashRelay: 30, cut: 20 } },
   },
   {
     name: "a relay that stops counts as lost",
