@@ -43,7 +43,11 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     laws: ["E8", "E6", "D1", "SY21"],
     guard: "R1",
     edits: [
-      edit("src/engine/session-times.ts", "if (ended !== undefined) return goneMs;", "if (ended !== undefined) return ended.atMs + 1_000;"),
+      edit(
+        "src/engine/session-times.ts",
+        "if (ended !== undefined || successor !== undefined) return goneMs;",
+        "if (ended !== undefined) return ended.atMs + 1_000;\n  if (successor !== undefined) return goneMs;",
+      ),
     ],
     options: { mix: { end: 30 }, troubles: { partition: 30, suspend: 20, cut: 20 } },
   },

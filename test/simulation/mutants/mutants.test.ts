@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MUTANTS, SOURCE_MUTANTS } from "./index.ts";
 import type { Guard } from "./mutant.ts";
@@ -13,7 +14,7 @@ const PLANTED_HERE = [
 ];
 const GUARDS: readonly Guard[] = ["R1", "R2", "R3", "R5", "R7", "R9"];
 /** The kinds of frames, as src/sync/messages/index.ts lists them. */
-const KIND = /^ \| [\d, ]+ \| ([a-z, -]+) \|/gm;
+const KIND = /^ \* \| [\d, ]+ \| ([a-z, -]+) \|/gm;
 const TIMEOUT_MS = 180_000;
 
 describe("mutants", () => {
@@ -64,9 +65,11 @@ describe("mutants", () => {
     );
 });
 
-/** The text of a test file, and of the contract that it runs. */
+/** The text of a test file, and of the cases of the kit's contract for stores where it runs that. */
 async function titles(file: string): Promise<string> {
   const text = await shipped(file);
-  const contracts = [...text.matchAll(/from "\.\/([a-z-]+\.contract)\.ts"/g)].map(([, name]) => `test/contract/${name}.ts`);
-  return [text, ...(await Promise.all(contracts.map((path) => shipped(path))))].join("\n");
+  if (!text.includes("sessionStoreContract(")) return text;
+  const folder = "src/testing/store";
+  const names = (await readdir(folder)).filter((name) => name.endsWith("-contract.ts"));
+  return [text, ...(await Promise.all(names.map((name) => shipped(`${folder}/${name}`))))].join("\n");
 }

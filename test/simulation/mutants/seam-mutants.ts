@@ -60,7 +60,8 @@ export const SEAM_MUTANTS: readonly SeamMutant[] = [
   },
   {
     name: "a relay says that there is none, now and then",
-    laws: ["R4", "RP3"],
+    // A21: what is RP3 for who asks over HTTP.
+    laws: ["R4", "RP3", "A21"],
     seams: relayReplica((replica) => {
       let asked = 0;
       return { record: async (key) => (++asked % 2 === 0 ? undefined : replica.record(key)) };
