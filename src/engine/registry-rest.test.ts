@@ -349,10 +349,7 @@ describe("what is not stored", () => {
 });
 
 describe("what a peer sends and nobody waits for", () => {
-  async function sent(
-    idle: boolean,
-    change?: (node: TestNode) => Promise<void>,
-  ): Promise<{ node: TestNode; other: TestNode; key: SessionKey }> {
+  async function sent(idle: boolean): Promise<{ node: TestNode; other: TestNode; key: SessionKey }> {
     const [node, other] = [new TestNode(1).settle(), new TestNode(2).settle()];
     const key = node.create({ a: 1 });
     const record = await node.record(key);
