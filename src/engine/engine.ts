@@ -571,10 +571,13 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     live.document = undefined;
     void this.#registry.changed(live);
     const stored = this.sessionStore.durable ? this.#registry.store(live) : Promise.resolve();
-    const sent = this.#sync?.sendEnd(live.key, live.envelope) ?? { acks: 0, wanted: 0, durable: this.sessionStore.durable };
-    const [delivery] = await Promise.all([sent, stored.catch(() => undefined)]);
+    const isStored = stored.then(
+      () => this.sessionStore.durable,
+      () => false,
+    );
+    const [durable, delivery] = await Promise.all([isStored, this.#sync?.sendEnd(live.key, live.envelope)]);
     endSpan?.();
-    return delivery;
+    return delivery ?? { acks: 0, wanted: 0, durable };
   }
 
   /** An end of a session that is not held here is remembered as long as any session can live. */

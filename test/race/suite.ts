@@ -1,16 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { startChild } from "../../examples/demo/child.ts";
 import type { RaceTargets } from "../../src/testing/index.ts";
 import { ADAPTERS, PEERS } from "./adapters.ts";
 import { raceHandlers } from "./handlers.ts";
 import { SCENARIOS } from "./rows.ts";
 import type { PeerSetup, Scenario } from "./rows.ts";
+import { startProcess } from "../support/process.ts";
 
 /** A database in the same rack, and one that syncs a disk or waits for a copy in another place. */
 const STORE_MS = 2;
 const SLOW_STORE_MS = 80;
 /** The other libraries have one process, and nothing to wait for: what is not there after this is lost. */
 const PEER_SETTLE_MS = 50;
+/** Three programs that compile themselves, on a machine that has other work too. */
+const START_MS = 60_000;
 
 /** A deployment that scenarios can be run against. */
 export interface Deployment {
@@ -28,21 +30,21 @@ export async function inOneProcess(adapter: string): Promise<Deployment> {
 
 /** Two nodes and a relay, each a process of its own. */
 export async function acrossProcesses(adapter: string): Promise<Deployment> {
-  const environment = { CONVERGE_SESSION_SECRET: randomBytes(32).toString("base64url") };
+  // Not production, whatever the terminal says: there, a cookie over plain http is never set.
+  const environment = { CONVERGE_SESSION_SECRET: randomBytes(32).toString("base64url"), NODE_ENV: "development" };
   const stops: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const stop of stops.splice(0).toReversed()) await stop();
   };
-  const start = async (name: string, file: string, args: readonly string[]): Promise<string> => {
-    const child = await startChild({ name, file, args, environment });
-    stops.push(() => child.stop());
-    return child.address;
+  const start = async (file: string, args: readonly string[]): Promise<string> => {
+    const program = startProcess(file, args, environment);
+    stops.push(() => program.stop());
+    const [, address = ""] = await program.waitForLine(/ listening on (\S+)/, START_MS);
+    return address;
   };
   try {
-    const relay = await start("relay", "src/relay/main.ts", ["relay", "--listen", "127.0.0.1:0", "--log-level", "warn"]);
-    const nodes = ["node A", "node B"].map((name) => start(name, "test/race/node.ts", [adapter, relay]));
-    await Promise.allSettled(nodes);
-    const [first = "", second = ""] = await Promise.all(nodes);
+    const relay = await start("src/relay/main.ts", ["relay", "--listen", "127.0.0.1:0", "--log-level", "warn"]);
+    const [first, second] = await Promise.all([start("test/race/node.ts", [adapter, relay]), start("test/race/node.ts", [adapter, relay])]);
     return { name: adapter, targets: () => ({ urls: [first, second] }), close };
   } catch (error) {
     await close();

@@ -70,7 +70,9 @@ export class SeenExchange {
     const isTold = held !== undefined && !held.open.isNew && held.open.verdict() === "alive";
     if (isTold && (held.hasCommitted || (isUse && this.#isTouchDue(held)))) {
       const token = { dot: held.hasCommitted ? held.open.written : undefined, touchedAtMs: held.touchedAtMs };
-      tokens.set(slotOf(token), token);
+      // Those of another session are of no use to this one.
+      const others = keyToldOf(held.open) === this.#key ? this.#reading.tokens : [];
+      tokens.set(slotOf(token, others), token);
     }
     if (tokens.size === 0) return undefined;
     const overrides = clearing ?? held?.overrides ?? {};

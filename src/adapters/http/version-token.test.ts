@@ -85,6 +85,21 @@ describe("version tokens", () => {
     expect(slotOf({ dot: undefined, touchedAtMs: 0 })).toBe("t");
   });
 
+  test("[RW7] keep the place that they have, and give way to those of other processes", () => {
+    const token = (writer: number): VersionToken => ({ dot: [2 ** 32 + writer, 1], touchedAtMs: 0 });
+    const others = [
+      { slot: "1", ...token(9) },
+      { slot: "2", ...token(2) },
+      { slot: "t", dot: undefined, touchedAtMs: 0 },
+    ] as const;
+    expect(slotOf(token(1), others)).toBe("3");
+    expect(slotOf(token(9), others)).toBe("1");
+    expect(slotOf(token(0), others)).toBe("0");
+    const full = Array.from({ length: 8 }, (_, index) => ({ slot: SLOTS[index] ?? "t", ...token(8 + index) }));
+    expect(slotOf(token(3), full)).toBe("3");
+    expect(slotOf(token(11), full)).toBe("3");
+  });
+
   test("[RW5] give the engine all dots, and the latest use", () => {
     const use: VersionToken = { dot: undefined, touchedAtMs: TOUCHED_AT_MS + 5 };
     expect(seenOf({ slots: [], tokens: [] })).toBeUndefined();

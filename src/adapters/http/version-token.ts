@@ -14,7 +14,7 @@ export interface VersionToken {
 /** A process tells its own in one of eight, so that overlapping responses of two processes do not erase each other's. */
 const WRITER_SLOT_COUNT = 8;
 
-/** Where a token stands: of a writer in "0" to "7", by its id; in "t" what no process wrote, a mere use. */
+/** Where a token stands: of a writer in "0" to "7"; in "t" what no process wrote, a mere use. */
 export type Slot = (typeof SLOTS)[number];
 
 export const SLOTS = ["0", "1", "2", "3", "4", "5", "6", "7", "t"] as const;
@@ -47,8 +47,21 @@ export const VERSION_TOKEN_LENGTH = Math.ceil(((FIELD_BYTES + MAC_BYTES) * 4) / 
 const REMEMBERED_MAX = 4_096;
 const SHAPE = new RegExp(`^[\\w-]{${VERSION_TOKEN_LENGTH}}$`);
 
-export function slotOf({ dot }: VersionToken): Slot {
-  return dot === undefined ? "t" : (SLOTS[dot[0] % WRITER_SLOT_COUNT] ?? "t");
+/**
+ * Where a token goes. A process keeps the slot that it has; else it takes the one of its writer id, or the next in which no other process tells of this
+ * session (`others`): two that share a slot would erase each other's, and a browser that wrote on both at once would miss one of its writes.
+ */
+export function slotOf({ dot }: VersionToken, others: readonly PlacedToken[] = []): Slot {
+  if (dot === undefined) return "t";
+  const [writer] = dot;
+  const own = others.find((other) => other.dot?.[0] === writer);
+  if (own !== undefined) return own.slot;
+  const taken = new Set(others.map(({ slot }) => slot));
+  for (let step = 0; step < WRITER_SLOT_COUNT; step++) {
+    const slot = SLOTS[(writer + step) % WRITER_SLOT_COUNT];
+    if (slot !== undefined && !taken.has(slot)) return slot;
+  }
+  return SLOTS[writer % WRITER_SLOT_COUNT] ?? "t";
 }
 
 export function isSlot(text: string): text is Slot {

@@ -124,10 +124,9 @@ export class RaceHandlers {
   }
 }
 
-/** What an application wrote: some libraries list their cookie among the properties. */
+/** What an application wrote. Some libraries list their own among the properties: express-session its cookie, koa-session `isNew` and `_expire`. */
 export function attributesOf(session: RaceSession): Record<string, unknown> {
-  const { cookie: _cookie, ...attributes } = session;
-  return attributes;
+  return Object.fromEntries(Object.entries(session).filter(([name]) => !/^(cookie|isNew|_.*)$/.test(name)));
 }
 
 /** A logout, in the way of the request's framework. */

@@ -137,12 +137,12 @@ export class Cluster {
     if (from !== undefined) cpSync(join(this.folder, from), relay.dataFolder, { recursive: true });
   }
 
-  /** One more node, of which the load does not know. */
+  /** One more node, of which the load does not know. It is not started again, so it takes any port. */
   async addNode(name: string, framework: Framework): Promise<ClusterNode> {
-    const node = await this.#makeNode(name, framework, undefined);
+    const node = await this.#makeNode(name, framework, undefined, { port: 0, adminPort: 0 });
     this.#extraNodes.push(node);
-    await node.program.start();
-    return node;
+    const [, url = "", adminUrl = ""] = await node.program.start();
+    return { ...node, url, adminUrl };
   }
 
   /** Keeps the histories, and what all programs said, where somebody can look at them later; the folder. */
@@ -206,11 +206,16 @@ export class Cluster {
     return { name, program, host, dataFolder, proxies: peers.flatMap(({ proxy }) => proxy ?? []) };
   }
 
-  async #makeNode(name: string, framework: Framework, clock: FakeClock | undefined): Promise<ClusterNode> {
+  async #makeNode(
+    name: string,
+    framework: Framework,
+    clock: FakeClock | undefined,
+    ports?: Pick<NodeSettings, "port" | "adminPort">,
+  ): Promise<ClusterNode> {
     const host = this.#namespaces?.add();
     const address = host?.address ?? LOOPBACK;
     const ways = await Promise.all(this.#places.map((place) => this.#between(place)));
-    const [port, adminPort] = [await freePort(), await freePort()];
+    const { port, adminPort } = ports ?? { port: await freePort(), adminPort: await freePort() };
     const settings: NodeSettings = {
       framework,
       host: address,

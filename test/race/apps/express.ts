@@ -25,8 +25,9 @@ export function startExpressSession(setup: PeerSetup, writeLatencyMs: number, ha
 
 function start({ middleware, writes, close }: Library<RequestHandler>, handlers: RaceHandlers): Promise<RaceNode> {
   const app = express();
-  app.use(middleware);
+  // Before the sessions: whoever looks must not be one of them.
   app.get("/writes", (_request, response) => void response.json({ writes: writes() }));
+  app.use(middleware);
   app.use(async (request, response) => {
     const query = new URL(request.originalUrl, "http://race").searchParams;
     const found = (): RaceSession | undefined => request.session as unknown as RaceSession | undefined;
@@ -54,14 +55,19 @@ class ClassicStore extends Store {
   }
 
   override set(id: string, session: SessionData, callback?: (error?: unknown) => void): void {
-    void this.#store.write(id, session).then(() => callback?.(), callback);
+    void this.#store.write(id, session, endOf(session)).then(() => callback?.(), callback);
   }
 
   override destroy(id: string, callback?: (error?: unknown) => void): void {
     void this.#store.remove(id).then(() => callback?.(), callback);
   }
 
-  override touch(id: string, _session: SessionData, callback?: () => void): void {
-    void this.#store.touch(id).then(callback, callback);
+  override touch(id: string, session: SessionData, callback?: () => void): void {
+    void this.#store.touch(id, endOf(session)).then(callback, callback);
   }
+}
+
+/** As connect-redis has it. */
+function endOf({ cookie }: SessionData): number | undefined {
+  return cookie.expires === undefined || cookie.expires === null ? undefined : new Date(cookie.expires).getTime();
 }

@@ -13,27 +13,34 @@ import { SECRET } from "./serve.ts";
 
 export async function startFastify(options: EngineOptions, handlers: RaceHandlers): Promise<RaceNode> {
   const engine = createEngine({ attributes: RACE_ATTRIBUTES, ...options }) as SessionEngine;
-  const app = createFastify({ forceCloseConnections: true });
-  await app.register(ownSession, { secret: SECRET, engine, onNotice: () => undefined });
-  const node = await start(app, () => engine.stats().commits, handlers);
+  const register = async (app: FastifyInstance): Promise<void> => {
+    await app.register(ownSession, { secret: SECRET, engine, onNotice: () => undefined });
+  };
+  const node = await start(register, () => engine.stats().commits, handlers);
   return { ...node, close: () => node.close().then(() => engine.close()) };
 }
 
 export async function startFastifySession(setup: PeerSetup, writeLatencyMs: number, handlers: RaceHandlers): Promise<RaceNode> {
   const store = new CopyingStore(writeLatencyMs);
-  const app = createFastify({ forceCloseConnections: true });
-  await app.register(fastifyCookie);
   const options = setup === "default" ? {} : { rolling: false, saveUninitialized: false };
-  await app.register(peerSession, { secret: SECRET, cookie: { secure: false }, ...options, store: classicStore(store) });
-  return start(app, () => store.writes, handlers);
+  const register = async (app: FastifyInstance): Promise<void> => {
+    await app.register(fastifyCookie);
+    await app.register(peerSession, { secret: SECRET, cookie: { secure: false }, ...options, store: classicStore(store) });
+  };
+  return start(register, () => store.writes, handlers);
 }
 
-async function start(app: FastifyInstance, writes: () => number, handlers: RaceHandlers): Promise<RaceNode> {
+async function start(register: (app: FastifyInstance) => Promise<void>, writes: () => number, handlers: RaceHandlers): Promise<RaceNode> {
+  const app = createFastify({ forceCloseConnections: true });
+  // Outside of the sessions: whoever looks must not be one of them.
   app.get("/writes", () => ({ writes: writes() }));
-  app.get("/*", async (request, reply) => {
-    const { pathname: path, searchParams: query } = new URL(request.url, "http://race");
-    const answer = await handlers.answer({ path, query, session: () => request.session });
-    return "redirect" in answer ? reply.redirect(answer.redirect) : reply.status(answer.status ?? 200).send(answer.body);
+  await app.register(async (scope) => {
+    await register(scope);
+    scope.get("/*", async (request, reply) => {
+      const { pathname: path, searchParams: query } = new URL(request.url, "http://race");
+      const answer = await handlers.answer({ path, query, session: () => request.session });
+      return "redirect" in answer ? reply.redirect(answer.redirect) : reply.status(answer.status ?? 200).send(answer.body);
+    });
   });
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
   return { url, close: () => app.close() };

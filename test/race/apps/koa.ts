@@ -44,13 +44,15 @@ function start(app: Koa, { middleware, writes, close }: Library<Koa.Middleware>,
       context.body = { error: String(error) };
     }
   });
+  // Before the sessions: whoever looks must not be one of them.
+  app.use((context, next) => {
+    if (context.path !== "/writes") return next();
+    context.body = { writes: writes() };
+    return undefined;
+  });
   app.use(middleware);
   app.use(async (context) => {
     const { path, URL } = context;
-    if (path === "/writes") {
-      context.body = { writes: writes() };
-      return;
-    }
     const held = context as unknown as { session: RaceSession | null };
     const answer = await handlers.answer({
       path,
