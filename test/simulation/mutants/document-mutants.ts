@@ -197,6 +197,12 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
         "const reached = live;",
       ),
     ],
+    // No world of twelve showed it.
+    test: {
+      project: "integration",
+      file: "test/integration/adapters/read-your-writes.test.ts",
+      title: "[RW6] a request waits for what its browser has seen; one that has seen nothing does not",
+    },
   },
   {
     name: "clocks that are left out are not asked for",
