@@ -22,7 +22,9 @@ export const ADAPTER_MUTANTS: readonly SourceMutant[] = [
   {
     name: "all processes tell their commits in one slot",
     laws: ["RW7"],
-    edits: [edit("src/adapters/http/version-token.ts", "SLOTS[dot[0] % WRITER_SLOT_COUNT]", "SLOTS[0]")],
+    edits: [
+      edit("src/adapters/http/version-token.ts", "const slot = SLOTS[(writer + step) % WRITER_SLOT_COUNT];", "const slot = SLOTS[0];"),
+    ],
     test: { project: "unit", file: "src/adapters/http/version-token.test.ts", title: "[RW7] have their writer's place" },
   },
 ];

@@ -41,8 +41,8 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
     ],
     options: { ...BUSY, troubles: { partition: 20, cut: 20 } },
   },
-  // A change that is applied over a gap: three guards stand there (the previous stamp, the clocks, the neighbours), and connections keep their
-  // order, so no world shows that one is missing. Each is taken away below and in `sync-mutants.ts`, and caught by the test of that guard.
+  // A change that is applied over a gap: three guards stand there (the previous stamp, the clocks, the neighbours), and with all of them taken
+  // away no world of twelve showed it. Each is taken away below and in `sync-mutants.ts`, and caught by the test of that guard.
   {
     name: "a change is applied without what its author had seen",
     laws: ["RW1", "D13", "D4", "D16"],
@@ -110,7 +110,7 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
         "const vector: Dot[] = [...table.vector];",
       ),
     ],
-    // In the simulator two who compact the same answer each other without end.
+    // In the simulator a world with it does not come to its end.
     test: {
       project: "property",
       file: "test/property/merge.property.test.ts",
@@ -158,7 +158,7 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
         "this.#compactSize = genesis.bytes.length;\n    this.adopt({ ...genesis, epoch });",
       ),
     ],
-    // Who is told has most often just what the other one compacted: no world of these shows it.
+    // No world of twelve showed it.
     test: {
       project: "unit",
       file: "src/engine/engine.test.ts",
@@ -197,6 +197,12 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
         "const reached = live;",
       ),
     ],
+    // No world of twelve showed it.
+    test: {
+      project: "integration",
+      file: "test/integration/adapters/read-your-writes.test.ts",
+      title: "[RW6] a request waits for what its browser has seen; one that has seen nothing does not",
+    },
   },
   {
     name: "clocks that are left out are not asked for",
@@ -237,7 +243,7 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
     name: "what rests from the beginning has the name of another state",
     laws: ["R20", "R14"],
     edits: [edit("src/engine/registry.ts", "return this.restore(record, () => vector);", "return this.restore(record, () => new Map());")],
-    // Only a relay that starts asks in bulk; in the simulation, whatever it asks for is soon read or written, and then comes into memory.
+    // Only a relay that starts asks in bulk.
     test: {
       project: "unit",
       file: "src/engine/registry-rest.test.ts",

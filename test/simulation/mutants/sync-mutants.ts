@@ -286,7 +286,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
     laws: ["SY23", "SY35"],
     message: "status",
     edits: [edit("src/sync/holder.ts", "if (this.#relay !== undefined) this.#relay = { ...this.#relay, status: frame.status };", "")],
-    // A node that asks more relays than one is answered by those whose word is good, too.
+    // No world of twelve showed it.
     test: {
       project: "integration",
       file: "test/integration/relays-members.test.ts",
