@@ -113,11 +113,11 @@ export class LiveSession {
     }
   }
 
-  /** A use that others know of. True when it was news. */
-  takeTouch(touchedAtMs: number): boolean {
+  /** A use elsewhere. `isTold`: other processes know of it, so this one need not tell them. True when it was news. */
+  takeTouch(touchedAtMs: number, isTold: boolean): boolean {
     if (this.envelope.ended !== undefined || touchedAtMs <= this.envelope.touchedAtMs) return false;
     this.envelope = { ...this.envelope, touchedAtMs };
-    this.sentTouchMs = Math.max(this.sentTouchMs, touchedAtMs);
+    if (isTold) this.sentTouchMs = Math.max(this.sentTouchMs, touchedAtMs);
     this.version++;
     return true;
   }

@@ -158,7 +158,7 @@ class EngineReplica implements Replica {
   async receiveTouch(key: SessionKey, touchedAtMs: number): Promise<void> {
     try {
       await this.#registry.use(key, (live) => {
-        if (live !== undefined && !this.#isAhead(key, touchedAtMs)) live.takeTouch(touchedAtMs);
+        if (live !== undefined && !this.#isAhead(key, touchedAtMs)) live.takeTouch(touchedAtMs, true);
       });
     } catch {
       // It could not be loaded: the touch is lost, as one on the way may be. Another follows.

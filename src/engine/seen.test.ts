@@ -188,9 +188,24 @@ describe("a use that the browser was told of", () => {
       if (isHot) expect(node.engine.checkOutHot(key, seen)).toBeDefined();
       else expect(dataOf(await node.engine.checkOut(key, { seen }))).toEqual([{ a: 1 }, false]);
       expect((await node.record(key)).envelope.touchedAtMs).toBe(usedAtMs);
-      // It is known elsewhere: nobody is told again.
+      // Who served it may tell it yet: others are not told at once.
       expect(node.link.outbox.filter(({ kind }) => kind === "touch")).toEqual([]);
     }
+  });
+
+  test("[E17] is told to others in time, though the browser brings a newer one to each node that it meets", async () => {
+    const node = new TestNode(1, { idleTimeoutMs: 600_000 });
+    const key = node.create({ a: 1 });
+    for (let second = 0; second < 90; second += 5) {
+      node.runtime.advance(5_000);
+      await settle();
+      // Served elsewhere a second ago, where it was not due either.
+      const session = node.engine.checkOutHot(key, seenOf([], node.runtime.nowMs() - 1_000));
+      session?.touch();
+    }
+    const told = node.link.outbox.filter(({ kind }) => kind === "touch");
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.length).toBeLessThanOrEqual(2);
   });
 
   test("[E17] an older one changes nothing, revives nothing, and what has ended stays ended", async () => {

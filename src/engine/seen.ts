@@ -61,7 +61,8 @@ export class SeenWrites {
     if (touchedAtMs <= live.envelope.touchedAtMs) return;
     const aheadMs = touchedAtMs - this.#options.nowMs();
     if (aheadMs > this.#options.epsilonMs) this.#options.events.emit({ type: "clock-fault", key: live.key, aheadMs });
-    else live.takeTouch(touchedAtMs);
+    // The browser brought it: whoever served it may not have told anybody yet.
+    else live.takeTouch(touchedAtMs, false);
   }
 
   /**

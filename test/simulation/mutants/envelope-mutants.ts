@@ -148,8 +148,8 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     edits: [
       edit(
         "src/engine/replica.ts",
-        "if (live !== undefined && !this.#isAhead(key, touchedAtMs)) live.takeTouch(touchedAtMs);",
-        "if (live !== undefined) live.takeTouch(Math.min(touchedAtMs, this.#host.nowMs() + this.#host.epsilonMs));",
+        "if (live !== undefined && !this.#isAhead(key, touchedAtMs)) live.takeTouch(touchedAtMs, true);",
+        "if (live !== undefined) live.takeTouch(Math.min(touchedAtMs, this.#host.nowMs() + this.#host.epsilonMs), true);",
       ),
     ],
     test: { project: "unit", file: "src/engine/engine.test.ts", title: "[E4] one dated more than ε ahead is refused and told" },
