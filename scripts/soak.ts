@@ -42,17 +42,22 @@ const wanted = program.args;
 const unknown = wanted.filter((name) => PARTS.every((part) => part.name !== name));
 if (unknown.length > 0) program.error(`There is no part called ${unknown.join(", ")}: npm run soak -- --list names them.`);
 if (program.opts<{ list?: boolean }>().list === true) {
-  for (const { name, command } of PARTS) process.stdout.write(`${name.padEnd(24)} npm run ${command.join(" ")}\n`);
+  for (const { name, command } of PARTS) process.stdout.write(`${name.padEnd(24)} ${lineOf(command)}\n`);
 } else {
   const failed: string[] = [];
   for (const part of PARTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
-    process.stderr.write(`\n${part.name}: npm run ${part.command.join(" ")}\n`);
+    process.stderr.write(`\n${part.name}: ${lineOf(part.command)}\n`);
     const { code, line } = await run(part);
     if (code !== 0) failed.push(part.name);
     if (line !== undefined) keep(part.name, line);
   }
   process.stdout.write(`${JSON.stringify({ parts: wanted.length === 0 ? PARTS.length : wanted.length, failed })}\n`);
   process.exitCode = failed.length === 0 ? 0 : 1;
+}
+
+/** As somebody would type it. */
+function lineOf([script = "", ...args]: readonly string[]): string {
+  return `npm run ${script}${args.length === 0 ? "" : ` -- ${args.join(" ")}`}`;
 }
 
 function trials(name: string, partCount: number, trialCount: number): Part[] {

@@ -19,7 +19,7 @@ app.disable("x-powered-by");
 const sessions = session({ secret: process.env["SESSION_SECRET"] ?? "only for this example, at least thirty-two bytes" });
 app.use(sessions, express.urlencoded({ extended: false }));
 app.get("/", (request, response) => {
-  request.session.name ??= `guest ${Math.floor(Math.random() * 1000)}`;
+  request.session.name ??= `guest ${request.session.key.slice(0, 4)}`;
   response.send(CHAT_PAGE);
 });
 app.post("/name", (request, response) => {

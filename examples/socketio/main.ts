@@ -16,7 +16,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
   switch (`${request.method} ${pathname}`) {
     case "GET /":
-      visitor["name"] ??= `guest ${Math.floor(Math.random() * 1000)}`;
+      visitor["name"] ??= `guest ${visitor.key.slice(0, 4)}`;
       response.setHeader("Content-Type", "text/html; charset=utf-8");
       response.end(PAGE);
       return;

@@ -312,12 +312,13 @@ export class SessionDocument {
     const ydoc = this.#ydoc;
     const unapplied = this.#unapplied;
     if (unapplied.length > 0) {
-      this.#unapplied = [];
       this.#bytes = undefined;
       // One transaction for all: what surrounds one costs more than what it does.
       Y.transact(ydoc, () => {
         for (const update of unapplied) Y.applyUpdate(ydoc, update);
       });
+      // Not before: what Yjs did not take must not be stored without it.
+      this.#unapplied = [];
       this.#lastUpdate = undefined;
     }
     return ydoc;

@@ -150,8 +150,7 @@ export class DigestExchange {
     return sessions;
   }
 
-  /** Not always the first ones, so that each has its turn. */
-  /** In the order in which they come: a frame names its groups in order. */
+  /** Not always the first ones, so that each has its turn; in the order in which they come, as a frame names its groups in order. */
   #some(items: readonly number[], countMax: number): readonly number[] {
     if (items.length <= countMax) return items;
     const [random = 0] = this.#options.runtime.randomBytes(1);

@@ -8,60 +8,35 @@ import type { SessionStore } from "../../src/engine/session-store.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { fewerRuns } from "../support/fewer-runs.ts";
 import { ManualRuntime, settle, sha256 } from "../support/manual-runtime.ts";
+import { MemoryBackedStore } from "../support/memory-backed-store.ts";
 
 /** A store that lasts, whose answers come when, and in which order, the scheduler says; some of them are failures. */
-class ScheduledStore implements SessionStore {
-  readonly durable = true;
+class ScheduledStore extends MemoryBackedStore {
   readonly #scheduler: fc.Scheduler;
-  readonly #store: MemoryStore;
   readonly #failures: readonly number[];
   #callCount = 0;
 
   constructor(scheduler: fc.Scheduler, store: MemoryStore, failures: readonly number[]) {
+    super(store, true);
     this.#scheduler = scheduler;
-    this.#store = store;
     this.#failures = failures;
   }
 
-  async load(key: SessionKey): Promise<SessionRecord | undefined> {
+  override async load(key: SessionKey): Promise<SessionRecord | undefined> {
     await this.#turn("load");
-    const record = await this.#store.load(key);
+    const record = await super.load(key);
     await this.#turn("loaded");
     return record;
   }
 
-  async append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void> {
+  override async append(key: SessionKey, record: SessionRecord, discardAtMs: number): Promise<void> {
     await this.#turn("append");
-    await this.#store.append(key, record, discardAtMs);
+    await super.append(key, record, discardAtMs);
     // Stored, and nobody knows yet.
     await this.#turn("appended");
   }
 
-  discardExpired(nowMs: number, limit: number): Promise<number> {
-    return this.#store.discardExpired(nowMs, limit);
-  }
-
-  keys(subject?: string): AsyncIterable<SessionKey> {
-    return this.#store.keys(subject);
-  }
-
-  claim(key: SessionKey, name: string, nowMs: number, untilMs: number): Promise<boolean> {
-    return this.#store.claim(key, name, nowMs, untilMs);
-  }
-
-  release(key: SessionKey, name: string, untilMs: number): Promise<void> {
-    return this.#store.release(key, name, untilMs);
-  }
-
-  revocations(): Promise<ReadonlyMap<string, number>> {
-    return this.#store.revocations();
-  }
-
-  revoke(subject: string, notBeforeMs: number, discardAtMs: number): Promise<void> {
-    return this.#store.revoke(subject, notBeforeMs, discardAtMs);
-  }
-
-  async close(): Promise<void> {}
+  override async close(): Promise<void> {}
 
   async #turn(what: string): Promise<void> {
     const isFailure = this.#failures.includes(this.#callCount++);
