@@ -1,12 +1,9 @@
-import { toHex } from "../../src/engine/containers.ts";
 import { COMPACT_WHEN_QUIET } from "../../src/engine/document.ts";
-import { encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
-import { sha256 } from "../support/manual-runtime.ts";
 import { judgeContent } from "./content.ts";
 import type { History, SessionNote } from "./history.ts";
 import type { Member } from "./members.ts";
-import { type CopyView, textOf, viewOf } from "./view.ts";
+import { type CopyView, textOf } from "./view.ts";
 import type { World } from "./world.ts";
 
 /** What a process adds to a session for good: its entry in the vector, and its cell of the counter. */
@@ -20,18 +17,12 @@ export type Copies = ReadonlyMap<SessionKey, ReadonlyMap<Member, CopyView>>;
 /** What everybody holds now. */
 export async function copiesOf(world: World, history: History): Promise<Copies> {
   const copies = new Map<SessionKey, Map<Member, CopyView>>();
-  const known = new Map<string, CopyView>();
   for (const key of history.sessions.keys()) {
     const held = new Map<Member, CopyView>();
     copies.set(key, held);
     for (const member of world.members) {
       const record = await member.running?.replica.record(key);
-      if (record === undefined) continue;
-      // Most copies are the same bytes: each is looked at once.
-      const name = toHex(sha256(encodeRecord(record)));
-      const view = known.get(name) ?? viewOf(record);
-      known.set(name, view);
-      held.set(member, view);
+      if (record !== undefined) held.set(member, world.views.of(record));
     }
   }
   return copies;
@@ -56,12 +47,17 @@ export function differences(world: World, history: History, copies: Copies): str
   const found: string[] = [];
   for (const [key, held] of copies) {
     if (held.size === 0 || isForgotten(history, key, held)) continue;
-    const digests = new Set([...held.values()].map(({ digest }) => digest));
     const without = world.relays.filter((relay) => !held.has(relay));
-    if (digests.size === 1 && without.length === 0) continue;
+    if (without.length === 0 && isOne(held)) continue;
     found.push(`${key}: ${world.members.map((member) => `${member.name}=${saidBy(held.get(member))}`).join(" ")}`);
   }
   return found;
+}
+
+/** Whether all say the same; what is equal byte by byte is one view. */
+function isOne(held: ReadonlyMap<Member, CopyView>): boolean {
+  const views = new Set(held.values());
+  return views.size === 1 || new Set([...views].map(({ digest }) => digest)).size === 1;
 }
 
 function saidBy(view: CopyView | undefined): string {
