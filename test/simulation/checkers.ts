@@ -1,8 +1,8 @@
 import { COMPACT_WHEN_QUIET } from "../../src/engine/document.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import { judgeContent } from "./content.ts";
-import type { History, SessionNote } from "./history.ts";
-import type { Member } from "./members.ts";
+import type { History, Mark, SessionNote } from "./history.ts";
+import type { Member, RelayProcess } from "./members.ts";
 import { type CopyView, textOf } from "./view.ts";
 import type { World } from "./world.ts";
 
@@ -77,6 +77,13 @@ function mayBeForgotten(history: History, note: SessionNote): boolean {
   // Whoever uses it during its grace uses the one that goes on in its place.
   if (note.successor !== undefined) return true;
   return history.nowMs > note.usedAtMs + note.idleTimeoutMs;
+}
+
+/** Whether a relay has a write where it must not get lost: on its disk, if it has one. */
+export function holdsWrite({ views }: World, { disk, running }: RelayProcess, { id, note }: Mark): boolean {
+  const record = disk === undefined ? running?.engine.registry.hot(note.key)?.record() : disk.record(note.key);
+  // What is over, or rests, is nobody's loss.
+  return record?.document === undefined ? disk === undefined || record !== undefined : views.marksIn(record).has(id);
 }
 
 /** What must be so once all copies are one. Takes note of what everybody has from here on. */

@@ -2,11 +2,12 @@ import { SessionError, type SessionErrorCode } from "../../src/engine/errors.ts"
 import type { CheckOut, OpenSession, SessionEngine } from "../../src/engine/session-engine.ts";
 import { ageOf } from "../../src/engine/session-id.ts";
 import type { Browser } from "./browser.ts";
+import { holdsWrite } from "./checkers.ts";
 import { committed, judgeContent, judgeGrowth, plainIn, writeContent } from "./content.ts";
 import type { Dice } from "./dice.ts";
 import { type EndNote, GIVEN_SLACK_MS, type History, type Mark, type SessionNote } from "./history.ts";
 import { ProcessDied } from "./machine.ts";
-import { ListenerFailed, type NodeProcess, type RelayProcess, type Running } from "./members.ts";
+import { ListenerFailed, type NodeProcess, type Running } from "./members.ts";
 import type { World } from "./world.ts";
 
 /** What a request may be told while something is broken; and what, when nothing is. */
@@ -232,7 +233,7 @@ export class EngineRequests {
           this.history.expect("C2", isFree, () => "two runs of one job overlap");
           const mine = { running, atMs: nowMs };
           this.#runs.set(place, mine);
-          await pause(running, dice.between(1, 400));
+          await running.life.pause(dice.between(1, 400));
           if (this.#runs.get(place) === mine) this.#runs.delete(place);
           this.history.tally.runs += 1;
         },
@@ -334,16 +335,11 @@ export class EngineRequests {
     const { acks } = mark.delivery;
     if (acks === 0) return true;
     this.history.tally.acked += 1;
-    const holders = this.world.relays.filter((relay) => this.history.isLostSince(relay, mark.atMs) || this.#hasMark(relay, mark)).length;
+    const holders = this.world.relays.filter(
+      (relay) => this.history.isLostSince(relay, mark.atMs) || holdsWrite(this.world, relay, mark),
+    ).length;
     this.history.expect("RP8", holders >= acks, () => `write ${id} was acknowledged by ${acks} relays, and ${holders} have it`);
     return true;
-  }
-
-  /** Whether a relay has a write where it must not get lost: on its disk, if it has one. */
-  #hasMark({ disk, running }: RelayProcess, { id, note }: Mark): boolean {
-    const record = disk === undefined ? running?.engine.registry.hot(note.key)?.record() : disk.record(note.key);
-    // What is over, or rests, is nobody's loss.
-    return record?.document === undefined ? disk === undefined || record !== undefined : this.world.views.marksIn(record).has(id);
   }
 
   async #serve(node: NodeProcess, kind: string, note: SessionNote | undefined, handle: (running: Running) => Promise<void>): Promise<void> {
@@ -386,7 +382,7 @@ export class EngineRequests {
   }
 
   #think(running: Running, dice: Dice): Promise<void> {
-    return Promise.race([pause(running, dice.between(1, 300)), running.life.died]);
+    return Promise.race([running.life.pause(dice.between(1, 300)), running.life.died]);
   }
 
   #checkAlive(running: Running): void {
@@ -397,12 +393,6 @@ export class EngineRequests {
 function marksOf(session: OpenSession): ReadonlySet<unknown> {
   const marks = session.get("marks");
   return marks instanceof Set ? marks : new Set();
-}
-
-function pause({ life }: Running, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    life.after(delayMs, resolve);
-  });
 }
 
 function names(marks: readonly Mark[]): string {

@@ -119,6 +119,11 @@ export class Life implements Runtime {
     );
   }
 
+  /** Resolves after `delayMs` of true time; never, if the process is dead by then. */
+  pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.after(delayMs, resolve));
+  }
+
   nowMs(): number {
     return this.machine.wallMs();
   }

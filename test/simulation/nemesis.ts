@@ -105,7 +105,8 @@ export class Nemesis {
     this.#count += SURE_KINDS.length;
     await this.#world.timeline.pause(delayMs);
     for (const [index, kind] of SURE_KINDS.entries()) {
-      const isNeeded = only === undefined ? Object.keys(faultKinds).length < kindsMin && faultKinds[kind] === undefined : only.has(first + index);
+      const isNeeded =
+        only === undefined ? Object.keys(faultKinds).length < kindsMin && faultKinds[kind] === undefined : only.has(first + index);
       if (isNeeded) this.#break(first + index, kind, this.#dice.for(`fault ${first + index}`));
     }
   }

@@ -5,6 +5,8 @@ import { type Summary, summarize } from "./summary.ts";
 
 /** From the root of the repository, where every command of it runs. */
 const WORKER = "test/simulation/worker.ts";
+/** Most of what a world makes is of no use a moment later: with room for more of it less is copied. */
+const EXEC_ARGV = ["--max-semi-space-size=64"];
 
 export interface Job {
   readonly seed: number;
@@ -29,14 +31,9 @@ export async function runSeeds(
 }
 
 /** Gives one process a seed after the other, until none is left. */
-function runInWorker(
-  program: string,
-  rest: number[],
-  options: SimulationOptions,
-  onSummary: (summary: Summary) => void,
-): Promise<void> {
+function runInWorker(program: string, rest: number[], options: SimulationOptions, onSummary: (summary: Summary) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = fork(program, { execArgv: [] });
+    const worker = fork(program, { execArgv: EXEC_ARGV });
     let seed: number | undefined;
     const next = (): void => {
       seed = rest.shift();

@@ -46,7 +46,7 @@ export interface SimulationOptions {
   /** By number, the only faults and requests of the seed that happen. Default: all. */
   readonly onlyFaults?: ReadonlySet<number>;
   readonly onlyRequests?: ReadonlySet<number>;
-  /** What the requests must come to: where chance makes less of them, more are asked for. Default: whatever they come to. */
+  /** What the requests must come to: where chance makes less of them, more are asked for. Default 0: whatever they come to. */
   readonly operations?: number;
   /** So many kinds of faults strike at least. Default: as many as chance has it. */
   readonly faultKinds?: number;
@@ -73,6 +73,7 @@ export interface Report {
 
 /** One world from its beginning to its end. What is in it, and what happens to it, follows from the seed. */
 export async function simulate(seed: number, options: SimulationOptions): Promise<Report> {
+  const { operations = 0 } = options;
   const dice = new Dice(seed).for("world");
   const relays = dice.weighted({ 1: 2, 2: 5, 3: 2 });
   const relayCount = Number(relays);
@@ -126,9 +127,9 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       timeline.trace(`round ${round + 1}`);
       workload.isCalm = false;
       const roundsLeft = options.rounds - round;
-      const lacking = (options.operations ?? 0) - history.tally.operations - roundsLeft * calmOperations;
+      const lacking = operations - history.tally.operations - roundsLeft * calmOperations;
       const workUntilMs = timeline.nowMs + options.roundMs;
-      const work = workload.run(requests, options.roundMs, options.operations === undefined ? 0 : Math.max(1, lacking / roundsLeft));
+      const work = workload.run(requests, options.roundMs, operations === 0 ? 0 : Math.max(1, lacking / roundsLeft));
       await timeline.runUntil(nemesis.run(options.faultsPerRound, options.roundMs), options.roundMs + 1_000);
       timeline.trace("heal");
       await timeline.runUntil(nemesis.heal(), REQUEST_MS_MAX);
@@ -141,7 +142,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       calmOperations = history.tally.operations - before;
     }
     if (workload.isCalm) {
-      if (options.onlyRequests === undefined) await fill(world, history, workload, options.operations ?? 0);
+      if (options.onlyRequests === undefined) await fill(world, history, workload, operations);
       await rest(world, history, workload);
     }
     judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);

@@ -61,7 +61,8 @@ export class Watch {
     const { touchedAtMs, ended } = envelope;
     const history = this.#history;
     history.tally.checks += before === undefined ? 1 : 3;
-    if (touchedAtMs > latestMs) history.violated("E4", `${name} ${key} was touched ${(touchedAtMs - latestMs).toFixed(0)} ms later than may be`);
+    if (touchedAtMs > latestMs)
+      history.violated("E4", `${name} ${key} was touched ${(touchedAtMs - latestMs).toFixed(0)} ms later than may be`);
     if (ended !== undefined || before === undefined || before === envelope) return;
     if (before.ended !== undefined) history.violated("E2", `${name} ${key} was over, and lives`);
     if (touchedAtMs < before.touchedAtMs) history.violated("E3", `${name} ${key} was touched earlier than a moment ago`);
