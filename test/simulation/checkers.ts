@@ -2,6 +2,7 @@ import { COMPACT_WHEN_QUIET } from "../../src/engine/document.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
 import { judgeContent } from "./content.ts";
 import type { History, Mark, SessionNote } from "./history.ts";
+import { EPOCH_MS } from "./machine.ts";
 import type { Member, RelayProcess } from "./members.ts";
 import { type CopyView, textOf } from "./view.ts";
 import type { World } from "./world.ts";
@@ -10,6 +11,9 @@ import type { World } from "./world.ts";
 const WRITER_BYTES = 64;
 /** The newest removals, which are kept so that late writes do not come back: 32 of them. */
 const REMOVALS_BYTES = 32 * 40;
+
+/** Two clocks may differ by so much (ε). */
+const CLOCK_ERROR_MS = 2_000;
 
 /** Every copy of every session, by key and by who holds it. */
 export type Copies = ReadonlyMap<SessionKey, ReadonlyMap<Member, CopyView>>;
@@ -109,9 +113,10 @@ function judge(world: World, history: History, note: SessionNote, view: CopyView
     return;
   }
   history.expect("E8", !history.mustBeOver(note, relays), () => `${key} was ended, and lives`);
-  // Who told a user so tells everybody, for as long as it lives.
+  // Who told a user so tells everybody, for as long as it lives; but for a grace that is over: that everybody knows by the clock.
+  const isGraceOver = view.replacedAtMs !== undefined && view.replacedAtMs < EPOCH_MS + history.nowMs + CLOCK_ERROR_MS;
   const isTold = [...note.saidOver].some(({ isAlive }) => isAlive);
-  history.expect("E6", !isTold, () => `a user was told that ${key} is over, and it lives`);
+  history.expect("E6", !isTold || isGraceOver, () => `a user was told that ${key} is over, and it lives`);
   const marks = view.plain["marks"] instanceof Set ? (view.plain["marks"] as ReadonlySet<number>) : new Set<number>();
   for (const mark of note.marks) {
     const isThere = marks.has(mark.id);

@@ -1,4 +1,4 @@
-import type { SimulationOptions } from "./simulate.ts";
+import { PROOF_RUN, type SimulationOptions } from "./simulate.ts";
 
 /** A world that once showed a fault, and what it was. Kept for good: each run looks at all of them. */
 export interface RegressionSeed {
@@ -29,6 +29,11 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       mix: { read: 90, write: 5, create: 1, end: 1, page: 0 },
       world: { briefShare: 1, nodes: 3 },
     },
+  },
+  {
+    seed: 23,
+    story: "a browser was told that a grace is over, and copies that no sweep had come to counted as alive (a checker's own fault)",
+    options: PROOF_RUN,
   },
   { seed: 118, story: "the same, seen by the next request of the browser" },
 ];

@@ -44,15 +44,18 @@ class DocumentView {
 export class CopyView {
   /** Encoded size. */
   readonly bytes: number;
+  /** When it is over, since another session goes on in its place; by the clock of who said so. */
+  readonly replacedAtMs: number | undefined;
   /** But for touches: of those the newest counts, and they are told apart from everything else (RP, "touch"). */
   readonly #envelope: string;
   readonly #document: DocumentView | undefined;
   #digest: string | undefined;
 
-  constructor(envelope: string, document: DocumentView | undefined, bytes: number) {
+  constructor(envelope: string, document: DocumentView | undefined, bytes: number, replacedAtMs: number | undefined) {
     this.#envelope = envelope;
     this.#document = document;
     this.bytes = bytes;
+    this.replacedAtMs = replacedAtMs;
   }
 
   get isOver(): boolean {
@@ -84,7 +87,7 @@ export class CopyView {
 export class Views {
   readonly #copies = new Map<string, CopyView>();
   readonly #documents = new Map<string, DocumentView>();
-  readonly #over = new CopyView("", undefined, 0);
+  readonly #over = new CopyView("", undefined, 0, undefined);
 
   /** The very same view for copies that are equal byte by byte, but for touches. */
   of({ envelope, document }: SessionRecord): CopyView {
@@ -93,7 +96,7 @@ export class Views {
     const name = nameOf(document);
     const known = this.#copies.get(said + name);
     if (known !== undefined) return known;
-    const view = new CopyView(said, this.#document(name, document), document.bytes.length);
+    const view = new CopyView(said, this.#document(name, document), document.bytes.length, envelope.successor?.atMs);
     this.#copies.set(said + name, view);
     return view;
   }
