@@ -48,8 +48,6 @@ const FIELD_BYTES = WRITER_BYTES + STAMP_BYTES + TIME_BYTES;
 const MAC_BYTES = 16;
 /** How long every token is: base64url without padding. */
 export const VERSION_TOKEN_LENGTH = Math.ceil(((FIELD_BYTES + MAC_BYTES) * 4) / 3);
-/** A client brings each token many times, and its MAC costs more than all else of a read: so many that were found genuine are remembered. */
-const REMEMBERED_MAX = 4_096;
 const SHAPE = new RegExp(`^[\\w-]{${VERSION_TOKEN_LENGTH}}$`);
 
 /**
@@ -88,28 +86,15 @@ export function signVersion(keys: KeyRing, scope: string, key: SessionKey, { dot
   return Buffer.concat([bytes, mac]).toString("base64url");
 }
 
-/** By what they were verified with, the oldest first. */
-const remembered = new WeakMap<KeyRing, Map<string, VersionToken>>();
-
-/** Undefined for whatever was not signed here, for this place and this session. A token that was genuine once is genuine. */
-function verifiedVersion(keys: KeyRing, scope: string, key: SessionKey, value: string, isKnown: IsKnown): VersionToken | undefined {
-  const tokens = remembered.get(keys) ?? new Map<string, VersionToken>();
-  remembered.set(keys, tokens);
-  const place = `${scope}\0${key}\0${value}`;
-  const known = tokens.get(place);
-  if (known !== undefined) return known;
+/** Undefined for whatever was not signed here, for this place and this session. */
+function verifyVersion(keys: KeyRing, scope: string, key: SessionKey, value: string, isKnown: IsKnown): VersionToken | undefined {
   if (!SHAPE.test(value)) return undefined;
   const bytes = Buffer.from(value, "base64url");
   const token = readVersion(bytes);
-  if (token.dot !== undefined && isKnown(token.dot, token.touchedAtMs)) return token;
-  if (!isGenuine(keys, scope, key, bytes)) return undefined;
-  const [oldest] = tokens.keys();
-  if (tokens.size >= REMEMBERED_MAX && oldest !== undefined) tokens.delete(oldest);
-  tokens.set(place, token);
-  return token;
+  const isNothingNew = token.dot !== undefined && isKnown(token.dot, token.touchedAtMs);
+  return isNothingNew || isGenuine(keys, scope, key, bytes) ? token : undefined;
 }
 
-/** Whether it was signed here, for this place and this session. */
 function isGenuine(keys: KeyRing, scope: string, key: SessionKey, bytes: Buffer): boolean {
   return keys.isMac(covered(scope, key, bytes.subarray(0, FIELD_BYTES)), bytes.subarray(FIELD_BYTES));
 }
@@ -139,7 +124,7 @@ export function readSlots(
     const count = (counts.get(slot) ?? 0) + 1;
     counts.set(slot, count);
     if (count > CANDIDATE_COUNT_MAX) continue;
-    const token = verifiedVersion(keys, scopeOf(slot), key, value, isKnown);
+    const token = verifyVersion(keys, scopeOf(slot), key, value, isKnown);
     if (token !== undefined) tokens.push({ slot, ...token });
   }
   return counts.size === 0 ? NOTHING_SEEN : { slots: [...counts.keys()], tokens };
