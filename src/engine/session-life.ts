@@ -263,7 +263,7 @@ export class SessionLife implements SessionHost, HandleHost, ReplicaHost {
     const endSpan = this.runtime.span?.("session.load", key);
     this.counts.loads++;
     try {
-      const loaded = await this.registry.load(key, bornAtMs);
+      const loaded = await this.registry.loader.load(key, bornAtMs);
       endSpan?.();
       return loaded === undefined ? undefined : this.registry.reattach(loaded);
     } catch (error) {

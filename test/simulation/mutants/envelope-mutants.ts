@@ -87,7 +87,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     guard: "R5",
     edits: [
       edit(
-        "src/engine/registry.ts",
+        "src/engine/session-loader.ts",
         'if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();',
         "",
       ),
