@@ -12,7 +12,7 @@ export function engineContext(runtime: Runtime, limits: Limits): DocumentContext
   };
   let writer = drawWriter();
   return {
-    sha256: (bytes) => runtime.sha256(bytes),
+    sha256: (data) => runtime.sha256(data),
     limits,
     writer: () => writer,
     newWriter: () => (writer = drawWriter()),

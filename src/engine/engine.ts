@@ -1,3 +1,4 @@
+import { covers } from "./cells.ts";
 import { Claims } from "./claims.ts";
 import { envelopesOf } from "./directory.ts";
 import type { DocumentContext } from "./document.ts";
@@ -7,7 +8,7 @@ import { SessionError } from "./errors.ts";
 import type { EventListener, SessionEvent } from "./events.ts";
 import type { EngineClock } from "./hybrid-clock.ts";
 import { RequestSession } from "./open-session.ts";
-import type { SessionKey } from "./record.ts";
+import type { Dot, SessionKey } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import type { Backlog, Delivery } from "./replication.ts";
 import type { Runtime } from "./runtime.ts";
@@ -107,6 +108,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
     if (this.#life.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this.#life, live);
+  }
+
+  hasPassed(key: SessionKey, dot: Dot, atMs: number): boolean {
+    const live = this.registry.hot(key);
+    if (live?.document === undefined || atMs > this.clock.nowMs()) return false;
+    return covers(live.document.vector, dot) && this.#life.verdictOf(live.envelope) === "alive";
   }
 
   async checkOut(key: SessionKey, options: CheckOutOptions = {}): Promise<CheckOut> {

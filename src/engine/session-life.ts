@@ -65,7 +65,7 @@ export class SessionLife implements SessionHost, HandleHost, ReplicaHost {
     this.epsilonMs = epsilonMs;
     const { events } = this;
     if (options.onEvent !== undefined) events.on("*", options.onEvent);
-    this.subjects = new Subjects(options.subjectSecret ?? "", (bytes) => runtime.sha256(bytes));
+    this.subjects = new Subjects(options.subjectSecret ?? "", (data) => runtime.sha256(data));
     this.context = engineContext(runtime, limits);
     this.sessionStore = typeof options.store === "function" ? options.store(this.context) : (options.store ?? makeStore(this.context));
     this.clock = new EngineClock(runtime, this.sessionStore.highWaterMs?.(), epsilonMs, (event) => events.emit(event));
@@ -109,7 +109,7 @@ export class SessionLife implements SessionHost, HandleHost, ReplicaHost {
     return this.runtime.span;
   }
 
-  get sha256(): (bytes: Uint8Array) => Uint8Array {
+  get sha256(): DocumentContext["sha256"] {
     return this.context.sha256;
   }
 
