@@ -1,6 +1,6 @@
 import type { VersionVector } from "./cells.ts";
 import { ColdTable } from "./cold-table.ts";
-import { contextFor, SessionDocument } from "./document.ts";
+import { contextFor, type SessionDocument } from "./document.ts";
 import { endEnvelope, type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { HeldFingerprints } from "./held-fingerprints.ts";
