@@ -70,7 +70,7 @@ export class Watch {
     const where = `${member.name} ${key}`;
     const aheadMs = touchedAtMs - nowMs;
     // One that was alone with a wrong clock dated uses by it; others refuse those.
-    const isAllowed = aheadMs <= engine.epsilonMs || this.#isWrong(member);
+    const isAllowed = aheadMs <= engine.host.epsilonMs || this.#isWrong(member);
     history.expect("E4", isAllowed, () => `${where} was touched ${aheadMs.toFixed(0)} ms from now`);
     if (before === undefined) return;
     history.expect("E2", isOver || !before.isOver, () => `${where} was over, and lives`);
