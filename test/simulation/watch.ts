@@ -47,7 +47,7 @@ export class Watch {
       this.#known.set(life, known);
       const nowMs = engine.clock.nowMs();
       // One that was alone with a wrong clock dated uses by it; others refuse those.
-      const latestMs = this.#wrong.has(life) ? Infinity : nowMs + engine.epsilonMs;
+      const latestMs = this.#wrong.has(life) ? Infinity : nowMs + engine.host.epsilonMs;
       for (const { key, envelope } of engine.registry.hotSessions) {
         const before = known.get(key);
         if (before !== envelope) known.set(key, envelope);

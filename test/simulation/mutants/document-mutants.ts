@@ -89,8 +89,8 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
     laws: ["D10"],
     edits: [
       edit(
-        "src/engine/engine.ts",
-        "const [a = 0, b = 0, c = 0, d = 0, e = 0] = this.runtime.randomBytes(5);",
+        "src/engine/engine-context.ts",
+        "const [a = 0, b = 0, c = 0, d = 0, e = 0] = runtime.randomBytes(5);",
         "const [a, b, c, d, e] = [0, 0, 0, 0, 7];",
       ),
     ],
