@@ -218,7 +218,7 @@ export class SessionDocument {
       }
     });
     this.#lastOwn = near;
-    for (const row of removed) table.remove(row.client, row.clock);
+    table.remove(removed);
     this.#clocks.set(writer, firstClock + added.length);
     this.#ownStamp = stamp;
     const update = this.#lastUpdate;

@@ -6,7 +6,7 @@ import { type DecodedUpdate, decodeUpdate, endOf, type ItemId, isWithin, type St
 import type { DocumentContext, DocumentParts, SessionDocument } from "./document.ts";
 import { corrupt } from "./errors.ts";
 import { copyTable, joined } from "./merge-records.ts";
-import { type Change, compareEpochs, type DocumentRecord, type Dot, type WriterId } from "./record.ts";
+import { type Change, compareEpochs, type DocumentRecord, type Dot, type Stamp, type WriterId } from "./record.ts";
 import {
   documentOf,
   emptyTable,
@@ -36,9 +36,14 @@ export type LookAtRows = (rows: readonly Row[]) => void;
  */
 export function checkDocument(context: DocumentContext, record: DocumentRecord): ReadDocument {
   const nothing = (): number => 0;
-  const read = readUpdate(checked(decodeUpdate(record.bytes), nothing), context.limits, nothing);
-  checkRows(emptyTable(read.header), rowsOf(read), context);
-  return documentOf(read);
+  const decoded = checked(decodeUpdate(record.bytes), nothing);
+  if (decoded.structs.has(GENESIS_CLIENT) !== record.epoch.counter > 0) throw corrupt("genesis");
+  const read = readUpdate(decoded, context.limits, nothing);
+  checkRows(emptyTable(read.header), read, context);
+  const document = documentOf(read);
+  // Every epoch has a commit that the one before it had not: one near 2^53 would be the last that can be written.
+  if (record.epoch.counter > document.table.latestStamp) throw corrupt("epoch");
+  return document;
 }
 
 /**
@@ -106,9 +111,14 @@ export function checkPlaces(table: CellTable, rows: Iterable<Row>): void {
   }
 }
 
-function checkRows(table: CellTable, rows: readonly Row[], { sha256 }: DocumentContext): void {
+function checkRows(table: CellTable, read: ReadUpdate, { sha256 }: DocumentContext): void {
+  const rows = rowsOf(read);
   checkPlaces(table, rows);
+  // A commit, and a genesis, has one row a container, and in it one cell a property.
+  const names = new Set(read.rows.map((row) => `${row.client} ${stampOf(row)} ${row.decoded.row.containerId}`));
+  if (names.size < rows.length) throw corrupt("a container has two rows");
   for (const { layout, cells } of rows) {
+    if (cells.length > 1 && new Set(cells.map((cell) => cell.property)).size < cells.length) throw corrupt("a property has two cells");
     if (layout !== Layout.members) continue;
     for (const { kind, property, content } of cells) {
       const isCalledOtherwise = kind === CellKind.value && property !== memberProperty(sha256, content ?? null);
@@ -119,18 +129,16 @@ function checkRows(table: CellTable, rows: readonly Row[], { sha256 }: DocumentC
 
 /** A late change: the caller knows that it is next. */
 function joinChange(document: DocumentRecord, change: Change, { table, context }: DocumentParts, look: LookAtRows): DocumentRecord {
-  const isKept = (row: Row, cell: Cell): boolean =>
-    change.dropped.every(
-      ({ containerId, writer, stamp }) => containerId !== row.containerId || writer !== cell.writer || stamp !== cell.stamp,
-    );
-  const after = copyTable(table, isKept);
+  const nameOf = (containerId: string, writer: WriterId, stamp: Stamp): string => `${containerId} ${writer} ${stamp}`;
+  const dropped = new Set(change.dropped.map(({ containerId, writer, stamp }) => nameOf(containerId, writer, stamp)));
+  const after = copyTable(table, (row, cell) => !dropped.has(nameOf(row.containerId, cell.writer, cell.stamp)));
   // The clocks of the update belong to the other epoch: whatever it starts with is its beginning here, and of others all is known.
   const update = decodeUpdate(change.update);
   const first = update.structs.get(change.writer)?.[0]?.clock ?? 0;
   const knownClock = (client: WriterId): number => (client === change.writer ? first : Infinity);
   const read = readUpdate(checked(update, knownClock), context.limits, knownClock);
   checkCommit(update, read, change);
-  checkRows(after, rowsOf(read), context);
+  checkRows(after, read, context);
   look(rowsOf(read));
   for (const { decoded, client, clock } of read.rows) after.add(decoded.row, client, clock, change.stamp);
   after.see([change.writer, change.stamp]);
@@ -139,8 +147,10 @@ function joinChange(document: DocumentRecord, change: Change, { table, context }
 
 function readForeign({ clocks, table, header, context }: DocumentParts, decoded: DecodedUpdate): ReadUpdate {
   const knownClock = (client: number): number => clocks.get(client) ?? 0;
+  // Whoever has an epoch has all of its genesis.
+  if (endOf(decoded.structs.get(GENESIS_CLIENT) ?? []) > knownClock(GENESIS_CLIENT)) throw corrupt("genesis");
   const read = readUpdate(checked(decoded, knownClock), context.limits, knownClock, header);
-  checkRows(table, rowsOf(read), context);
+  checkRows(table, read, context);
   const latest = new Map(read.rows.map((row) => [row.client, stampOf(row)]));
   for (const [client, ranges] of read.deleted) {
     for (const row of rowsIn(table, client, ranges)) {
@@ -213,7 +223,7 @@ function checkOrder(structs: DecodedUpdate["structs"], knownClock: (client: numb
 function take(document: SessionDocument, { rows, deleted, clocks }: ReadUpdate, update: Uint8Array): void {
   const { table } = document.parts();
   for (const row of rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));
-  for (const [client, ranges] of deleted) for (const row of rowsIn(table, client, ranges)) table.remove(client, row.clock);
+  for (const [client, ranges] of deleted) table.remove(rowsIn(table, client, ranges));
   document.tookIn(
     update,
     clocks,
