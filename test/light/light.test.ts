@@ -12,7 +12,17 @@ const TIMEOUT_MS = 240_000;
 const FINDABLE = VARIANTS.filter(({ name, world }) => name !== "discard-without-set-back" && world !== "absence");
 const seed = randomInt(2 ** 31);
 
+/**
+ * Seeds that failed, and what was wrong:
+ * - 899745495: this world. A use that only one disk knew of came to light in the last of its two rounds of exchange, and nobody else heard of it.
+ */
+const SEEDS_THAT_FAILED = [899745495];
+
 describe("random events on envelopes", () => {
+  test.each(SEEDS_THAT_FAILED)("[E9] seed %i, which failed once, breaks no law", (failed) => {
+    expect(runLight({ seed: failed, eventCount: 500_000, rules: SHIPPED }).failure).toBeUndefined();
+  });
+
   test("[E2] [E3] [E8] [E9] [R16] ten million of them break no law", { timeout: TIMEOUT_MS }, () => {
     const report = runLight({ seed, eventCount: EVENT_COUNT, rules: SHIPPED });
     expect(report.failure, `npm run light -- --seed ${seed}`).toBeUndefined();
