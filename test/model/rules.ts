@@ -20,6 +20,8 @@ export interface Rules {
   readonly confirms: (answers: readonly HolderAnswer[], question: AbsenceQuestion) => boolean;
   /** Whether "there is none" is true (src/sync/completeness.ts). */
   readonly isAbsent: (answers: readonly HolderAnswer[], question: AbsenceQuestion) => boolean;
+  /** Until when another relay may have lived in whose place a new one is here since `nowMs` (`Membership.joined`). */
+  readonly replacedAtMs: (nowMs: number) => number;
   /** The clock never gives an earlier time (`EngineClock`). */
   readonly hasHighWater: boolean;
   /** A request brings along the last use that its browser was told of (`SeenWrites`). */
@@ -47,6 +49,7 @@ export const SHIPPED: Rules = {
       : envelope,
   confirms: hasAskedAll,
   isAbsent: absenceCounts,
+  replacedAtMs: (nowMs) => nowMs,
   hasHighWater: true,
   hasStamp: true,
   tellsForGood: true,

@@ -185,6 +185,12 @@ export const VARIANTS: readonly Variant[] = [
     },
   },
   {
+    name: "loss-dated-by-cut",
+    about: "a relay that comes back with nothing lost it when it was cut off, whatever it was told since",
+    world: "absence-twice",
+    rules: { ...SHIPPED, replacedAtMs: () => 0 },
+  },
+  {
     name: "absent-by-exact-clocks",
     about: "the birth that an id says is compared without ε",
     world: "absence",
