@@ -1,6 +1,7 @@
 import { ABSENCE_WORLDS, AbsenceModel } from "./absence-model.ts";
 import { EnvelopeModel } from "./envelope-model.ts";
 import { type Counterexample, type Exploration, explore, type Model } from "./explorer.ts";
+import { RevocationModel, revocationWorlds } from "./revocation-model.ts";
 import { type Rules, SHIPPED } from "./rules.ts";
 import type { Variant } from "./variants.ts";
 import { worldsFor } from "./worlds.ts";
@@ -29,7 +30,12 @@ export function models(nodeCount: number): readonly NamedModel[] {
     about: world.about,
     modelOf: (rules: Rules) => new AbsenceModel(world, rules),
   }));
-  return [...envelopes, ...absences];
+  const revocations = revocationWorlds(nodeCount).map((world) => ({
+    name: world.name,
+    about: world.about,
+    modelOf: (rules: Rules) => new RevocationModel(world, rules),
+  }));
+  return [...envelopes, ...absences, ...revocations];
 }
 
 /** Every state of every world, one world after the other. */
