@@ -206,7 +206,7 @@ export class SessionDocument {
     this.#versionRow = added[0];
     for (const row of replaced) if (this.#isSuperfluous(row)) removed.add(row);
     const update = encodeCommit(stamp, writer, added, removed);
-    for (const row of removed) table.remove(row.client, row.clock);
+    table.remove(removed);
     this.#clocks.set(writer, firstClock + added.length);
     this.#ownStamp = stamp;
     this.#await(update);

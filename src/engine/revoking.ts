@@ -59,7 +59,7 @@ export class Revoking {
     const kept = except === undefined ? undefined : await host.current(except);
     const over = new Set<SessionKey>();
     // The register first: whatever comes in from here on is judged by it, and what cannot be read now cannot get by it, either.
-    let notBeforeMs = Math.max(clock.nowMs(), this.#register(subjectKey) + 1);
+    let notBeforeMs = subjects.givenAtMs(subjectKey, clock.nowMs());
     for (const { key, envelope } of registry.hotSessions) {
       if (envelope.subject !== subjectKey || key === kept?.key) continue;
       over.add(key);

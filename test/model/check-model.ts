@@ -1,6 +1,7 @@
-import { AbsenceModel } from "./absence-model.ts";
+import { ABSENCE_WORLDS, AbsenceModel } from "./absence-model.ts";
 import { EnvelopeModel } from "./envelope-model.ts";
 import { type Counterexample, type Exploration, explore, type Model } from "./explorer.ts";
+import { RevocationModel, revocationWorlds } from "./revocation-model.ts";
 import { type Rules, SHIPPED } from "./rules.ts";
 import type { Variant } from "./variants.ts";
 import { worldsFor } from "./worlds.ts";
@@ -24,18 +25,17 @@ export function models(nodeCount: number): readonly NamedModel[] {
     about: world.about,
     modelOf: (rules: Rules) => new EnvelopeModel(world, rules),
   }));
-  return [
-    ...envelopes,
-    {
-      name: "absence",
-      about: "two relays, a cut that nobody notices or a relay that loses all: who may say that there is none",
-      modelOf: absence,
-    },
-  ];
-}
-
-function absence(rules: Rules): Model {
-  return new AbsenceModel(rules);
+  const absences = ABSENCE_WORLDS.map((world) => ({
+    name: world.name,
+    about: world.about,
+    modelOf: (rules: Rules) => new AbsenceModel(world, rules),
+  }));
+  const revocations = revocationWorlds(nodeCount).map((world) => ({
+    name: world.name,
+    about: world.about,
+    modelOf: (rules: Rules) => new RevocationModel(world, rules),
+  }));
+  return [...envelopes, ...absences, ...revocations];
 }
 
 /** Every state of every world, one world after the other. */
