@@ -1,5 +1,5 @@
 import { fork } from "node:child_process";
-import { bundleOf } from "../support/bundle.ts";
+import { bundleOf, removeBundles } from "../support/bundle.ts";
 import type { SimulationOptions } from "./simulate.ts";
 import { type Summary, summarize } from "./summary.ts";
 
@@ -27,7 +27,11 @@ export async function runSeeds(
   // One bundle for all: with the packages' own modules each process would read, compile and link a few hundred files.
   const program = bundleOf(WORKER);
   const rest = [...seeds];
-  await Promise.all(Array.from({ length: Math.min(processCount, seeds.length) }, () => runInWorker(program, rest, options, onSummary)));
+  try {
+    await Promise.all(Array.from({ length: Math.min(processCount, seeds.length) }, () => runInWorker(program, rest, options, onSummary)));
+  } finally {
+    removeBundles();
+  }
 }
 
 /** Gives one process a seed after the other, until none is left. */

@@ -16,7 +16,7 @@ export function bundleOf(file: string): string {
   if (known !== undefined) return known;
   if (bundles.size === 0) {
     mkdirSync(FOLDER, { recursive: true });
-    process.once("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
+    process.once("exit", removeBundles);
   }
   const bundle = join(FOLDER, `${bundles.size}-${basename(file, ".ts")}.mjs`);
   buildSync({
@@ -32,4 +32,10 @@ export function bundleOf(file: string): string {
   });
   bundles.set(file, bundle);
   return bundle;
+}
+
+/** For who knows that no process starts any more: a test's process may be ended before it hears of its exit. */
+export function removeBundles(): void {
+  bundles.clear();
+  rmSync(FOLDER, { recursive: true, force: true });
 }
