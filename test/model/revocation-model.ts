@@ -25,7 +25,7 @@ const EPSILON_MS = 4;
 const OFF = [0, 2];
 
 export function revocationWorlds(nodeCount: number): readonly RevocationWorld[] {
-  const offsets = Array<readonly number[]>(nodeCount).fill(OFF);
+  const offsets = Array.from({ length: nodeCount }, () => OFF);
   return [
     {
       name: "revocation",
