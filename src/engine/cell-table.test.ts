@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CellTable } from "./cell-table.ts";
 import { type Cell, CellKind, Layout, ROOT_CONTAINER } from "./cells.ts";
+import { DEPTH_MAX } from "./limits.ts";
 import { plainOf } from "./view.ts";
 
 const CHILD = "0123456789abcdef";
@@ -35,15 +36,35 @@ describe("which cell counts", () => {
     for (const order of permutations(cells)) {
       const table = tableOf(...order.map((one) => [ROOT_CONTAINER, one] as const));
       expect(plainOf(table.root())).toEqual({});
-      table.remove(HIGH, order.indexOf(cells[3] as Cell));
+      table.remove([{ client: HIGH, clock: order.indexOf(cells[3] as Cell) }]);
       expect(plainOf(table.root())).toEqual({ p: "high" });
-      table.remove(HIGH, order.indexOf(cells[2] as Cell));
+      table.remove([{ client: HIGH, clock: order.indexOf(cells[2] as Cell) }]);
       expect(plainOf(table.root())).toEqual({ p: "low" });
-      table.remove(LOW, order.indexOf(cells[1] as Cell));
+      table.remove([{ client: LOW, clock: order.indexOf(cells[1] as Cell) }]);
       expect(plainOf(table.root())).toEqual({ p: "old" });
-      table.remove(HIGH, order.indexOf(cells[0] as Cell));
+      table.remove([{ client: HIGH, clock: order.indexOf(cells[0] as Cell) }]);
       expect(plainOf(table.root())).toEqual({});
     }
+  });
+
+  test("[D2] 30,000 rows of one property, the latest first, come and go without each looking for its place among the others", () => {
+    const count = 30_000;
+    const table = tableOf(...Array.from({ length: count }, (_, clock) => [ROOT_CONTAINER, cell("p", count - clock, LOW, clock)] as const));
+    expect(plainOf(table.root())).toEqual({ p: 0 });
+    table.remove(Array.from({ length: count - 1 }, (_, clock) => ({ client: LOW, clock })));
+    expect(plainOf(table.root())).toEqual({ p: count - 1 });
+    table.remove([{ client: LOW, clock: count - 1 }]);
+    expect(plainOf(table.root())).toEqual({});
+  });
+
+  test("[D16] containers that are nested deeper than anything is written show nothing beyond that, and break nothing", () => {
+    const id = (level: number): string => level.toString(16).padStart(16, "0");
+    const levels = Array.from({ length: 20_000 }, (_, level) => [id(level), cell("o", 1, LOW, id(level + 1), CellKind.object)] as const);
+    const table = tableOf([ROOT_CONTAINER, cell("o", 1, LOW, id(0), CellKind.object)], ...levels);
+    let depth = 0;
+    for (let node: unknown = plainOf(table.root()); node !== undefined; node = (node as { o?: unknown }).o) depth++;
+    expect(depth).toBe(DEPTH_MAX + 1);
+    expect(table.rowsBelow(ROOT_CONTAINER)).toHaveLength(20_001);
   });
 
   test("[D5] a container shows only where it is named, whichever came first", () => {
@@ -82,7 +103,7 @@ test("[D3] the vector has the latest stamp of each writer, and keeps it when row
     [ROOT_CONTAINER, cell("b", 3, LOW, 1)],
     [ROOT_CONTAINER, cell("c", 4, HIGH, 1)],
   );
-  table.remove(LOW, 0);
+  table.remove([{ client: LOW, clock: 0 }]);
   expect([...table.vector]).toEqual([
     [LOW, 5],
     [HIGH, 4],

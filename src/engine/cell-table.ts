@@ -1,4 +1,3 @@
-import type { Item } from "yjs";
 import {
   type Cell,
   CellKind,
@@ -17,6 +16,7 @@ import {
   type VersionVector,
 } from "./cells.ts";
 import { fullPosition } from "./containers.ts";
+import { DEPTH_MAX } from "./limits.ts";
 import type { Stamp, WriterId } from "./record.ts";
 import type { Plain } from "./values.ts";
 import { ContainerNode, type ElementNode, type Entry, type Expiry, withoutExpired } from "./view.ts";
@@ -29,8 +29,6 @@ export interface StoredRow extends Row {
   readonly stamp: Stamp;
   /** How many of its cells count. */
   counting: number;
-  /** The Yjs item, where it is known. Byte strings are never split or merged, so it stays the same. */
-  item: Item | undefined;
 }
 
 /** A range of Yjs clocks, as in a delete set. */
@@ -39,10 +37,10 @@ export interface ClockRange {
   readonly len: number;
 }
 
+/** Of the cells of one property the first counts; the others stand behind it in no order. */
 interface PlacedCell {
   readonly cell: Cell;
   readonly row: StoredRow;
-  /** The cell of the same property that counts next after this one. */
   next: PlacedCell | undefined;
 }
 
@@ -79,7 +77,7 @@ export class CellTable {
 
   add(row: Row, client: number, clock: number, stamp: Stamp): StoredRow {
     const { containerId, layout, cells } = row;
-    const stored: StoredRow = { containerId, layout, cells, client, clock, stamp, counting: 0, item: undefined };
+    const stored: StoredRow = { containerId, layout, cells, client, clock, stamp, counting: 0 };
     let ofClient = this.#rows.get(client);
     if (ofClient === undefined) this.#rows.set(client, (ofClient = new Map<number, StoredRow>()));
     ofClient.set(clock, stored);
@@ -92,16 +90,24 @@ export class CellTable {
     return stored;
   }
 
-  /** Takes out the row with this Yjs id, if it is in. */
-  remove(client: number, clock: number): void {
-    const ofClient = this.#rows.get(client);
-    const stored = ofClient?.get(clock);
-    if (ofClient === undefined || stored === undefined) return;
-    ofClient.delete(clock);
-    const container = this.#container(stored.containerId);
-    container.rows.delete(stored);
-    for (const cell of stored.cells) unplace(container, cell.property, stored);
-    this.#invalidate(container);
+  /** Takes out the rows with these Yjs ids, where they are in: together, for there may be thousands of one property. */
+  remove(ids: Iterable<{ readonly client: number; readonly clock: number }>): void {
+    const touched = new Map<Container, Set<string>>();
+    for (const { client, clock } of ids) {
+      const ofClient = this.#rows.get(client);
+      const stored = ofClient?.get(clock);
+      if (ofClient === undefined || stored === undefined) continue;
+      ofClient.delete(clock);
+      const container = this.#container(stored.containerId);
+      container.rows.delete(stored);
+      const properties = touched.get(container) ?? new Set();
+      touched.set(container, properties);
+      for (const { property } of stored.cells) properties.add(property);
+    }
+    for (const [container, properties] of touched) {
+      for (const property of properties) unplaceRemoved(container, property);
+      this.#invalidate(container);
+    }
   }
 
   /** All rows that are in, by Yjs client and clock. */
@@ -138,16 +144,15 @@ export class CellTable {
   /** All rows of a container and of the containers named inside it. */
   rowsBelow(containerId: string): StoredRow[] {
     const rows: StoredRow[] = [];
-    const collect = (id: string): void => {
+    const ids = new Set([containerId]);
+    for (const id of ids) {
       const container = this.#containers.get(id);
-      if (container === undefined) return;
-      rows.push(...container.rows);
-      for (const [property, placed] of container.slots) {
-        const child = namedContainer(placed.cell);
-        if (child !== undefined && this.#isNamedAt(child, id, property)) collect(child);
+      for (const row of container?.rows ?? []) rows.push(row);
+      for (const [property, { cell }] of container?.slots ?? []) {
+        const child = namedContainer(cell);
+        if (child !== undefined && this.#isNamedAt(child, id, property)) ids.add(child);
       }
-    };
-    collect(containerId);
+    }
     return rows;
   }
 
@@ -201,17 +206,11 @@ export class CellTable {
 
   #place(container: Container, containerId: string, cell: Cell, row: StoredRow): void {
     const top = container.slots.get(cell.property);
-    const placed: PlacedCell = { cell, row, next: undefined };
-    if (top === undefined || compareCells(cell, top.cell) > 0) {
-      placed.next = top;
-      container.slots.set(cell.property, placed);
+    const first = placedOver(top, { cell, row, next: undefined });
+    if (first !== top) {
+      container.slots.set(cell.property, first);
       row.counting++;
       if (top !== undefined) top.row.counting--;
-    } else {
-      let before = top;
-      while (before.next !== undefined && compareCells(cell, before.next.cell) <= 0) before = before.next;
-      placed.next = before.next;
-      before.next = placed;
     }
     const child = namedContainer(cell);
     if (child !== undefined) {
@@ -245,14 +244,15 @@ export class CellTable {
     }
   }
 
-  #node(id: string, container: Container, kind: ContainerKind): ContainerNode {
+  /** `depth` is that of the place which the id stands for: always the same. */
+  #node(id: string, container: Container, kind: ContainerKind, depth = 0): ContainerNode {
     if (container.node !== undefined && container.node.kind === kind) return container.node;
-    const node = this.#build(id, container, kind);
+    const node = this.#build(id, container, kind, depth + 1);
     container.node = node;
     return node;
   }
 
-  #build(id: string, container: Container, kind: ContainerKind): ContainerNode {
+  #build(id: string, container: Container, kind: ContainerKind, depth: number): ContainerNode {
     switch (kind) {
       case CellKind.object:
       case CellKind.map: {
@@ -260,7 +260,7 @@ export class CellTable {
         let removals: Map<string, Stamp> | undefined;
         let expiries: Map<string, Expiry> | undefined;
         for (const [property, { cell }] of container.slots) {
-          const entry = this.#entry(id, property, cell);
+          const entry = this.#entry(id, property, cell, depth);
           if (entry !== undefined) entries.set(property, entry);
           else if (cell.kind === CellKind.removed) (removals ??= new Map()).set(property, cell.stamp);
           else if (cell.kind === CellKind.expiry && cell.content !== 0) {
@@ -283,7 +283,7 @@ export class CellTable {
         const elements: ElementNode[] = [];
         for (const [property, { cell }] of container.slots) {
           if (cell.kind === CellKind.position) continue;
-          const entry = this.#entry(id, property, cell);
+          const entry = this.#entry(id, property, cell, depth);
           if (entry === undefined) continue;
           const moved = container.slots.get(positionProperty(property))?.cell.position;
           elements.push({ id: property, inserted: cell.position, at: fullPosition(moved ?? cell.position, property), entry });
@@ -302,32 +302,40 @@ export class CellTable {
     }
   }
 
-  #entry(containerId: string, property: string, cell: Cell): Entry | undefined {
+  #entry(containerId: string, property: string, cell: Cell, depth: number): Entry | undefined {
     if (cell.kind === CellKind.value) return cell;
     if (!isContainerKind(cell.kind)) return undefined;
     const childId = cell.content as string;
     const child = this.#containers.get(childId);
-    if (child === undefined || !this.#isNamedAt(childId, containerId, property)) return undefined;
-    return this.#node(childId, child, cell.kind);
+    if (child === undefined || depth > DEPTH_MAX || !this.#isNamedAt(childId, containerId, property)) return undefined;
+    return this.#node(childId, child, cell.kind, depth);
   }
 }
 
-function unplace(container: Container, property: string, row: StoredRow): void {
-  const top = container.slots.get(property);
-  if (top === undefined) return;
-  if (top.row === row) {
-    row.counting--;
-    if (top.next === undefined) container.slots.delete(property);
-    else {
-      container.slots.set(property, top.next);
-      top.next.row.counting++;
-    }
-    return;
+/** Which of the cells of a property comes first with one more. */
+function placedOver(top: PlacedCell | undefined, placed: PlacedCell): PlacedCell {
+  if (top === undefined || compareCells(placed.cell, top.cell) > 0) {
+    placed.next = top;
+    return placed;
   }
-  for (let before = top; before.next !== undefined; before = before.next) {
-    if (before.next.row === row) {
-      before.next = before.next.next;
-      return;
-    }
+  placed.next = top.next;
+  top.next = placed;
+  return top;
+}
+
+/** Takes the cells of a property out whose rows are not in any more. */
+function unplaceRemoved({ slots, rows }: Container, property: string): void {
+  const before = slots.get(property);
+  let top: PlacedCell | undefined;
+  for (let placed = before, next; placed !== undefined; placed = next) {
+    next = placed.next;
+    if (rows.has(placed.row)) top = placedOver(top, placed);
+  }
+  if (top === before) return;
+  if (before !== undefined) before.row.counting--;
+  if (top === undefined) slots.delete(property);
+  else {
+    slots.set(property, top);
+    top.row.counting++;
   }
 }

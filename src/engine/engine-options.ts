@@ -1,7 +1,7 @@
 import type { AttributeTypes } from "./attributes/schema.ts";
 import { SessionError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, DEPTH_MAX, type Limits } from "./limits.ts";
 import type { MergeContext } from "./merge-records.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Replication } from "./replication.ts";
@@ -48,7 +48,8 @@ export interface EngineSettings {
 /** @throws SessionError OPTION_INVALID */
 export function resolveSettings(options: EngineOptions): EngineSettings {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  for (const [name, limit] of Object.entries<number>({ ...limits })) inRange(`limits.${name}`, limit, 1, Number.MAX_SAFE_INTEGER);
+  for (const [name, limit] of Object.entries<number>({ ...limits }))
+    inRange(`limits.${name}`, limit, 1, name === "depth" ? DEPTH_MAX : Number.MAX_SAFE_INTEGER);
   const absoluteTimeoutMs = inRange("absoluteTimeoutMs", options.absoluteTimeoutMs ?? 12 * 60 * 60 * 1000, 1, ABSOLUTE_TIMEOUT_MAX_MS);
   const idleDefault = Math.min(30 * 60 * 1000, absoluteTimeoutMs);
   return {

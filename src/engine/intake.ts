@@ -1,15 +1,13 @@
-import * as Y from "yjs";
 import type { CellTable, ClockRange, Place, StoredRow } from "./cell-table.ts";
-import { type Cell, CellKind, type ContainerKind, covers, Layout, layoutOf, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
-import { GENESIS_CLIENT, ROWS_NAME } from "./compaction.ts";
+import { CellKind, type ContainerKind, covers, Layout, layoutOf, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
+import { GENESIS_CLIENT } from "./compaction.ts";
 import { memberProperty } from "./containers.ts";
+import { type DecodedUpdate, decodeUpdate, endOf, type ItemId, isWithin, type Struct } from "./decoded-update.ts";
 import type { DocumentContext, DocumentParts, SessionDocument } from "./document.ts";
 import { corrupt } from "./errors.ts";
 import { copyTable, joined } from "./merge-records.ts";
-import { type Change, compareEpochs, type DocumentRecord, type Dot, type WriterId } from "./record.ts";
+import { type Change, compareEpochs, type DocumentRecord, type Dot, type Stamp, type WriterId } from "./record.ts";
 import {
-  type DecodedUpdate,
-  decodeUpdate,
   documentOf,
   emptyTable,
   type ReadDocument,
@@ -29,10 +27,11 @@ import {
 /** `state-needed`: a gap, or a higher epoch; nothing was changed. */
 export type ApplyResult = "applied" | "joined" | "duplicate" | "state-needed";
 
+/** More than a session ever goes through. */
+const EPOCHS_MAX = 2 ** 32;
+
 /** Called with the rows that are about to be taken in, once they were checked. */
 export type LookAtRows = (rows: readonly Row[]) => void;
-
-const EMPTY_UPDATE_BYTES = 2;
 
 /**
  * A document from outside, once everything about its bytes was checked: Yjs will take it whole.
@@ -40,9 +39,14 @@ const EMPTY_UPDATE_BYTES = 2;
  */
 export function checkDocument(context: DocumentContext, record: DocumentRecord): ReadDocument {
   const nothing = (): number => 0;
-  const read = readUpdate(record.bytes, context.limits, nothing, undefined, checkUpdate(record.bytes, nothing));
-  checkRows(emptyTable(read.header), rowsOf(read), context);
-  return documentOf(read);
+  const decoded = checked(decodeUpdate(record.bytes), nothing);
+  if (decoded.structs.has(GENESIS_CLIENT) !== record.epoch.counter > 0) throw corrupt("genesis");
+  const read = readUpdate(decoded, context.limits, nothing);
+  checkRows(emptyTable(read.header), read, context);
+  const document = documentOf(read);
+  // One near 2^53 would be the last that can be written. Stamps grow faster than epochs: none at this bound stays there.
+  if (record.epoch.counter > document.table.latestStamp + EPOCHS_MAX) throw corrupt("epoch");
+  return document;
 }
 
 /**
@@ -62,8 +66,9 @@ export function applyChange(document: SessionDocument, change: Change, look: Loo
     document.adopt(joinChange(document.encode(), change, document.parts(), look));
     return "joined";
   }
-  const read = readForeign(document.parts(), change.update);
-  checkCommit(read, change);
+  const decoded = decodeUpdate(change.update);
+  const read = readForeign(document.parts(), decoded);
+  checkCommit(decoded, read, change);
   look(rowsOf(read));
   if (change.writer === document.writer) document.renew();
   take(document, read, change.update);
@@ -78,7 +83,7 @@ export function applyChange(document: SessionDocument, change: Change, look: Loo
 export function mergeState(document: SessionDocument, record: DocumentRecord, look: LookAtRows = () => undefined): boolean {
   if (compareEpochs(record.epoch, document.epoch) !== 0) throw corrupt("Yjs merges within an epoch only");
   const { clocks } = document.parts();
-  const read = readForeign(document.parts(), record.bytes);
+  const read = readForeign(document.parts(), decodeUpdate(record.bytes));
   look(rowsOf(read));
   if (read.rows.some((row) => row.client === document.writer)) document.renew();
   const isNews = [...read.clocks].some(([client, clock]) => clock > (clocks.get(client) ?? 0));
@@ -109,9 +114,14 @@ export function checkPlaces(table: CellTable, rows: Iterable<Row>): void {
   }
 }
 
-function checkRows(table: CellTable, rows: readonly Row[], { sha256 }: DocumentContext): void {
+function checkRows(table: CellTable, read: ReadUpdate, { sha256 }: DocumentContext): void {
+  const rows = rowsOf(read);
   checkPlaces(table, rows);
+  // A commit, and a genesis, has one row a container, and in it one cell a property.
+  const names = new Set(read.rows.map((row) => `${row.client} ${stampOf(row)} ${row.decoded.row.containerId}`));
+  if (names.size < rows.length) throw corrupt("a container has two rows");
   for (const { layout, cells } of rows) {
+    if (cells.length > 1 && new Set(cells.map((cell) => cell.property)).size < cells.length) throw corrupt("a property has two cells");
     if (layout !== Layout.members) continue;
     for (const { kind, property, content } of cells) {
       const isCalledOtherwise = kind === CellKind.value && property !== memberProperty(sha256, content ?? null);
@@ -122,27 +132,28 @@ function checkRows(table: CellTable, rows: readonly Row[], { sha256 }: DocumentC
 
 /** A late change: the caller knows that it is next. */
 function joinChange(document: DocumentRecord, change: Change, { table, context }: DocumentParts, look: LookAtRows): DocumentRecord {
-  const isKept = (row: Row, cell: Cell): boolean =>
-    change.dropped.every(
-      ({ containerId, writer, stamp }) => containerId !== row.containerId || writer !== cell.writer || stamp !== cell.stamp,
-    );
-  const after = copyTable(table, isKept);
+  const nameOf = (containerId: string, writer: WriterId, stamp: Stamp): string => `${containerId} ${writer} ${stamp}`;
+  const dropped = new Set(change.dropped.map(({ containerId, writer, stamp }) => nameOf(containerId, writer, stamp)));
+  const after = copyTable(table, (row, cell) => !dropped.has(nameOf(row.containerId, cell.writer, cell.stamp)));
   // The clocks of the update belong to the other epoch: whatever it starts with is its beginning here, and of others all is known.
-  const first = firstClock(change);
+  const update = decodeUpdate(change.update);
+  const first = update.structs.get(change.writer)?.[0]?.clock ?? 0;
   const knownClock = (client: WriterId): number => (client === change.writer ? first : Infinity);
-  const read = readUpdate(change.update, context.limits, knownClock, undefined, checkUpdate(change.update, knownClock));
-  checkCommit(read, change);
-  checkRows(after, rowsOf(read), context);
+  const read = readUpdate(checked(update, knownClock), context.limits, knownClock);
+  checkCommit(update, read, change);
+  checkRows(after, read, context);
   look(rowsOf(read));
   for (const { decoded, client, clock } of read.rows) after.add(decoded.row, client, clock, change.stamp);
   after.see([change.writer, change.stamp]);
   return joined(after, table, document, context);
 }
 
-function readForeign({ clocks, table, header, context }: DocumentParts, update: Uint8Array): ReadUpdate {
+function readForeign({ clocks, table, header, context }: DocumentParts, decoded: DecodedUpdate): ReadUpdate {
   const knownClock = (client: number): number => clocks.get(client) ?? 0;
-  const read = readUpdate(update, context.limits, knownClock, header, checkUpdate(update, knownClock));
-  checkRows(table, rowsOf(read), context);
+  // Whoever has an epoch has all of its genesis.
+  if (endOf(decoded.structs.get(GENESIS_CLIENT) ?? []) > knownClock(GENESIS_CLIENT)) throw corrupt("genesis");
+  const read = readUpdate(checked(decoded, knownClock), context.limits, knownClock, header);
+  checkRows(table, read, context);
   const latest = new Map(read.rows.map((row) => [row.client, stampOf(row)]));
   for (const [client, ranges] of read.deleted) {
     for (const row of rowsIn(table, client, ranges)) {
@@ -155,84 +166,59 @@ function readForeign({ clocks, table, header, context }: DocumentParts, update: 
   return read;
 }
 
-function checkCommit(read: ReadUpdate, change: Change): void {
-  const roots = read.rows.filter((row) => row.decoded.row.containerId === ROOT_CONTAINER);
-  if (roots.length === 1 && read.rows.every((row) => row.client === change.writer && stampOf(row) === change.stamp)) return;
+function checkCommit({ structs }: DecodedUpdate, { rows }: ReadUpdate, { writer, stamp }: Change): void {
+  const roots = rows.filter((row) => row.decoded.row.containerId === ROOT_CONTAINER);
+  // All of it new, and nothing of others: clocks of theirs that are said to be deleted would keep their next commits out.
+  const isWhole = structs.size === 1 && structs.get(writer)?.length === rows.length;
+  if (isWhole && roots.length === 1 && rows.every((row) => stampOf(row) === stamp)) return;
   throw corrupt("a change is not one commit of its writer");
 }
 
-/** Everything that can be told of an update before a document sees it. */
-function checkUpdate(update: Uint8Array, knownClock: (client: number) => number): (decoded: DecodedUpdate) => void {
-  return ({ structs, ds }) => {
-    const ends = new Map<number, number>();
-    const endOf = (client: number): number => Math.max(ends.get(client) ?? 0, knownClock(client));
-    // Bytes in format V2 decode to nothing in V1.
-    if (structs.length === 0 && ds.clients.size === 0 && update.length !== EMPTY_UPDATE_BYTES) throw corrupt("format");
-    for (const struct of structs) {
-      const { client, clock } = struct.id;
-      if (client !== GENESIS_CLIENT && (client < WRITER_MIN || client > WRITER_MAX)) throw corrupt("client");
-      const before = ends.get(client);
-      const isNext = before === undefined ? clock <= knownClock(client) : clock === before;
-      if (!isNext || !Number.isSafeInteger(clock + struct.length)) throw corrupt("gap");
-      ends.set(client, clock + struct.length);
-      // Nothing is ever deleted around a row, so Yjs makes no GC structs here.
-      if (!(struct instanceof Y.Item)) throw corrupt("struct");
-      checkPlace(struct);
-    }
-    if (structs.length > 0) checkOrder(structs as Y.Item[], knownClock);
-    for (const [client, ranges] of ds.clients) {
-      const first = client === GENESIS_CLIENT ? 1 : 0;
-      // Of nothing, too: Yjs reads that, and cannot write it.
-      for (const { clock, len } of ranges) if (!(clock >= first && len >= 1 && clock + len <= endOf(client))) throw corrupt("deletion");
-    }
-  };
-}
-
-/** A row lies in the one list of rows. Not yet integrated, so Yjs' types say too much. */
-function checkPlace({ origin, rightOrigin, parent, parentSub }: Y.Item): void {
-  const name: unknown = parent;
-  if (parentSub !== null || (name !== null && name !== ROWS_NAME)) throw corrupt("parent");
-  if (name === null && origin === null && rightOrigin === null) throw corrupt("parent");
+/** Everything that can be told of an update before a document sees it: it is handed back. */
+function checked(update: DecodedUpdate, knownClock: (client: number) => number): DecodedUpdate {
+  const { structs, deleted } = update;
+  for (const [client, ofClient] of structs) {
+    if (client !== GENESIS_CLIENT && (client < WRITER_MIN || client > WRITER_MAX)) throw corrupt("client");
+    if ((ofClient[0] as Struct).clock > knownClock(client)) throw corrupt("gap");
+    const isUntold = ({ row, clock, length }: Struct): boolean => row === undefined && !isWithin(deleted.get(client), clock, length);
+    if (ofClient.some(isUntold)) throw corrupt("deletion");
+  }
+  checkOrder(structs, knownClock);
+  for (const [client, ranges] of deleted) {
+    const first = client === GENESIS_CLIENT ? 1 : 0;
+    const { clock, len } = ranges.at(-1) as ClockRange;
+    if ((ranges[0] as ClockRange).clock < first || clock + len > Math.max(endOf(structs.get(client) ?? []), knownClock(client)))
+      throw corrupt("deletion");
+  }
+  return update;
 }
 
 /**
- * Each row lies beside others that can be there before it: Yjs would keep those of which that is not so for later, for ever. So that all have
+ * Each row lies behind another that can be there before it: Yjs would keep those of which that is not so for later, for ever. So that all have
  * their turn, the rows of a client are gone through up to where another one needs them; whoever then waits for himself never gets there.
  */
-function checkOrder(structs: readonly Y.Item[], knownClock: (client: number) => number): void {
-  const ofClient = new Map<number, { readonly items: Y.Item[]; next: number; isWaiting: boolean }>();
-  for (const item of structs) {
-    const queue = ofClient.get(item.id.client);
-    if (queue === undefined) ofClient.set(item.id.client, { items: [item], next: 0, isWaiting: false });
-    else queue.items.push(item);
-  }
-  const missing = ({ items, next }: { readonly items: readonly Y.Item[]; readonly next: number }): Y.ID | undefined => {
-    const item = items[next];
-    for (const neighbour of [item?.origin, item?.rightOrigin]) {
-      if (neighbour === null || neighbour === undefined || neighbour.clock < knownClock(neighbour.client)) continue;
-      const others = ofClient.get(neighbour.client);
-      const last = others?.items[others.next - 1];
-      if (last === undefined || neighbour.clock >= last.id.clock + last.length) return neighbour;
-    }
-    return undefined;
-  };
-  for (const [client, { items }] of ofClient) {
-    const last = items.at(-1);
-    const wanted: Y.ID[] = last === undefined ? [] : [Y.createID(client, last.id.clock)];
+function checkOrder(structs: DecodedUpdate["structs"], knownClock: (client: number) => number): void {
+  const queues = new Map([...structs].map(([client, items]) => [client, { items, next: 0, doneClock: 0, isWaiting: false }]));
+  const isThere = ({ client, clock }: ItemId): boolean => clock < Math.max(knownClock(client), queues.get(client)?.doneClock ?? 0);
+  for (const ofClient of structs.values()) {
+    const wanted: ItemId[] = ofClient.slice(-1);
     for (let goal = wanted.at(-1); goal !== undefined; goal = wanted.at(-1)) {
-      const queue = ofClient.get(goal.client);
-      if (queue === undefined) throw corrupt("neighbour");
-      const waitsFor = queue.items[queue.next] === undefined ? undefined : missing(queue);
-      const done = queue.items[queue.next - 1];
-      if (done !== undefined && goal.clock < done.id.clock + done.length) {
+      const queue = queues.get(goal.client);
+      if (queue !== undefined && queue.doneClock > goal.clock) {
         wanted.pop();
         queue.isWaiting = false;
-      } else if (waitsFor !== undefined) {
-        if (ofClient.get(waitsFor.client)?.isWaiting === true || waitsFor.client === goal.client) throw corrupt("neighbour");
+        continue;
+      }
+      const item = queue?.items[queue.next];
+      if (queue === undefined || item === undefined) throw corrupt("neighbour");
+      if (item.origin === undefined || isThere(item.origin)) {
+        queue.next += 1;
+        queue.doneClock = item.clock + item.length;
+      } else {
+        if (item.origin.client === goal.client || queues.get(item.origin.client)?.isWaiting === true) throw corrupt("neighbour");
         queue.isWaiting = true;
-        wanted.push(waitsFor);
-      } else if (queue.next >= queue.items.length) throw corrupt("neighbour");
-      else queue.next += 1;
+        wanted.push(item.origin);
+      }
     }
   }
 }
@@ -240,7 +226,7 @@ function checkOrder(structs: readonly Y.Item[], knownClock: (client: number) => 
 function take(document: SessionDocument, { rows, deleted, clocks }: ReadUpdate, update: Uint8Array): void {
   const { table } = document.parts();
   for (const row of rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));
-  for (const [client, ranges] of deleted) for (const row of rowsIn(table, client, ranges)) table.remove(client, row.clock);
+  for (const [client, ranges] of deleted) table.remove(rowsIn(table, client, ranges));
   document.tookIn(
     update,
     clocks,
@@ -249,17 +235,9 @@ function take(document: SessionDocument, { rows, deleted, clocks }: ReadUpdate, 
 }
 
 function rowsIn(table: CellTable, client: number, ranges: readonly ClockRange[]): StoredRow[] {
-  const rows = [...(table.rows.get(client)?.values() ?? [])];
-  return rows.filter((row) => ranges.some(({ clock, len }) => row.clock >= clock && row.clock < clock + len));
+  return [...(table.rows.get(client)?.values() ?? [])].filter((row) => isWithin(ranges, row.clock));
 }
 
 function rowsOf(read: ReadUpdate): Row[] {
   return read.rows.map((row) => row.decoded.row);
-}
-
-function firstClock(change: Change): number {
-  let first = Infinity;
-  for (const struct of decodeUpdate(change.update).structs)
-    if (struct.id.client === change.writer) first = Math.min(first, struct.id.clock);
-  return first;
 }

@@ -8,7 +8,7 @@ export interface Limits {
   readonly valueBytes: number;
   /** Encoded bytes of one session. */
   readonly sessionBytes: number;
-  /** Nesting inside an attribute's value. */
+  /** Nesting inside an attribute's value, at most `DEPTH_MAX`. */
   readonly depth: number;
   /** Sessions alive in this process, hot and cold; beyond, new ones are refused (TOO_MANY_SESSIONS). */
   readonly sessionCount: number;
@@ -19,6 +19,9 @@ export interface Limits {
   /** Bytes that this process alone has, where the store is durable; beyond, new sessions are refused (TOO_MANY_SESSIONS). */
   readonly unsavedBytes: number;
 }
+
+/** Deeper than this nothing is shown, whoever wrote it: what goes through a session does so level by level on the stack. */
+export const DEPTH_MAX = 512;
 
 export const DEFAULT_LIMITS: Limits = {
   attributeCount: 256,

@@ -3,10 +3,11 @@ import { CellTable } from "./cell-table.ts";
 import { type Cell, covers, type Row } from "./cells.ts";
 import { canonicalRows, genesisOf } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
+import { type DecodedUpdate, decodeUpdate, endOf, isWithin } from "./decoded-update.ts";
 import { joinEnvelopes } from "./envelope.ts";
 import type { Limits } from "./limits.ts";
 import { compareEpochs, type DocumentRecord, type SessionRecord } from "./record.ts";
-import { type DecodedUpdate, decodeUpdate, readTable } from "./update-reader.ts";
+import { readTable } from "./update-reader.ts";
 
 /** What merging needs from around it. */
 export interface MergeContext {
@@ -68,13 +69,10 @@ function mergeWithinEpoch(left: DocumentRecord, right: DocumentRecord, context: 
 
 /** Whether one update of a whole document has all structs and deletions of another of the same epoch. */
 function coversUpdate(more: DecodedUpdate, less: DecodedUpdate): boolean {
-  const ends = new Map<number, number>();
-  for (const { id, length } of more.structs) ends.set(id.client, Math.max(ends.get(id.client) ?? 0, id.clock + length));
-  for (const { id, length } of less.structs) if (id.clock + length > (ends.get(id.client) ?? 0)) return false;
-  for (const [client, ranges] of less.ds.clients) {
-    const theirs = more.ds.clients.get(client) ?? [];
-    for (const { clock, len } of ranges)
-      if (!theirs.some((range) => range.clock <= clock && clock + len <= range.clock + range.len)) return false;
+  for (const [client, structs] of less.structs) if (endOf(structs) > endOf(more.structs.get(client) ?? [])) return false;
+  for (const [client, ranges] of less.deleted) {
+    const theirs = more.deleted.get(client);
+    if (!ranges.every(({ clock, len }) => isWithin(theirs, clock, len))) return false;
   }
   return true;
 }

@@ -126,7 +126,7 @@ class EngineReplica implements Replica {
   }
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
-    return this.#registry.record(key);
+    return this.#registry.loader.record(key);
   }
 
   async receiveState(key: SessionKey, record: SessionRecord, isIdle = false): Promise<StateReceipt> {

@@ -57,6 +57,9 @@ const KIND_MASK = 15;
 const SAME_DOT_FLAG = 16;
 const NEXT_POSITION_FLAG = 32;
 
+/** Of what `nextPosition` gives, which counts up to 27 digits and has no more. */
+const POSITION_AFTER_LENGTH_MAX = 27;
+
 /** What the rows of a genesis refer to by small numbers, and what it carries besides cells. */
 export interface GenesisHeader {
   /** The highest stamp of an object-property removal that compaction has dropped; 0 for none (`G` of DESIGN 3.2). */
@@ -318,7 +321,8 @@ function readUnsigned(decoder: decoding.Decoder): number {
 function readPosition(decoder: decoding.Decoder, limits: Limits): string {
   const position = decoding.readVarString(decoder);
   if (position.length > limits.nameBytes * 8 || !/^[0-9A-Za-z]+$/.test(position)) throw corrupt("position");
-  nextPosition(position);
+  // Behind the greatest there is room only for ever longer ones, each as costly to find as it is long; no honest row ever gets there.
+  if (nextPosition(position).length > POSITION_AFTER_LENGTH_MAX) throw corrupt("position");
   return position;
 }
 

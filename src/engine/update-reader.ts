@@ -1,7 +1,7 @@
-import * as Y from "yjs";
 import { CellTable, type ClockRange } from "./cell-table.ts";
 import { raise, type VersionVector } from "./cells.ts";
 import { GENESIS_CLIENT } from "./compaction.ts";
+import { type DecodedUpdate, decodeUpdate, endOf, isWithin } from "./decoded-update.ts";
 import { corrupt } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Stamp } from "./record.ts";
@@ -38,34 +38,25 @@ export interface ReadDocument {
   readonly clocks: Clocks;
 }
 
-/** What `Y.decodeUpdate` gives: structs that no document has integrated yet, and deletions. */
-export type DecodedUpdate = ReturnType<typeof Y.decodeUpdate>;
-
 /**
- * Reads an update in format V1 that holds rows of a session document. `knownClock` says how much of a client the receiver has;
- * `header` is its genesis header, where it has one. Nothing is allocated by a size that the bytes claim. What comes from outside is
- * looked through by `check` before its rows are read (`intake.ts`).
+ * Reads the rows of an update. `knownClock` says how much of a client the receiver has; `header` is its genesis header, where it has one.
+ * What comes from outside is looked through before (`intake.ts`).
  * @throws SessionError RECORD_CORRUPT for anything but rows
  */
 export function readUpdate(
-  update: Uint8Array,
+  { structs, deleted }: DecodedUpdate,
   limits: Limits,
   knownClock: (client: number) => number,
   knownHeader?: GenesisHeader,
-  check?: (decoded: DecodedUpdate) => void,
 ): ReadUpdate {
-  const decoded = decodeUpdate(update);
-  check?.(decoded);
-  const deleted = decoded.ds.clients;
   const fresh: { client: number; clock: number; bytes: Uint8Array }[] = [];
   const clocks = new Map<number, number>();
-  for (const struct of decoded.structs) {
-    clocks.set(struct.id.client, struct.id.clock + struct.length);
-    const content = struct instanceof Y.Item ? struct.content : undefined;
-    if (content instanceof Y.ContentDeleted) continue;
-    if (!(content instanceof Y.ContentBinary)) throw corrupt("content");
-    const { client, clock } = struct.id;
-    if (clock >= knownClock(client) && !isDeleted(deleted.get(client), clock)) fresh.push({ client, clock, bytes: content.content });
+  for (const [client, ofClient] of structs) {
+    clocks.set(client, endOf(ofClient));
+    const known = knownClock(client);
+    const ranges = deleted.get(client);
+    for (const { clock, row } of ofClient)
+      if (row !== undefined && clock >= known && !isWithin(ranges, clock)) fresh.push({ client, clock, bytes: row });
   }
   const headerRow = fresh.find((row) => row.client === GENESIS_CLIENT && row.clock === 0);
   let header = knownHeader;
@@ -84,30 +75,19 @@ export function readUpdate(
   return { header, rows, deleted, clocks };
 }
 
-/** @throws SessionError RECORD_CORRUPT */
-export function decodeUpdate(update: Uint8Array): DecodedUpdate {
-  try {
-    return Y.decodeUpdate(update);
-  } catch (cause) {
-    throw corrupt("it is no Yjs update", cause);
-  }
-}
-
 /** The cells of a whole document, without making a Yjs document of it. */
 export function readTable(bytes: Uint8Array, limits: Limits): ReadDocument {
-  return documentOf(readUpdate(bytes, limits, () => 0));
+  return documentOf(readUpdate(decodeUpdate(bytes), limits, () => 0));
 }
 
 /** What a whole document has seen, by as little decoding as that takes. @throws SessionError RECORD_CORRUPT */
 export function readVector(bytes: Uint8Array): VersionVector {
-  const { structs, ds } = decodeUpdate(bytes);
+  const { structs, deleted } = decodeUpdate(bytes);
   const vector: VersionVector = new Map();
-  for (const struct of structs) {
-    const content = struct instanceof Y.Item ? struct.content : undefined;
-    const { client, clock } = struct.id;
-    if (content instanceof Y.ContentDeleted || isDeleted(ds.clients.get(client), clock)) continue;
-    if (!(content instanceof Y.ContentBinary)) throw corrupt("content");
-    for (const dot of readSeen(content.content, client)) raise(vector, dot);
+  for (const [client, ofClient] of structs) {
+    const ranges = deleted.get(client);
+    for (const { clock, row } of ofClient)
+      if (row !== undefined && !isWithin(ranges, clock)) for (const dot of readSeen(row, client)) raise(vector, dot);
   }
   return vector;
 }
@@ -131,8 +111,4 @@ export function emptyTable(header: GenesisHeader | undefined): CellTable {
 
 export function stampOf(row: ReadRow): Stamp {
   return row.decoded.type === "commit" ? row.decoded.stamp : 0;
-}
-
-function isDeleted(ranges: readonly ClockRange[] | undefined, clock: number): boolean {
-  return ranges?.some((range) => clock >= range.clock && clock < range.clock + range.len) ?? false;
 }

@@ -57,6 +57,7 @@ describe("bytes that somebody made", () => {
 
   /** An Item of `WRITER` at clock 0 that holds `row`, with its place as the bytes `place` say (Yjs' format V1). */
   const item = (row: Uint8Array, info: number, place: readonly number[]): number[] => [info, ...place, row.length, ...row];
+  const DELETED = 1;
   const BINARY = 3;
   const HAS_ORIGIN = 0x80;
   const HAS_RIGHT = 0x40;
@@ -68,6 +69,33 @@ describe("bytes that somebody made", () => {
   /** Two clients in one update: an honest row, and clocks of `client` that are gone for good. */
   const withGc = (row: Uint8Array, client: number, clocks: number): Uint8Array =>
     Uint8Array.from([2, 1, ...varuint(client), 0, 0, ...varuint(clocks), 1, ...varuint(WRITER), 0, ...item(row, BINARY, inList), 0]);
+  const withDeleted = (row: Uint8Array, client: number, clocks: number): Uint8Array =>
+    Uint8Array.from([
+      2,
+      1,
+      ...varuint(client),
+      0,
+      DELETED,
+      ...inList,
+      ...varuint(clocks),
+      1,
+      ...varuint(WRITER),
+      0,
+      ...item(row, BINARY, inList),
+      0,
+    ]);
+  const saying = (update: Uint8Array, client: number, clock: number, clocks: number): Uint8Array =>
+    Uint8Array.from([...update.slice(0, -1), 1, ...varuint(client), 1, clock, ...varuint(clocks)]);
+  const inBlocks = (row: Uint8Array, clocks: readonly number[]): Uint8Array =>
+    Uint8Array.from([clocks.length, ...clocks.flatMap((clock) => [1, ...varuint(WRITER), clock, ...item(row, BINARY, inList)]), 0]);
+  const withRanges = (row: Uint8Array, ...ranges: readonly (readonly [clock: number, length: number])[]): Uint8Array =>
+    Uint8Array.from([
+      ...updateOf(0, ...Array.from({ length: 3 }, () => item(row, BINARY, inList))).slice(0, -1),
+      1,
+      ...varuint(WRITER),
+      ranges.length,
+      ...ranges.flat(),
+    ]);
   /** Empty byte strings, each in a list of its own. */
   const otherTypes = (count: number): number[][] =>
     Array.from({ length: count }, (_, index) => {
@@ -104,6 +132,20 @@ describe("bytes that somebody made", () => {
     ["a row, and the future clocks of an honest writer taken away", (row) => withGc(row, WRITER + 1, 1_000)],
     ["a row between neighbours that nobody has", (row) => updateOf(0, item(row, BINARY | HAS_RIGHT, [...varuint(WRITER + 1), 7]))],
     ["a row whose right neighbour is itself", (row) => updateOf(0, item(row, BINARY | HAS_RIGHT, [...varuint(WRITER), 0]))],
+    ["a row between others", (row) => updateOf(0, item(row, BINARY, inList), item(row, BINARY | HAS_RIGHT, [...varuint(WRITER), 0]))],
+    // Yjs puts a deletion of no clocks in a list of its own, and writes it as a deletion that nobody else takes.
+    ["a row behind clocks that are none", (row) => updateOf(0, [DELETED, ...inList, 0], item(row, BINARY, inList))],
+    ["a row, and clocks of another writer taken away", (row) => withDeleted(row, WRITER + 1, 1_000)],
+    ["a row, and clocks of its own taken away", (row) => updateOf(0, item(row, BINARY, inList), [DELETED, ...inList, 5])],
+    // Of a client that comes twice Yjs takes what comes last, and waits for the rest.
+    ["a row, and another in a second block of its client", (row) => inBlocks(row, [0, 1])],
+    [
+      "a row that begins with a number spelled longer than needed",
+      (row) => Uint8Array.from([0x81, 0, ...updateOf(0, item(row, BINARY, inList)).slice(1)]),
+    ],
+    ["a row, and bytes behind its end", (row) => Uint8Array.from([...updateOf(0, item(row, BINARY, inList)), 0])],
+    ["a row, and deletions that overlap", (row) => withRanges(row, [0, 2], [1, 1])],
+    ["a row, and deletions out of order", (row) => withRanges(row, [2, 1], [0, 1])],
     [
       "a row and 2,000 subdocuments",
       (row) => rowAnd(row, (doc) => doc.getArray("s").push(Array.from({ length: 2_000 }, () => new Y.Doc()))),
@@ -120,6 +162,21 @@ describe("bytes that somebody made", () => {
     ],
   ];
   const honestRow = (stamp: number): Uint8Array => Uint8Array.from([4, ...varuint(stamp)]);
+  /** A document may hold that, a commit never. */
+  const notOneCommit: typeof hostileUpdates = [
+    [
+      "a row, and clocks of another writer that are said to be taken away",
+      (row) => saying(withDeleted(row, WRITER + 1, 1_000), WRITER + 1, 0, 1_000),
+    ],
+    [
+      "a row, and clocks of its own that are said to be taken away",
+      (row) => saying(updateOf(0, item(row, BINARY, inList), [DELETED, ...inList, 5]), WRITER, 1, 5),
+    ],
+    [
+      "a row, and one that it takes away itself",
+      (row) => saying(updateOf(0, item(row, BINARY, inList), item(row, BINARY, inList)), WRITER, 1, 1),
+    ],
+  ];
 
   test("an honest row by itself is taken, so that what is refused below is refused for what is wrong with it", () => {
     const { replica, honest } = victim();
@@ -128,7 +185,7 @@ describe("bytes that somebody made", () => {
     expectSound(replica);
   });
 
-  test.each([["nothing", () => new Uint8Array([0, 0])] as const, ...hostileUpdates])(
+  test.each([["nothing", () => new Uint8Array([0, 0])] as const, ...hostileUpdates, ...notOneCommit])(
     "[D15] [D16] a change whose update is %s is refused, and nothing changed",
     (_what, make) => {
       const { replica, honest } = victim();

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { SessionKey, SessionRecord } from "../../src/engine/record.ts";
-import { decodeUpdate } from "../../src/engine/update-reader.ts";
+import { decodeUpdate } from "../../src/engine/decoded-update.ts";
 import { exchange, TestNode } from "../support/engine-network.ts";
 import { fewerRuns } from "../support/fewer-runs.ts";
 import { collectGarbage } from "../support/garbage.ts";
@@ -124,8 +124,8 @@ class LosingProcess {
       if (previousStamp !== (this.#latest.get(writer) ?? 0)) throw new Error("a commit follows one that was not its writer's last");
       if (stamp <= previousStamp) throw new Error("a writer's stamps go back");
       this.#latest.set(writer, stamp);
-      for (const { id } of decodeUpdate(update).structs) {
-        const name = `${epoch.counter} ${epoch.hash} ${id.client} ${id.clock}`;
+      for (const { client, clock } of [...decodeUpdate(update).structs.values()].flat()) {
+        const name = `${epoch.counter} ${epoch.hash} ${client} ${clock}`;
         if ((this.#named.get(name) ?? stamp) !== stamp) throw new Error("Yjs knows two rows by one name");
         this.#named.set(name, stamp);
       }

@@ -87,7 +87,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     guard: "R5",
     edits: [
       edit(
-        "src/engine/registry.ts",
+        "src/engine/session-loader.ts",
         'if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();',
         "",
       ),
@@ -102,7 +102,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     name: "a process starts with its wall clock, whatever the mark on its disk says",
     laws: ["K5"],
     guard: "R7",
-    edits: [edit("src/engine/engine.ts", "this.sessionStore.highWaterMs?.()", "undefined")],
+    edits: [edit("src/engine/session-life.ts", "this.sessionStore.highWaterMs?.()", "undefined")],
     test: {
       project: "unit",
       file: "src/engine/engine-clock.test.ts",
@@ -159,7 +159,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     laws: ["E4"],
     edits: [
       edit(
-        "src/engine/engine.ts",
+        "src/engine/session-life.ts",
         "live.envelope = { ...envelope, touchedAtMs: nowMs };",
         "live.envelope = { ...envelope, touchedAtMs: nowMs + 60_000 };",
       ),
@@ -191,7 +191,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     laws: ["E12", "AK1", "AK2", "RW6"],
     edits: [
       edit(
-        "src/engine/engine.ts",
+        "src/engine/session-life.ts",
         "return from === undefined\n      ? SessionDocument.create",
         "return from !== undefined || from === undefined\n      ? SessionDocument.create",
       ),
