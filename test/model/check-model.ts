@@ -1,7 +1,8 @@
 import { ABSENCE_WORLDS, AbsenceModel } from "./absence-model.ts";
 import { EnvelopeModel } from "./envelope-model.ts";
 import { type Counterexample, type Exploration, explore, type ExplorerLimits, type Model } from "./explorer.ts";
-import { RevocationModel, revocationWorlds } from "./revocation-model.ts";
+import { RevocationModel } from "./revocation-model.ts";
+import { revocationWorlds } from "./revocation-worlds.ts";
 import { type Rules, SHIPPED } from "./rules.ts";
 import type { Variant } from "./variants.ts";
 import { worldsFor } from "./worlds.ts";
