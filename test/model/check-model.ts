@@ -1,7 +1,8 @@
 import { ABSENCE_WORLDS, AbsenceModel } from "./absence-model.ts";
 import { EnvelopeModel } from "./envelope-model.ts";
-import { type Counterexample, type Exploration, explore, type Model } from "./explorer.ts";
-import { RevocationModel, revocationWorlds } from "./revocation-model.ts";
+import { type Counterexample, type Exploration, explore, type ExplorerLimits, type Model } from "./explorer.ts";
+import { RevocationModel } from "./revocation-model.ts";
+import { revocationWorlds } from "./revocation-worlds.ts";
 import { type Rules, SHIPPED } from "./rules.ts";
 import type { Variant } from "./variants.ts";
 import { worldsFor } from "./worlds.ts";
@@ -39,15 +40,18 @@ export function models(nodeCount: number): readonly NamedModel[] {
 }
 
 /** Every state of every world, one world after the other. */
-export function* checkWorlds(nodeCount: number, say: (line: string) => void): Iterable<Found> {
+export function* checkWorlds(nodeCount: number, say: (line: string) => void, limits?: ExplorerLimits): Iterable<Found> {
   for (const { name, about, modelOf } of models(nodeCount)) {
     const beganAtMs = performance.now();
     const seconds = (): string => `${((performance.now() - beganAtMs) / 1000).toFixed(1)} s`;
     const exploration = explore(modelOf(SHIPPED), {
+      limits,
       onProgress: (stateCount, depth) => say(`  ${name}: ${stateCount} states, ${depth} steps away, ${seconds()}`),
     });
     const { stateCount, depth, isComplete } = exploration;
-    say(`${name}: ${stateCount} states, up to ${depth} steps, ${seconds()}${isComplete ? "" : "; there are more than fit"}`);
+    say(
+      `${name}: ${stateCount} states, up to ${depth} steps, ${seconds()}${isComplete ? "" : "; there are more: all that are fewer steps away were looked at"}`,
+    );
     yield { name, about, ...exploration };
   }
 }
