@@ -116,5 +116,9 @@ function say(line: string): void {
 
 program.parse();
 const given = program.opts<Arguments>();
-const isFine = given.mutants === true ? await mutantsMain(given.mutant, given.seeds) : await run(given);
+const isFine = given.mutants === true ? await mutantsMain(given.mutant, {
+        ...(given.seed === undefined ? {} : { firstSeed: given.seed }),
+        ...(given.seeds === undefined ? {} : { seeds: given.seeds }),
+        jobs: given.jobs,
+      }) : await run(given);
 process.exitCode = isFine ? 0 : 1;
