@@ -4,12 +4,15 @@ import { ENVELOPE_MUTANTS } from "./envelope-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { HANDLE_MUTANTS } from "./handle-mutants.ts";
 import { REGISTRY_MUTANTS } from "./registry-mutants.ts";
+import { RELAY_MUTANTS } from "./relay-mutants.ts";
+import { STORE_MUTANTS } from "./store-mutants.ts";
+import { TOKEN_MUTANTS } from "./token-mutants.ts";
 import { VALUE_MUTANTS } from "./value-mutants.ts";
 import type { Mutant, SourceMutant } from "./mutant.ts";
 import { SEAM_MUTANTS } from "./seam-mutants.ts";
 import { SYNC_MUTANTS } from "./sync-mutants.ts";
 
-export const SOURCE_MUTANTS: readonly SourceMutant[] = [...ENVELOPE_MUTANTS, ...DOCUMENT_MUTANTS, ...SYNC_MUTANTS, ...ADAPTER_MUTANTS, ...VALUE_MUTANTS, ...CLOCK_MUTANTS, ...REGISTRY_MUTANTS, ...HANDLE_MUTANTS];
+export const SOURCE_MUTANTS: readonly SourceMutant[] = [...ENVELOPE_MUTANTS, ...DOCUMENT_MUTANTS, ...SYNC_MUTANTS, ...ADAPTER_MUTANTS, ...VALUE_MUTANTS, ...CLOCK_MUTANTS, ...REGISTRY_MUTANTS, ...HANDLE_MUTANTS, ...STORE_MUTANTS, ...RELAY_MUTANTS, ...TOKEN_MUTANTS];
 
 /**
  * Faults that are planted to see whether they are found out (`npm run sim -- --mutants`). Nearly all are edits of the shipped source, made

@@ -3,9 +3,10 @@ import { MUTANTS } from "./index.ts";
 import { lineOf, reportOf } from "./report.ts";
 import { type MutantOptions, runMutants } from "./run-mutants.ts";
 
-/** Plants those whose name contains `part`, and tells of each. Its last line is one of JSON. True: all were caught. */
-export async function mutantsMain(part = "", options: MutantOptions = {}): Promise<boolean> {
-  const mutants = MUTANTS.filter(({ name }) => name.includes(part));
+/** Plants those whose name contains one of `parts` (separated by commas), or that break a law of that name, and tells of each. Its last line is one of JSON. True: all were caught. */
+export async function mutantsMain(parts = "", options: MutantOptions = {}): Promise<boolean> {
+  const wanted = parts.split(",");
+  const mutants = MUTANTS.filter(({ name, laws }) => wanted.some((part) => name.includes(part) || laws.includes(part)));
   let count = 0;
   const onCatch: MutantOptions["onCatch"] = (result) => {
     count += 1;
