@@ -84,10 +84,10 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     this.#idleTimeoutMs = settings.idleTimeoutMs;
     this.#absoluteTimeoutMs = settings.absoluteTimeoutMs;
     if (options.onEvent !== undefined) this.#events.on("*", options.onEvent);
-    this.#subjects = new Subjects(options.subjectSecret ?? "", (bytes) => runtime.sha256(bytes));
+    this.#subjects = new Subjects(options.subjectSecret ?? "", (data) => runtime.sha256(data));
     this.#writer = this.#drawWriter();
     this.#context = {
-      sha256: (bytes) => runtime.sha256(bytes),
+      sha256: (data) => runtime.sha256(data),
       limits: this.limits,
       writer: () => this.#writer,
       newWriter: () => (this.#writer = this.#drawWriter()),
@@ -342,7 +342,7 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
 
   // SessionHost
 
-  get sha256(): (bytes: Uint8Array) => Uint8Array {
+  get sha256(): DocumentContext["sha256"] {
     return this.#context.sha256;
   }
 

@@ -144,8 +144,8 @@ export class Life implements Runtime {
     return this.#dice.bytes(byteCount);
   }
 
-  sha256(bytes: Uint8Array): Uint8Array {
-    return sha256(bytes);
+  sha256(data: Uint8Array | string): Uint8Array {
+    return sha256(data);
   }
 }
 

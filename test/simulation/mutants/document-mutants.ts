@@ -98,7 +98,13 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
   {
     name: "updates are made in Yjs' format V2",
     laws: ["D16"],
-    edits: [edit("src/engine/document.ts", 'ydoc.on("update", (update', 'ydoc.on("updateV2", (update')],
+    edits: [
+      edit(
+        "src/engine/document.ts",
+        "const update = encodeCommit(stamp, writer, added, removed);",
+        "const update = Y.convertUpdateFormatV1ToV2(encodeCommit(stamp, writer, added, removed));",
+      ),
+    ],
   },
   {
     name: "compaction writes what nobody else would write of the same",
