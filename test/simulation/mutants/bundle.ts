@@ -8,9 +8,9 @@ const ROOT = join(import.meta.dirname, "../../..");
 
 /**
  * Writes a program and all of this repository that it imports to one file, with the edits made on the way: nothing of the repository changes, and no copy of
- * it is needed. Packages are imported from where they are. @throws when an edit does not fit exactly once, or stands in a file that is not a part of it
+ * it is needed. Packages are imported from where they are. Resolves to the edits of files that are no part of it. @throws when one does not fit exactly once
  */
-export async function bundle(program: string, edits: readonly Edit[], outfile: string): Promise<void> {
+export async function bundle(program: string, edits: readonly Edit[], outfile: string): Promise<ReadonlySet<Edit>> {
   const unused = new Set(edits);
   await build({
     stdin: { contents: program, resolveDir: ROOT, loader: "ts" },
@@ -40,8 +40,12 @@ export async function bundle(program: string, edits: readonly Edit[], outfile: s
       },
     ],
   });
-  const [left] = unused;
-  if (left !== undefined) throw new Error(`a mutant edits ${left.file}, which its trial does not load`);
+  return unused;
+}
+
+/** @throws when what is to be mutated is nothing that a trial runs */
+export function expectAllUsed(unused: Iterable<Edit>): void {
+  for (const { file } of unused) throw new Error(`a mutant edits ${file}, which its trial does not load`);
 }
 
 /** What a module asks of its own place is that of its source. */

@@ -1,14 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bundle } from "./bundle.ts";
+import { bundle, expectAllUsed } from "./bundle.ts";
 import { runChild } from "./child.ts";
-import type { Mutant, SourceMutant, TestCase } from "./mutant.ts";
+import { edit, type Edit, type Mutant, type SourceMutant, type TestCase } from "./mutant.ts";
 import type { Catch } from "./run-mutants.ts";
 import type { TestNews, TestTask } from "./test-trials.ts";
 
 const PROGRAM = 'import { runTestTasks } from "./test/simulation/mutants/test-trials.ts";\nawait runTestTasks(process.argv[2]);';
-/** The longest of the tests takes some seconds. */
-const SILENCE_MS = 90_000;
+const RELAY = "src/relay/main.ts";
+/** Where tests say which program is a relay. */
+const RELAY_PROGRAM = "test/support/relay-program.ts";
+/** The longest of the tests takes some seconds, and is given up after twenty. */
+const SILENCE_MS = 120_000;
 /** So many of the thousand cases of a property are enough to find a mutant, and no smaller case is looked for. */
 const PROPERTY_RUNS = 500;
 const PROPERTY_SET_UP = `import fc from "fast-check";
@@ -18,27 +21,69 @@ fc.configureGlobal({ ...fc.readConfigureGlobal(), endOnFailure: true });
 
 type TestMutant = SourceMutant & { readonly test: TestCase };
 
-/** Runs the test of each mutant with it. That it passes without is looked at by every run of the tests. */
-export async function catchByTests(mutants: readonly Mutant[], folder: string, jobs: number, onCatch: (result: Catch) => void): Promise<void> {
-  const left = new Map<string, TestMutant>();
-  for (const mutant of mutants) if (isByTest(mutant)) left.set(join(folder, `mutant-${left.size + 1}.test.mjs`), mutant);
+/** One run of one test file. */
+interface Trial {
+  readonly test: Omit<TestCase, "title">;
+  readonly titles: readonly string[];
+  readonly edits: readonly Edit[];
+  readonly heard: (state: TestNews["state"] | "crash" | "hang", what: string, tookMs: number) => void;
+}
+
+export function isByTest(mutant: Mutant): mutant is TestMutant {
+  return "test" in mutant && mutant.test !== undefined;
+}
+
+/** Runs the test of each mutant with it, and each of these tests without: whatever fails on both sides tells of nothing. */
+export async function catchByTests(
+  mutants: readonly Mutant[],
+  folder: string,
+  jobs: number,
+  onCatch: (result: Catch) => void,
+): Promise<readonly Catch[]> {
+  const results: Catch[] = [];
+  const trials: Trial[] = mutants.filter(isByTest).map((mutant) => ({
+    test: mutant.test,
+    titles: [mutant.test.title],
+    edits: mutant.edits,
+    heard: (state, what, tookMs) => {
+      const result = resultOf(mutant, state, what, tookMs);
+      results.push(result);
+      onCatch(result);
+    },
+  }));
+  const titles = new Map<string, Set<string>>();
+  for (const { test, titles: own } of trials) titles.set(test.file, new Set([...(titles.get(test.file) ?? []), ...own]));
+  const broken = new Map<string, string>();
+  const controls = [...titles].map(([file, own]): Trial => {
+    const test = trials.find((trial) => trial.test.file === file)?.test ?? { file, project: "unit" };
+    return { test, titles: [...own], edits: [], heard: (state, what) => void (state === "passed" || broken.set(file, `${state} ${what}`)) };
+  });
+  await run([...trials, ...controls], folder, jobs);
+  return results.map((result) => {
+    const why = isByTest(result.mutant) ? broken.get(result.mutant.test.file) : undefined;
+    return why === undefined || !result.isCaught ? result : { ...result, isCaught: false, what: `its test file fails without it, too: ${why}` };
+  });
+}
+
+async function run(trials: readonly Trial[], folder: string, jobs: number): Promise<void> {
+  const left = new Map(trials.map((trial, index) => [join(folder, `trial-${index + 1}.test.mjs`), trial]));
   if (left.size === 0) return;
-  await Promise.all([...left].map(([file, mutant], index) => writeTest(folder, file, index + 1, mutant)));
+  await Promise.all([...left].map(([file, trial], index) => writeTest(folder, file, `part-${index + 1}.mjs`, trial)));
   const program = join(folder, "tests.mjs");
   await bundle(PROGRAM, [], program);
   // Whoever hangs ends the run; the others go on in another one.
   while (left.size > 0) {
     const started = new Map<string, number>();
     const hear = ({ file, state, what }: TestNews): void => {
-      const mutant = left.get(file);
-      if (mutant === undefined) return;
+      const trial = left.get(file);
+      if (trial === undefined) return;
       if (state === "started") return void started.set(file, performance.now());
       const tookMs = performance.now() - (started.get(file) ?? performance.now());
       started.delete(file);
       left.delete(file);
-      onCatch(resultOf(mutant, state, what, tookMs));
+      trial.heard(state, what, tookMs);
     };
-    const tasks: TestTask[] = [...left].map(([file, { test }]) => ({ file, title: test.title }));
+    const tasks: TestTask[] = [...left].map(([file, { titles }]) => ({ file, titles }));
     const report = await runChild([program, JSON.stringify({ tasks, jobs, folder })], {
       folder,
       silenceMs: SILENCE_MS,
@@ -48,34 +93,28 @@ export async function catchByTests(mutants: readonly Mutant[], folder: string, j
       },
     });
     if (left.size === 0) return;
-    const stuck = started.size > 0 ? [...started.keys()] : [...left.keys()];
-    for (const file of stuck) {
-      const mutant = left.get(file);
+    for (const file of started.size > 0 ? started.keys() : left.keys()) {
+      left.get(file)?.heard(report.isTimedOut ? "hang" : "crash", report.errorOutput.slice(0, 300), SILENCE_MS);
       left.delete(file);
-      const law = report.isTimedOut ? "hang" : "crash";
-      if (mutant !== undefined)
-        onCatch({ mutant, isCaught: mutant.laws.includes(law), law, laws: [law], what: report.errorOutput.slice(0, 300), tookMs: SILENCE_MS });
     }
   }
 }
 
-export function isByTest(mutant: Mutant): mutant is TestMutant {
-  return "test" in mutant && mutant.test !== undefined;
-}
-
 /** A test file that loads the bundle of the real one. */
-async function writeTest(folder: string, file: string, number: number, { edits, test }: TestMutant): Promise<void> {
-  const part = `part-${number}.mjs`;
+async function writeTest(folder: string, file: string, part: string, { edits, test }: Trial): Promise<void> {
+  const relay = join(folder, `relay-${part}`);
+  const start = test.startsRelays === true ? [edit(RELAY_PROGRAM, JSON.stringify(RELAY), JSON.stringify(relay))] : [];
   const program = `${test.project === "property" ? PROPERTY_SET_UP : ""}import "./${test.file}";`;
-  await bundle(program, edits, join(folder, part));
+  const unused = await bundle(program, [...edits, ...start], join(folder, part));
+  const unusedByRelay = test.startsRelays === true ? await bundle(`import "./${RELAY}";`, edits, relay) : unused;
+  expectAllUsed([...unused].filter((each) => unusedByRelay.has(each)));
   await writeFile(file, `import "./${part}";\n`);
 }
 
-function resultOf(mutant: TestMutant, state: TestNews["state"], what: string, tookMs: number): Catch {
-  const isCaught = state === "failed";
+function resultOf(mutant: TestMutant, state: TestNews["state"] | "crash" | "hang", what: string, tookMs: number): Catch {
   const { file, title } = mutant.test;
-  const [law] = mutant.laws;
-  return { mutant, isCaught, law, laws: isCaught ? mutant.laws : [], what: isCaught ? `${file}: ${title}` : `its test ${state} ${what}`, tookMs };
+  if (state === "failed") return { mutant, isCaught: true, law: mutant.laws[0], laws: mutant.laws, what: `${file}: ${title}`, tookMs };
+  return { mutant, isCaught: mutant.laws.includes(state), law: undefined, laws: [], what: `its test ${state} ${what}`, tookMs };
 }
 
 /** Of this process, without what tells a program that vitest runs it. */

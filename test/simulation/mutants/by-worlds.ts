@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { bundle } from "./bundle.ts";
+import { bundle, expectAllUsed } from "./bundle.ts";
 import { type ChildReport, runChild } from "./child.ts";
 import type { Edit, Mutant } from "./mutant.ts";
 import type { Catch } from "./run-mutants.ts";
@@ -24,12 +24,6 @@ export class WorldTrials {
   }
 
   async catch(mutant: Mutant): Promise<Catch> {
-    const startedMs = performance.now();
-    const result = await this.#catch(mutant);
-    return { ...result, tookMs: performance.now() - startedMs };
-  }
-
-  async #catch(mutant: Mutant): Promise<Omit<Catch, "tookMs">> {
     const { alone, laws, options = {} } = mutant;
     const program = "edits" in mutant ? await this.#program(mutant.edits) : await this.#shippedProgram();
     const task: Task = {
@@ -44,10 +38,11 @@ export class WorldTrials {
     const outcome = outcomeOf(report);
     if (outcome === undefined) return ended(mutant, report);
     const { found } = outcome;
-    if (found === undefined) return { mutant, isCaught: false, law: undefined, laws: [], what: "no world showed it" };
+    const tookMs = outcome.cpuMs;
+    if (found === undefined) return { mutant, isCaught: false, law: undefined, laws: [], what: "no world showed it", tookMs };
     const { seed, law, events, what } = found;
     const isMeant = alone === undefined ? laws.includes(law) : found.laws.length === 1 && law === alone;
-    return { mutant, isCaught: isMeant, law, laws: found.laws, seed, events, what };
+    return { mutant, isCaught: isMeant, law, laws: found.laws, seed, events, what, tookMs };
   }
 
   /** Those of the results that stand: what the shipped code shows in the same world is none. In one process, which is warm by then. */
@@ -76,16 +71,16 @@ export class WorldTrials {
 
   async #program(edits: readonly Edit[]): Promise<string> {
     const file = join(this.#folder, `world-${(this.#count += 1)}.mjs`);
-    await bundle(PROGRAM, edits, file);
+    expectAllUsed(await bundle(PROGRAM, edits, file));
     return file;
   }
 }
 
 /** The process came to no end, or to another one than is meant. */
-function ended(mutant: Mutant, { lines, errorOutput, isTimedOut }: ChildReport): Omit<Catch, "tookMs"> {
+function ended(mutant: Mutant, { lines, errorOutput, isTimedOut }: ChildReport): Catch {
   const law = isTimedOut ? "hang" : "crash";
   const isCaught = lines.includes(LOADED) && mutant.laws.includes(law);
-  return { mutant, isCaught, law, laws: [law], what: errorOutput.trim().split("\n").slice(0, 6).join(" ") };
+  return { mutant, isCaught, law, laws: [law], what: errorOutput.trim().split("\n").slice(0, 6).join(" "), tookMs: 0 };
 }
 
 function outcomeOf({ lines, code, isTimedOut }: ChildReport): Outcome | undefined {

@@ -302,4 +302,10 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   byTestsOf("E18", "src/engine/revoking.test.ts", "a revocation from a fast clock is refused", [
     edit("src/engine/revoking.ts", "|| aheadMs > ABSOLUTE_TIMEOUT_MAX_MS)", "|| aheadMs > epsilonMs)"),
   ]),
+  byTestsOf("E12", "src/engine/subjects.test.ts", "who comes with the old id gets the old session", [
+    edit("src/engine/succession.ts", "for (let hops = 0; live?.envelope.successor !== undefined && ", "for (let hops = 0; live?.envelope.successor !== undefined && hops < 0 && "),
+  ]),
+  byTestsOf("E9", "test/property/envelope.property.test.ts", "a session is idle a minute early", [
+    edit("src/engine/verdict.ts", 'if (nowMs >= touchedAtMs + idleTimeoutMs) return "idle";', 'if (nowMs >= touchedAtMs + idleTimeoutMs - 60_000) return "idle";'),
+  ]),
 ];

@@ -42,6 +42,8 @@ export interface TestCase {
   readonly file: string;
   /** A part of its title. */
   readonly title: string;
+  /** It starts relays as processes of their own: they are mutants, too. */
+  readonly startsRelays?: true;
 }
 
 export type Mutant = SeamMutant | SourceMutant;

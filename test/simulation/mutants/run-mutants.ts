@@ -19,6 +19,7 @@ export interface Catch {
   readonly seed?: number;
   readonly events?: number;
   readonly what: string;
+  /** Of the processor where worlds were tried, else of the clock. */
   readonly tookMs: number;
 }
 
@@ -33,18 +34,22 @@ export interface MutantOptions {
 export async function runMutants(mutants: readonly Mutant[], options: MutantOptions = {}): Promise<readonly Catch[]> {
   const { firstSeed = 1, seeds = SEED_COUNT, jobs = availableParallelism(), onCatch = () => undefined } = options;
   const { folder, remove } = await makeFolder();
-  const results: Catch[] = [];
-  const caught = (result: Catch): void => {
-    results.push(result);
-    onCatch(result);
-  };
+  const ofWorlds: Catch[] = [];
   try {
-    const ofWorlds = mutants.filter((mutant) => !isByTest(mutant));
     const trials = new WorldTrials(folder, firstSeed, seeds);
-    if (process.env["ONLY_TESTS"] === undefined) await inTurn(ofWorlds, jobs, async (mutant) => caught(await trials.catch(mutant)));
-    if (process.env["ONLY_WORLDS"] === undefined) await catchByTests(mutants, folder, jobs, caught);
-    const controlled = await trials.controlled(results);
-    return mutants.flatMap((mutant) => controlled.find((result) => result.mutant === mutant) ?? []);
+    // The tests of the others wait more than they work.
+    const ofTests = catchByTests(mutants, folder, jobs, onCatch);
+    await inTurn(
+      mutants.filter((mutant) => !isByTest(mutant)),
+      jobs,
+      async (mutant) => {
+        const result = await trials.catch(mutant);
+        ofWorlds.push(result);
+        onCatch(result);
+      },
+    );
+    const results = [...(await trials.controlled(ofWorlds)), ...(await ofTests)];
+    return mutants.flatMap((mutant) => results.find((result) => result.mutant === mutant) ?? []);
   } finally {
     await remove();
   }

@@ -328,6 +328,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
       project: "integration",
       file: "test/integration/relay-guards.test.ts",
       title: "[SY24] says that it has not joined while a relay that it dials is away",
+      startsRelays: true,
     },
   },
   {
@@ -341,6 +342,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
       project: "integration",
       file: "test/integration/relay-guards.test.ts",
       title: "[RP8] [D3] takes in no change with a gap before it",
+      startsRelays: true,
     },
   },
 ];

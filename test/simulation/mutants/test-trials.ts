@@ -5,11 +5,11 @@ import { createVitest, type Reporter, type TestModule } from "vitest/node";
  * Runs tests that were bundled with the edits of their mutants (`bundle.ts`), each file in a process of its own. A program of its own: one start of vitest for all.
  */
 
-/** One bundled test file, and the one test of it that is run. */
+/** One bundled test file, and those of its tests that are run: whose titles have one of these in them. */
 export interface TestTask {
   /** Absolute. */
   readonly file: string;
-  readonly title: string;
+  readonly titles: readonly string[];
 }
 
 /** What is said of each file: a line when it starts, and one when it is done. */
@@ -58,9 +58,13 @@ export async function runTestTasks(text: string): Promise<never> {
   });
   await vitest.standalone();
   const project = vitest.getRootProject();
-  const specifications = tasks.map(({ file, title }) =>
-    project.createSpecification(file, { testNamePattern: new RegExp(title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")) }),
+  const specifications = tasks.map(({ file, titles }) =>
+    project.createSpecification(file, { testNamePattern: new RegExp(titles.map(escaped).join("|")) }),
   );
   await vitest.runTestSpecifications(specifications);
   process.exit(0);
+}
+
+function escaped(title: string): string {
+  return title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

@@ -40,6 +40,8 @@ export interface Outcome {
   /** Undefined: no world showed it. */
   readonly found: Finding | undefined;
   readonly seeds: number;
+  /** What it cost, in time of the processor. */
+  readonly cpuMs: number;
 }
 
 export interface Finding {
@@ -74,12 +76,17 @@ async function find({ seam, options, firstSeed, seedCount, laws, alone }: Task):
     if (first !== undefined) {
       const finding = findingOf(seed, first, violations);
       const isMeant = alone === undefined ? laws.includes(finding.law) : finding.laws.length === 1 && finding.law === alone;
-      if (isMeant) return { found: finding, seeds: index + 1 };
+      if (isMeant) return { found: finding, seeds: index + 1, cpuMs: cpuMs() };
       other ??= finding;
     }
     say(WORLD);
   }
-  return { found: other, seeds: seedCount };
+  return { found: other, seeds: seedCount, cpuMs: cpuMs() };
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
 
 async function control({ worlds }: ControlTask): Promise<void> {
