@@ -1,4 +1,5 @@
 import { Acknowledgement } from "./acknowledgement.ts";
+import { covers } from "./cells.ts";
 import { Schema } from "./attributes/schema.ts";
 import { envelopesOf } from "./directory.ts";
 import { contextFor, type DocumentContext, SessionDocument } from "./document.ts";
@@ -13,7 +14,7 @@ import { Claims } from "./claims.ts";
 import type { Limits } from "./limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import { type Birth, RequestSession, type SessionHost } from "./open-session.ts";
-import type { Change, SessionKey, SubjectKey, WriterId } from "./record.ts";
+import type { Change, Dot, SessionKey, SubjectKey, WriterId } from "./record.ts";
 import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
 import type { ReplicaHost } from "./replica.ts";
@@ -229,6 +230,12 @@ export class Engine<Data extends object = SessionData> implements SessionEngine<
     }
     if (this.verdictOf(live.envelope) !== "alive") return undefined;
     return new RequestSession(this, live);
+  }
+
+  hasPassed(key: SessionKey, dot: Dot, atMs: number): boolean {
+    const live = this.#registry.hot(key);
+    if (live?.document === undefined || atMs > this.clock.nowMs()) return false;
+    return covers(live.document.vector, dot) && this.verdictOf(live.envelope) === "alive";
   }
 
   async checkOut(key: SessionKey, options: CheckOutOptions = {}): Promise<CheckOut> {
