@@ -1,6 +1,7 @@
 /** What an operator should know and a request should not fail for. Closed; docs list them. */
 export type NoticeCode =
   | "weak-secret"
+  | "id-not-used"
   | "unprefixed-name"
   | "loopback-cookie"
   | "cookie-withheld"
@@ -20,6 +21,7 @@ export interface Notice {
 /** These tell of the configuration: once is enough. The others tell of requests, and a listener gets every one. */
 const ONCE: ReadonlySet<NoticeCode> = new Set([
   "weak-secret",
+  "id-not-used",
   "unprefixed-name",
   "loopback-cookie",
   "cookie-withheld",
