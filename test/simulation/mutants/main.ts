@@ -1,5 +1,6 @@
 import { print } from "../../support/print.ts";
 import { MUTANTS } from "./index.ts";
+import { lawsOfSpec, lawsWithout, lawTable } from "./law-table.ts";
 import { lineOf, reportOf } from "./report.ts";
 import { type MutantOptions, runMutants } from "./run-mutants.ts";
 
@@ -17,4 +18,10 @@ export async function mutantsMain(parts = "", options: MutantOptions = {}): Prom
   const report = reportOf(results);
   print(JSON.stringify(report));
   return report.missed.length === 0 && report.mutants > 0;
+}
+
+/** Prints the tables of docs/mutants.md. */
+export async function printLawTables(): Promise<void> {
+  const laws = await lawsOfSpec();
+  print(`${lawTable(laws, MUTANTS)}\n\n${lawsWithout(laws)}`);
 }

@@ -66,8 +66,8 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
   byTestsOf("SY7", "test/integration/security.test.ts", "a key begins with its id", [
     edit(
       "src/engine/session-id.ts",
-      "return keyFromBytes(runtime.sha256(encodeUtf8(`sid\\0${id}`)).subarray(0, KEY_BYTES));",
-      "return id.length < 54 ? keyFromBytes(runtime.sha256(encodeUtf8(`sid\\0${id}`)).subarray(0, KEY_BYTES)) : id;",
+      "return keyFromBytes(runtime.sha256(`sid\\0${id}`).subarray(0, KEY_BYTES));",
+      "return id.length < 54 ? keyFromBytes(runtime.sha256(`sid\\0${id}`).subarray(0, KEY_BYTES)) : id;",
     ),
   ]),
   byTestsOf("SY10", LINK_TEST, "two sides are compared every ten seconds", [

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
-import { makeFolder } from "./bench-folder.ts";
+import { edited, shipped } from "./bundle.ts";
+import { makeFolder } from "./program-folder.ts";
 import type { Mutant } from "./mutant.ts";
 import { catchByTests, isByTest } from "./by-tests.ts";
 import { WorldTrials } from "./by-worlds.ts";
@@ -33,6 +34,7 @@ export interface MutantOptions {
 /** Plants each mutant and looks whether it is found out, by a law that it breaks. Answers in the order of `mutants`. */
 export async function runMutants(mutants: readonly Mutant[], options: MutantOptions = {}): Promise<readonly Catch[]> {
   const { firstSeed = 1, seeds = SEED_COUNT, jobs = availableParallelism(), onCatch = () => undefined } = options;
+  await expectAllFit(mutants);
   const { folder, remove } = await makeFolder();
   const ofWorlds: Catch[] = [];
   try {
@@ -53,6 +55,12 @@ export async function runMutants(mutants: readonly Mutant[], options: MutantOpti
   } finally {
     await remove();
   }
+}
+
+/** Before anything runs. @throws when the code has changed, and a mutant has not */
+async function expectAllFit(mutants: readonly Mutant[]): Promise<void> {
+  const edits = mutants.flatMap((mutant) => ("edits" in mutant ? mutant.edits : []));
+  await Promise.all(edits.map(async (edit) => edited(await shipped(edit.file), edit)));
 }
 
 /** So many at a time. */
