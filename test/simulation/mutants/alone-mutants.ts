@@ -100,7 +100,11 @@ export const ALONE_MUTANTS: readonly SourceMutant[] = [
     laws: ["SY4"],
     alone: "SY4",
     edits: [
-      edit("src/sync/link-state.ts", 'if (event.kind === "heard") return { ...state, deadAtMs: nowMs + DEAD_AFTER_MS };', 'if (event.kind === "heard") return state;'),
+      edit(
+        "src/sync/link-state.ts",
+        'if (event.kind === "heard") return { ...state, deadAtMs: nowMs + DEAD_AFTER_MS };',
+        'if (event.kind === "heard") return state;',
+      ),
     ],
     options: CALM,
   },

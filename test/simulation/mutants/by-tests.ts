@@ -61,7 +61,9 @@ export async function catchByTests(
   await run([...trials, ...controls], folder, jobs);
   return results.map((result) => {
     const why = isByTest(result.mutant) ? broken.get(result.mutant.test.file) : undefined;
-    return why === undefined || !result.isCaught ? result : { ...result, isCaught: false, what: `its test file fails without it, too: ${why}` };
+    return why === undefined || !result.isCaught
+      ? result
+      : { ...result, isCaught: false, what: `its test file fails without it, too: ${why}` };
   });
 }
 
@@ -119,7 +121,9 @@ function resultOf(mutant: TestMutant, state: TestNews["state"] | "crash" | "hang
 
 /** Of this process, without what tells a program that vitest runs it. */
 function environment(): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|VITE_|TEST$|NODE_ENV$|DEV$|PROD$|MODE$|BASE_URL$|SSR$)/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(VITEST|VITE_|TEST$|NODE_ENV$|DEV$|PROD$|MODE$|BASE_URL$|SSR$)/.test(name),
+  );
   return {
     ...Object.fromEntries(inherited),
     PROPERTY_SEED: process.env["PROPERTY_SEED"] ?? "1",

@@ -47,7 +47,9 @@ export class WorldTrials {
 
   /** Those of the results that stand: what the shipped code shows in the same world is none. In one process, which is warm by then. */
   async controlled(results: readonly Catch[]): Promise<readonly Catch[]> {
-    const worlds = results.flatMap(({ mutant: { options = {} }, seed, isCaught }) => (isCaught && seed !== undefined ? [{ options, seed }] : []));
+    const worlds = results.flatMap(({ mutant: { options = {} }, seed, isCaught }) =>
+      isCaught && seed !== undefined ? [{ options, seed }] : [],
+    );
     if (worlds.length === 0) return results;
     const { lines } = await this.#run(await this.#shippedProgram(), { worlds });
     const shown = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Control);

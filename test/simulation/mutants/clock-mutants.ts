@@ -24,12 +24,20 @@ export const CLOCK_MUTANTS: readonly SourceMutant[] = [
     edit(HYBRID, "if (isFaulty && !this.#isFaulty) this.#tellFault(aheadMs);", "if (isFaulty) this.#tellFault(aheadMs);"),
   ]),
   byTestsOf("K8", HYBRID_TEST, "a clock that peers showed to be wrong is believed once they are gone", [
-    edit(CLOCK, "return toward(next, isKnownWrong ? ownMs - offMs : ownMs);", "return toward(next, isKnownWrong ? ownMs : ownMs - 0 * offMs);"),
+    edit(
+      CLOCK,
+      "return toward(next, isKnownWrong ? ownMs - offMs : ownMs);",
+      "return toward(next, isKnownWrong ? ownMs : ownMs - 0 * offMs);",
+    ),
   ]),
   byTestsOf("K9", CLOCK_TEST, "a slow answer counts like any other", [
     edit(CLOCK, "if (!(rttMs >= 0 && rttMs <= RTT_MAX_MS) ||", "if (!(rttMs >= 0) ||"),
   ]),
   byTestsOf("K10", HYBRID_TEST, "two machines that agree wait for a third", [
-    edit(HYBRID, "if (isAgreed || isSame || this.#votes.size > 1) this.#settle();", "if (isAgreed || (isSame && this.#votes.size > 1)) this.#settle();"),
+    edit(
+      HYBRID,
+      "if (isAgreed || isSame || this.#votes.size > 1) this.#settle();",
+      "if (isAgreed || (isSame && this.#votes.size > 1)) this.#settle();",
+    ),
   ]),
 ];

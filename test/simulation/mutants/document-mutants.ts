@@ -11,6 +11,7 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a change of a lower epoch is applied raw",
     laws: ["D13", "D1", "D16", "R14", "AK1", "AK2", "D4"],
+    alone: "D16",
     edits: [
       edit(
         "src/engine/intake.ts",
@@ -70,6 +71,7 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
   {
     name: "concurrent counts overwrite each other",
     laws: ["D9"],
+    alone: "D9",
     edits: [edit("src/engine/document.ts", 'return typeof content === "number" ? content : 0;', "return 0;")],
     options: BUSY,
   },
@@ -238,7 +240,7 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
   },
   {
     name: "what rests from the beginning has the name of another state",
-    laws: ["R20", "R14"],
+    laws: ["R20"],
     edits: [edit("src/engine/registry.ts", "return this.restore(record, () => vector);", "return this.restore(record, () => new Map());")],
     // Only a relay that starts asks in bulk.
     test: {
@@ -260,7 +262,11 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
     test: { project: "integration", file: "test/contract/memory-store.test.ts", title: "[ST4] appending merges as mergeRecords does" },
   },
   byTestsOf("D1", "src/engine/document.test.ts", "a replica does not take in the changes of others", [
-    edit("src/engine/intake.ts", "for (const row of rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));", "void [rows, table, stampOf];"),
+    edit(
+      "src/engine/intake.ts",
+      "for (const row of rows) table.add(row.decoded.row, row.client, row.clock, stampOf(row));",
+      "void [rows, table, stampOf];",
+    ),
   ]),
   byTestsOf("D3", "src/engine/document.test.ts", "a change is taken in though the one before it is missing", [
     edit("src/engine/intake.ts", "const isNext = (table.vector.get(change.writer) ?? 0) === change.previousStamp && ", "const isNext = "),
@@ -279,7 +285,11 @@ export const DOCUMENT_MUTANTS: readonly SourceMutant[] = [
     edit("src/engine/merge-records.ts", "if (order === 0) return mergeWithinEpoch(left, right, context);", "if (order === 0) return left;"),
   ]),
   byTestsOf("D13", "src/engine/merge-records.test.ts", "of two epochs the higher is taken", [
-    edit("src/engine/merge-records.ts", "return joined(joinTables(lowerTable, higherTable), higherTable, higher, context);", "return lowerTable === higherTable ? lower : higher;"),
+    edit(
+      "src/engine/merge-records.ts",
+      "return joined(joinTables(lowerTable, higherTable), higherTable, higher, context);",
+      "return lowerTable === higherTable ? lower : higher;",
+    ),
   ]),
   byTestsOf("D14", "src/engine/compaction.test.ts", "compaction keeps every removal", [
     edit("src/engine/compaction.ts", "const REMOVALS_KEPT = 32;", "const REMOVALS_KEPT = 32_000;"),

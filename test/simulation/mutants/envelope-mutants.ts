@@ -126,6 +126,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "of two touches the one that came last counts",
     laws: ["E3"],
+    alone: "E3",
     edits: [
       edit("src/engine/envelope.ts", "touchedAtMs: Math.max(left.touchedAtMs, right.touchedAtMs),", "touchedAtMs: right.touchedAtMs,"),
     ],
@@ -257,6 +258,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a commit that was discarded is written all the same",
     laws: ["SY8"],
+    alone: "SY8",
     edits: [
       edit(
         "src/engine/open-session.ts",
@@ -268,6 +270,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a listener that throws stops what it hears of",
     laws: ["N2", "crash"],
+    alone: "N2",
     edits: [edit("src/engine/event-hub.ts", "calmly(() => listener(event))", "listener(event)")],
   },
   {
@@ -288,10 +291,18 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     edit("src/engine/envelope.ts", "return left.idleTimeoutStamp - right.idleTimeoutStamp || left", "return left"),
   ]),
   byTestsOf("E10", "src/engine/session-life.test.ts", "an id is of a session that lives for ever", [
-    edit("src/engine/session-id.ts", "overAtMs: bornAtMs + lifeMinutes * MINUTE_MS };", "overAtMs: bornAtMs + 1_000 * lifeMinutes * MINUTE_MS };"),
+    edit(
+      "src/engine/session-id.ts",
+      "overAtMs: bornAtMs + lifeMinutes * MINUTE_MS };",
+      "overAtMs: bornAtMs + 1_000 * lifeMinutes * MINUTE_MS };",
+    ),
   ]),
   byTestsOf("E13", "src/engine/subjects.test.ts", "a session that goes on under another key begins its life anew", [
-    edit("src/engine/engine.ts", "Math.min(createdAtMs + birth.absoluteTimeoutMs, latestMs)", "Math.max(createdAtMs + birth.absoluteTimeoutMs, latestMs)"),
+    edit(
+      "src/engine/engine.ts",
+      "Math.min(createdAtMs + birth.absoluteTimeoutMs, latestMs)",
+      "Math.max(createdAtMs + birth.absoluteTimeoutMs, latestMs)",
+    ),
   ]),
   byTestsOf("E14", "src/engine/subjects.test.ts", "lists give what is over, too", [
     edit("src/engine/engine.ts", 'if (envelope.successor === undefined && this.verdictOf(envelope) === "alive") yield', "yield"),
@@ -303,9 +314,17 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     edit("src/engine/revoking.ts", "|| aheadMs > ABSOLUTE_TIMEOUT_MAX_MS)", "|| aheadMs > epsilonMs)"),
   ]),
   byTestsOf("E12", "src/engine/subjects.test.ts", "who comes with the old id gets the old session", [
-    edit("src/engine/succession.ts", "for (let hops = 0; live?.envelope.successor !== undefined && ", "for (let hops = 0; live?.envelope.successor !== undefined && hops < 0 && "),
+    edit(
+      "src/engine/succession.ts",
+      "for (let hops = 0; live?.envelope.successor !== undefined && ",
+      "for (let hops = 0; live?.envelope.successor !== undefined && hops < 0 && ",
+    ),
   ]),
   byTestsOf("E9", "test/property/envelope.property.test.ts", "a session is idle a minute early", [
-    edit("src/engine/verdict.ts", 'if (nowMs >= touchedAtMs + idleTimeoutMs) return "idle";', 'if (nowMs >= touchedAtMs + idleTimeoutMs - 60_000) return "idle";'),
+    edit(
+      "src/engine/verdict.ts",
+      'if (nowMs >= touchedAtMs + idleTimeoutMs) return "idle";',
+      'if (nowMs >= touchedAtMs + idleTimeoutMs - 60_000) return "idle";',
+    ),
   ]),
 ];

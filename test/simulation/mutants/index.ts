@@ -13,7 +13,20 @@ import type { Mutant, SourceMutant } from "./mutant.ts";
 import { SEAM_MUTANTS } from "./seam-mutants.ts";
 import { SYNC_MUTANTS } from "./sync-mutants.ts";
 
-export const SOURCE_MUTANTS: readonly SourceMutant[] = [...ALONE_MUTANTS, ...ENVELOPE_MUTANTS, ...DOCUMENT_MUTANTS, ...SYNC_MUTANTS, ...ADAPTER_MUTANTS, ...VALUE_MUTANTS, ...CLOCK_MUTANTS, ...REGISTRY_MUTANTS, ...HANDLE_MUTANTS, ...STORE_MUTANTS, ...RELAY_MUTANTS, ...TOKEN_MUTANTS];
+export const SOURCE_MUTANTS: readonly SourceMutant[] = [
+  ...ALONE_MUTANTS,
+  ...ENVELOPE_MUTANTS,
+  ...DOCUMENT_MUTANTS,
+  ...SYNC_MUTANTS,
+  ...ADAPTER_MUTANTS,
+  ...VALUE_MUTANTS,
+  ...CLOCK_MUTANTS,
+  ...REGISTRY_MUTANTS,
+  ...HANDLE_MUTANTS,
+  ...STORE_MUTANTS,
+  ...RELAY_MUTANTS,
+  ...TOKEN_MUTANTS,
+];
 
 /**
  * Faults that are planted to see whether they are found out (`npm run sim -- --mutants`). Nearly all are edits of the shipped source, made

@@ -17,7 +17,11 @@ const QUORUM_TEST = "test/property/claim-quorum.property.test.ts";
 /** The laws of replication, transport and relays, one by one: caught by contracts, unit tests, and tests on real sockets. */
 export const RELAY_MUTANTS: readonly SourceMutant[] = [
   byTestsOf("RP3", CONTRACT_TEST, "a question that nobody answers is waited for without end", [
-    edit("src/sync/pending-fetches.ts", "this.#runtime.setTimer(this.#timeoutMs, () => pending.settle());", "this.#runtime.setTimer(100 * this.#timeoutMs, () => pending.settle());"),
+    edit(
+      "src/sync/pending-fetches.ts",
+      "this.#runtime.setTimer(this.#timeoutMs, () => pending.settle());",
+      "this.#runtime.setTimer(100 * this.#timeoutMs, () => pending.settle());",
+    ),
   ]),
   byTestsOf("RP4", CONTRACT_TEST, "the acks of an end are not waited for", [
     edit(
@@ -27,13 +31,21 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
     ),
   ]),
   byTestsOf("RP5", CONTRACT_TEST, "closing leaves the connections", [
-    edit("src/sync/holder.ts", "    this.send(encodeDrain());\n    return this.#link.close();", "    this.send(encodeDrain());\n    return Promise.resolve();"),
+    edit(
+      "src/sync/holder.ts",
+      "    this.send(encodeDrain());\n    return this.#link.close();",
+      "    this.send(encodeDrain());\n    return Promise.resolve();",
+    ),
   ]),
   byTestsOf("RP6", CONTRACT_TEST, "what was sent counts as delivered", [
     edit("src/sync/deliveries.ts", "    if (acks >= wanted) return Promise", "    if (acks >= 0) return Promise"),
   ]),
   byTestsOf("RP7", LINK_TEST, "whoever waits for a relay that was cut off waits in vain", [
-    edit("src/sync/deliveries.ts", "if (waitingFor.has(holder)) waitingFor.set(holder, Number.POSITIVE_INFINITY);", "waitingFor.delete(holder);"),
+    edit(
+      "src/sync/deliveries.ts",
+      "if (waitingFor.has(holder)) waitingFor.set(holder, Number.POSITIVE_INFINITY);",
+      "waitingFor.delete(holder);",
+    ),
   ]),
   byTestsOf("RP10", LINK_TEST, "acks are held back for half a second", [
     edit("src/sync/ack-ledger.ts", "const ACK_DELAY_MS = 50;", "const ACK_DELAY_MS = 500;"),
@@ -43,10 +55,18 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
     edit(EXCHANGE, "      interest.add(key);\n      if (ours === fingerprint) continue;\n", "      interest.add(key);\n"),
   ]),
   byTestsOf("TR1", WEBSOCKET_TEST, "every message goes out twice", [
-    edit(WEBSOCKET, "    this.#socket.send(bytes, this.#afterWrite);\n", "    this.#socket.send(bytes, this.#afterWrite);\n    this.#socket.send(bytes);\n"),
+    edit(
+      WEBSOCKET,
+      "    this.#socket.send(bytes, this.#afterWrite);\n",
+      "    this.#socket.send(bytes, this.#afterWrite);\n    this.#socket.send(bytes);\n",
+    ),
   ]),
   byTestsOf("TR2", WEBSOCKET_TEST, "a message leaves in the next turn", [
-    edit(WEBSOCKET, "    this.#socket.send(bytes, this.#afterWrite);\n", "    setImmediate(() => this.#socket.send(bytes, this.#afterWrite));\n"),
+    edit(
+      WEBSOCKET,
+      "    this.#socket.send(bytes, this.#afterWrite);\n",
+      "    setImmediate(() => this.#socket.send(bytes, this.#afterWrite));\n",
+    ),
   ]),
   byTestsOf("TR3", WEBSOCKET_TEST, "messages come after the connection was ended here", [
     edit(WEBSOCKET, "if (!this.#isEnded) listener.onMessage(", "listener.onMessage("),
@@ -58,7 +78,11 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
     edit("src/sync/messages/ack.ts", "writeUint8(encoder, message.durable ? 1 : 0);", "writeUint8(encoder, 1);"),
   ]),
   byTestsOf("SY4", "src/sync/link-state.test.ts", "a silent peer is never given up", [
-    edit("src/sync/link-state.ts", 'event.kind === "lost" || isPast(state.deadAtMs, event, nowMs)) return', 'event.kind === "lost") return'),
+    edit(
+      "src/sync/link-state.ts",
+      'event.kind === "lost" || isPast(state.deadAtMs, event, nowMs)) return',
+      'event.kind === "lost") return',
+    ),
   ]),
   byTestsOf("SY6", CONTRACT_TEST, "a state wins over an end, if it comes first", [
     edit(REPLICATOR, "found.find(({ envelope }) => envelope.ended !== undefined) ?? first;", "first;"),
@@ -83,7 +107,11 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
     edit("src/sync/messages/ack.ts", "writeUint8(encoder, message.durable ? 1 : 0);", "writeUint8(encoder, message.durable ? 0 : 1);"),
   ]),
   byTestsOf("SY14", BYTES_TEST, "a change names its session five times", [
-    edit("src/sync/messages/change.ts", "  writeKey(encoder, message.key);\n", "  for (let times = 0; times < 5; times++) writeKey(encoder, message.key);\n"),
+    edit(
+      "src/sync/messages/change.ts",
+      "  writeKey(encoder, message.key);\n",
+      "  for (let times = 0; times < 5; times++) writeKey(encoder, message.key);\n",
+    ),
   ]),
   byTestsOf("SY15", "src/sync/expected-states.test.ts", "what somebody waits for comes in its turn", [
     edit("src/sync/expected-states.ts", "if (asked !== undefined) asked.askNow(key);\n    else {", "if (asked === undefined) {"),
@@ -99,7 +127,11 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
     edit(EXCHANGE, "      if (ours !== 0) this.#states.add(key);\n      else {", "      if (ours === 0) {"),
   ]),
   byTestsOf("SY22", CORE_TEST, "an end is acknowledged, and handed on to nobody", [
-    edit(EXCHANGE, "if (!this.#isClosed && fingerprints.of(key) !== before) passOn(key, bytes);", "if (this.#isClosed && fingerprints.of(key) !== before) passOn(key, bytes);"),
+    edit(
+      EXCHANGE,
+      "if (!this.#isClosed && fingerprints.of(key) !== before) passOn(key, bytes);",
+      "if (this.#isClosed && fingerprints.of(key) !== before) passOn(key, bytes);",
+    ),
   ]),
   byTestsOf("SY23", "src/sync/completeness.test.ts", "one relay that has not joined may say that there is none", [
     edit("src/sync/completeness.ts", "  if (!isComplete) return false;\n", "  if (!isComplete && nowMs < 0) return false;\n"),
@@ -129,10 +161,6 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
     edit(GREETING, "if (version < oldest || version > newest)", "if (version < oldest - 1_000 || version > newest)"),
   ]),
   byTestsOf("SY35", CORE_TEST, "a relay speaks for the others up to now", [
-    edit(
-      "src/sync/relay-peer.ts",
-      "heardUntilMs: this.#options.members.heardUntilMs() };",
-      "heardUntilMs: undefined };",
-    ),
+    edit("src/sync/relay-peer.ts", "heardUntilMs: this.#options.members.heardUntilMs() };", "heardUntilMs: undefined };"),
   ]),
 ];

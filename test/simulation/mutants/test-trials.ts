@@ -42,7 +42,11 @@ class NewsReporter implements Reporter {
 
 /** Runs what it is told as text, with so many files at a time, and ends the process. */
 export async function runTestTasks(text: string): Promise<never> {
-  const { tasks, jobs, folder } = JSON.parse(text) as { readonly tasks: readonly TestTask[]; readonly jobs: number; readonly folder: string };
+  const { tasks, jobs, folder } = JSON.parse(text) as {
+    readonly tasks: readonly TestTask[];
+    readonly jobs: number;
+    readonly folder: string;
+  };
   const vitest = await createVitest("test", {
     config: false,
     root: folder,

@@ -21,18 +21,30 @@ export const TOKEN_MUTANTS: readonly SourceMutant[] = [
     edit(EXCHANGE, "const missing = this.isBehind && !this.#isKept ?", "const missing = this.isBehind && this.#isKept ?"),
   ]),
   byTestsOf("RW10", TOKENS_TEST, "clients of a header are told nothing", [
-    edit("src/adapters/http/carrier.ts", 'return channel === "closed" ? undefined : { header: seenHeader(', 'return channel !== "closed" ? undefined : { header: seenHeader('),
+    edit(
+      "src/adapters/http/carrier.ts",
+      'return channel === "closed" ? undefined : { header: seenHeader(',
+      'return channel !== "closed" ? undefined : { header: seenHeader(',
+    ),
   ]),
   byTestsOf("RW11", TOKENS_TEST, "a logout forgets what is missing alone", [
     edit(EXCHANGE, "for (const slot of clearing === undefined ? missing : this.#reading.slots)", "for (const slot of missing)"),
   ]),
   byTestsOf("RW12", TOKENS_TEST, "a response goes out before the holders have what it wrote", [
-    edit(REQUEST, "return this.#bounded(held.open.answerable().then(() => undefined)).catch((error: unknown) => {", "held.open.answerable().catch(() => undefined);\n    return Promise.resolve().catch((error: unknown) => {"),
+    edit(
+      REQUEST,
+      "return this.#bounded(held.open.answerable().then(() => undefined)).catch((error: unknown) => {",
+      "held.open.answerable().catch(() => undefined);\n    return Promise.resolve().catch((error: unknown) => {",
+    ),
   ]),
   byTestsOf("RW13", SEEN_TEST, "a change of id takes over what is there", [
     edit(REQUEST, "if (hasBegun && takesOver(rotation) && this.#seen?.refusesCopy(old.nowMs) === true) throw behindToRotate();", ""),
   ]),
   byTestsOf("AK3", "test/integration/adapters/acks.test.ts", "a change of id does not wait for the acks of the new session", [
-    edit(REQUEST, 'if (engine.persist === "before") {\n      try {', 'if (engine.persist !== "before" && engine.persist !== "after") {\n      try {'),
+    edit(
+      REQUEST,
+      'if (engine.persist === "before") {\n      try {',
+      'if (engine.persist !== "before" && engine.persist !== "after") {\n      try {',
+    ),
   ]),
 ];

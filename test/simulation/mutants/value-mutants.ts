@@ -54,7 +54,11 @@ export const VALUE_MUTANTS: readonly SourceMutant[] = [
     ),
   ]),
   byTestsOf("D23", "src/engine/attributes/local.test.ts", "what is local is written with the rest", [
-    edit("src/engine/working-copy.ts", "const isLocal = this.#schema.isLocal(name);", 'const isLocal = this.#schema.isLocal(name) && name === "";'),
+    edit(
+      "src/engine/working-copy.ts",
+      "const isLocal = this.#schema.isLocal(name);",
+      'const isLocal = this.#schema.isLocal(name) && name === "";',
+    ),
   ]),
   byTestsOf("W1", DIFFERENCE_TEST, "what is changed in place is replaced", [
     edit(
@@ -64,7 +68,11 @@ export const VALUE_MUTANTS: readonly SourceMutant[] = [
     ),
   ]),
   byTestsOf("W2", DIFFERENCE_TEST, "an object and an array that are first at one place are one", [
-    edit("src/engine/containers.ts", "`d\\0${parentId}\\0${property}\\0${kind}\\0${place}`", "`d\\0${parentId}\\0${property}\\0${kind < 0}\\0${place}`"),
+    edit(
+      "src/engine/containers.ts",
+      "`d\\0${parentId}\\0${property}\\0${kind}\\0${place}`",
+      "`d\\0${parentId}\\0${property}\\0${kind < 0}\\0${place}`",
+    ),
   ]),
   byTestsOf("W3", "src/engine/array-difference.test.ts", "an element that moved is taken for another", [
     edit(
@@ -102,7 +110,11 @@ export const VALUE_MUTANTS: readonly SourceMutant[] = [
     edit("src/engine/working-copy.ts", "      if (isUntouched(entry, value)) continue;\n", "      if (entry === value) continue;\n"),
   ]),
   byTestsOf("W10", MERGE_TYPES_TEST, "elements are compared as if they were not declared", [
-    edit(DIFFERENCE, "return type.of !== undefined && isDeclared(type, kind) ? type.of : UNDECLARED;", "return type.of !== undefined && kind < 0 ? type.of : UNDECLARED;"),
+    edit(
+      DIFFERENCE,
+      "return type.of !== undefined && isDeclared(type, kind) ? type.of : UNDECLARED;",
+      "return type.of !== undefined && kind < 0 ? type.of : UNDECLARED;",
+    ),
   ]),
   byTestsOf("V1", "src/engine/value-codec.test.ts", "a BigInt loses its sign", [
     edit("src/engine/value-codec.ts", "BIGINT, value.toString(16)]", "BIGINT, (value < 0n ? -value : value).toString(16)]"),
@@ -111,7 +123,11 @@ export const VALUE_MUTANTS: readonly SourceMutant[] = [
     edit("src/engine/values.ts", "return Number.isFinite(value) ? value + 0 : null;", "return value + 0;"),
   ]),
   byTestsOf("V3", "src/engine/value-codec.test.ts", "bytes may name any property", [
-    edit("src/engine/value-codec.ts", "if (nameFault(name, limits) !== undefined || Object.hasOwn(object, name))", "if (Object.hasOwn(object, name))"),
+    edit(
+      "src/engine/value-codec.ts",
+      "if (nameFault(name, limits) !== undefined || Object.hasOwn(object, name))",
+      "if (Object.hasOwn(object, name))",
+    ),
   ]),
   byTestsOf("V4", "src/engine/values.test.ts", "an attribute may be called __proto__", [
     edit("src/engine/values.ts", 'if (name === "__proto__" || name === "constructor"', 'if (name === "constructor"'),
@@ -120,6 +136,10 @@ export const VALUE_MUTANTS: readonly SourceMutant[] = [
     edit("src/engine/working-copy.ts", "count > limits.attributeCount) {", "count > limits.attributeCount + 1) {"),
   ]),
   byTestsOf("V6", "src/engine/limits.test.ts", "an error shows the value that is too large", [
-    edit("src/engine/working-copy.ts", "`${name} is larger than limits.valueBytes (", "`${name} (${JSON.stringify(plain)}) is larger than limits.valueBytes ("),
+    edit(
+      "src/engine/working-copy.ts",
+      "`${name} is larger than limits.valueBytes (",
+      "`${name} (${JSON.stringify(plain)}) is larger than limits.valueBytes (",
+    ),
   ]),
 ];
