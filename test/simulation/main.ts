@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { print } from "../support/print.ts";
 import { failureText } from "./failure.ts";
-import { mutantsMain } from "./mutants/main.ts";
+import { mutantsMain, printLawTables } from "./mutants/main.ts";
 import { numbersOfText } from "./numbers.ts";
 import { runSeeds } from "./pool.ts";
 import { shrink } from "./shrink.ts";
@@ -29,6 +29,7 @@ interface Arguments {
   readonly trace?: boolean;
   readonly mutants?: boolean;
   readonly mutant?: string;
+  readonly mutantTable?: boolean;
 }
 
 function whole(text: string): number {
@@ -58,7 +59,8 @@ const program = new Command("npm run sim --")
   .option("--only-requests <list>", "of the requests these alone, as 1-4,9", numbers)
   .option("--trace", "print everything that happens, to stderr")
   .option("--mutants", "plant every known fault, and see that each is caught within --seeds worlds")
-  .option("--mutant <part>", "of the mutants those alone whose name has this in it");
+  .option("--mutant <parts>", "of the mutants those alone whose name has one of these in it, or that break the law of this name")
+  .option("--mutant-table", "print the tables of docs/mutants.md");
 
 async function run(given: Arguments): Promise<boolean> {
   const first = given.seed ?? randomInt(2 ** 31);
@@ -126,5 +128,10 @@ function say(line: string): void {
 
 program.parse();
 const given = program.opts<Arguments>();
-const isFine = given.mutants === true ? await mutantsMain(given.mutant, given.seeds) : await run(given);
-process.exitCode = isFine ? 0 : 1;
+process.exitCode = (await answer(given)) ? 0 : 1;
+
+async function answer({ mutants, mutant, mutantTable, seed, seeds, jobs }: Arguments): Promise<boolean> {
+  if (mutantTable === true) return printLawTables().then(() => true);
+  if (mutants !== true) return run(given);
+  return mutantsMain(mutant, { ...(seed === undefined ? {} : { firstSeed: seed }), ...(seeds === undefined ? {} : { seeds }), jobs });
+}
