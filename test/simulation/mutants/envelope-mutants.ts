@@ -299,16 +299,16 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   ]),
   byTestsOf("E13", "src/engine/subjects.test.ts", "a session that goes on under another key begins its life anew", [
     edit(
-      "src/engine/engine.ts",
+      "src/engine/session-life.ts",
       "Math.min(createdAtMs + birth.absoluteTimeoutMs, latestMs)",
       "Math.max(createdAtMs + birth.absoluteTimeoutMs, latestMs)",
     ),
   ]),
   byTestsOf("E14", "src/engine/subjects.test.ts", "lists give what is over, too", [
-    edit("src/engine/engine.ts", 'if (envelope.successor === undefined && this.verdictOf(envelope) === "alive") yield', "yield"),
+    edit("src/engine/engine.ts", 'if (envelope.successor === undefined && this.#life.verdictOf(envelope) === "alive") yield', "yield"),
   ]),
   byTestsOf("E15", "src/engine/revoking.test.ts", "who observes a session hears nothing of a revocation elsewhere", [
-    edit("src/engine/revoking.ts", "endLive(live).catch(() => undefined);", "void endLive;"),
+    edit("src/engine/engine.ts", "endLive(live).catch(() => undefined);", "void endLive;"),
   ]),
   byTestsOf("E18", "src/engine/revoking.test.ts", "a revocation from a fast clock is refused", [
     edit("src/engine/revoking.ts", "|| aheadMs > ABSOLUTE_TIMEOUT_MAX_MS)", "|| aheadMs > epsilonMs)"),

@@ -76,7 +76,7 @@ export const HANDLE_MUTANTS: readonly SourceMutant[] = [
     edit(SEEN, '(answer.kind === "found" ? registry.receive(behind.key, answer.record) : undefined)', "void (answer.kind && registry)"),
   ]),
   byTestsOf("RW2", SEEN_TEST, "what could not be had in time is not told", [
-    edit(SEEN, 'if (isBehind) this.#options.events.emit({ type: "lost-write", key: reached.key });', ""),
+    edit(SEEN, 'if (isBehind) this.#host.events.emit({ type: "lost-write", key: reached.key });', ""),
   ]),
   byTestsOf("RW3", SEEN_TEST, "a handle names no commit of its own", [
     edit("src/engine/open-session.ts", "    this.#written = [change.writer, change.stamp];\n", ""),

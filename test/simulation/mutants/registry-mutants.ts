@@ -1,6 +1,7 @@
 import { byTestsOf, edit, type SourceMutant } from "./mutant.ts";
 
 const REGISTRY = "src/engine/registry.ts";
+const LOADER = "src/engine/session-loader.ts";
 const REGISTRY_TEST = "src/engine/registry.test.ts";
 const REST_TEST = "src/engine/registry-rest.test.ts";
 const SWEEP = "src/engine/registry-sweep.ts";
@@ -8,9 +9,7 @@ const BARRIER_TEST = "src/engine/join-barrier.test.ts";
 
 /** Which sessions a process holds, hot, cold and gone; what it tells of them. */
 export const REGISTRY_MUTANTS: readonly SourceMutant[] = [
-  byTestsOf("R1", REGISTRY_TEST, "each request loads the session for itself", [
-    edit(REGISTRY, "    this.#loading.set(key, started);\n", ""),
-  ]),
+  byTestsOf("R1", REGISTRY_TEST, "each request loads the session for itself", [edit(LOADER, "    this.#loading.set(key, started);\n", "")]),
   byTestsOf("R2", REGISTRY_TEST, "what is not stored goes to rest", [
     edit(
       REGISTRY,
@@ -29,7 +28,7 @@ export const REGISTRY_MUTANTS: readonly SourceMutant[] = [
   ]),
   byTestsOf("R4", REGISTRY_TEST, "what no relay could tell of is taken for absent", [
     edit(
-      REGISTRY,
+      LOADER,
       'if (fetched?.kind === "unavailable" || fetched?.kind === "found") throw unavailable("no relay that could know it answered");',
       "",
     ),
@@ -91,7 +90,7 @@ export const REGISTRY_MUTANTS: readonly SourceMutant[] = [
   ]),
   byTestsOf("R17", BARRIER_TEST, "holders are not told when a session was born", [
     edit(
-      REGISTRY,
+      LOADER,
       "before === undefined ? this.#options.fetch(key, bornAtMs) : undefined,",
       "before === undefined ? this.#options.fetch(key, bornAtMs && undefined) : undefined,",
     ),
