@@ -105,13 +105,6 @@ export const ADAPTER_MUTANTS: readonly SourceMutant[] = [
     ),
   ]),
   byTestsOf("A18", KEY_RING_TEST, "a secret may be empty", [edit(KEY_RING, "if (bytes === 0)", "if (bytes < 0)")]),
-  byTestsOf("A19", "test/integration/adapters/error-path.test.ts", "the headers do not wait for the commit", [
-    edit(
-      GATE,
-      "        return this.#afterCommit(false, method, args);",
-      '        this.#phase = "passing";\n        void this.#keeper.commit();\n        return this.#pass(method, args);',
-    ),
-  ]),
   byTestsOf("A20", RESPONSES_TEST, "what was held goes out the other way round", [
     edit(
       "src/adapters/http/held-response.ts",

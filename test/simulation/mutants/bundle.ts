@@ -26,8 +26,8 @@ export async function bundle(program: string, edits: readonly Edit[], outfile: s
     plugins: [
       {
         name: "edits",
-        setup({ onLoad }) {
-          onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        setup(plugin) {
+          plugin.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
             let text = await readFile(path, "utf8");
             const file = relative(ROOT, path);
             for (const edit of edits.filter((each) => each.file === file)) {

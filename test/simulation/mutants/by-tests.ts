@@ -30,7 +30,7 @@ interface Trial {
 }
 
 export function isByTest(mutant: Mutant): mutant is TestMutant {
-  return "test" in mutant && mutant.test !== undefined;
+  return "test" in mutant;
 }
 
 /** Runs the test of each mutant with it, and each of these tests without: whatever fails on both sides tells of nothing. */

@@ -27,7 +27,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   },
   {
     name: "the verdict skips the ended check, and what ended looks as if it were in use",
-    laws: ["E8", "E6"],
+    laws: ["E8", "E6", "crash"],
     guard: "R1",
     edits: [
       edit(

@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 
 /** Laws that have no mutant, and why: by id, or by the letters that their ids begin with. */
 const WITHOUT_MUTANT: Readonly<Record<string, string>> = {
+  A19: "the same as A55, whose mutant is in the code that all frameworks share",
   A22: "nothing of ours looks whether the client is there",
   A24: "the sum of other laws, under load",
   A25: "of types: the compiler tells, nothing runs",

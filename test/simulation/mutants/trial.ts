@@ -44,7 +44,7 @@ export interface Outcome {
   readonly cpuMs: number;
 }
 
-export interface Finding {
+interface Finding {
   readonly seed: number;
   /** Of those that it breaks, the one that told of it first. */
   readonly law: string;
