@@ -10,7 +10,7 @@ const Kind = { begin: 0, tick: 1, create: 2, dial: 3, equal: 4, deliver: 5, ping
 const Line = { down: 0, up: 1, cut: 2 } as const;
 
 /** What may happen between two relays. Times in ticks. */
-export interface AbsenceWorld {
+interface AbsenceWorld {
   readonly name: string;
   readonly about: string;
   /** The line may be cut, and a relay may lose all it has: one of the two, or both. */
