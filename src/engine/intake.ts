@@ -1,5 +1,5 @@
 import type { CellTable, ClockRange, Place, StoredRow } from "./cell-table.ts";
-import { type Cell, CellKind, type ContainerKind, covers, Layout, layoutOf, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
+import { CellKind, type ContainerKind, covers, Layout, layoutOf, namedContainer, ROOT_CONTAINER, type Row } from "./cells.ts";
 import { GENESIS_CLIENT } from "./compaction.ts";
 import { memberProperty } from "./containers.ts";
 import { type DecodedUpdate, decodeUpdate, endOf, type ItemId, isWithin, type Struct } from "./decoded-update.ts";

@@ -71,6 +71,8 @@ for (const { target: name, from, count, hex } of parts) {
     });
     if (at === from) ofTarget.begin();
     at += size;
+    // Nothing is under way: collecting garbage, and making the next target, may take a busy machine long.
+    if (at === end) writer.clear();
     tell({
       kind: "done",
       target: name,
