@@ -5,7 +5,7 @@ import { ClosingLineReporter } from "./test/support/reporter.ts";
 /** One seed for the whole run, so that one number replays it. The reporter prints it. */
 const propertySeed = process.env["PROPERTY_SEED"] ?? String(randomInt(2 ** 31));
 const propertyFiles = "test/property/**/*.test.ts";
-const endToEndFiles = ["test/e2e/**/*.test.ts", "test/chaos/*.test.ts"];
+const endToEndFiles = ["test/e2e/**/*.test.ts", "test/chaos/*.test.ts", "test/simulation/seeds.test.ts"];
 
 export default defineConfig({
   test: {
@@ -36,7 +36,7 @@ export default defineConfig({
         },
       },
       {
-        // Whole programs: each file has the machine for itself.
+        // Whole programs, and what takes all processors: each file has the machine for itself.
         test: { name: "e2e", include: endToEndFiles, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false },
       },
     ],

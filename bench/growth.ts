@@ -37,8 +37,8 @@ class ManualRuntime implements Runtime {
     return nodeRuntime.randomBytes(byteCount);
   }
 
-  sha256(bytes: Uint8Array): Uint8Array {
-    return nodeRuntime.sha256(bytes);
+  sha256(data: Uint8Array | string): Uint8Array {
+    return nodeRuntime.sha256(data);
   }
 
   pass(durationMs: number): void {
@@ -183,7 +183,7 @@ async function genesisBytes(values: Record<string, unknown>): Promise<number> {
   const record = await replicaOf(node.engine.host).record(node.engine.keyOf(id));
   if (record?.document === undefined) throw new Error("no document");
   const context = {
-    sha256: (bytes: Uint8Array): Uint8Array => runtime.sha256(bytes),
+    sha256: (data: Uint8Array | string): Uint8Array => runtime.sha256(data),
     limits: DEFAULT_LIMITS,
     writer: () => 2 ** 33,
     newWriter: () => 2 ** 33 + 1,

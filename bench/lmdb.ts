@@ -11,7 +11,7 @@ const SESSIONS = 100_000;
 const AT_ONCE = 500;
 const SINGLE = 500;
 const NEVER_MS = 2 ** 42;
-const CONTEXT = { sha256: (bytes: Uint8Array): Uint8Array => nodeRuntime.sha256(bytes), limits: DEFAULT_LIMITS };
+const CONTEXT = { sha256: (data: Uint8Array | string): Uint8Array => nodeRuntime.sha256(data), limits: DEFAULT_LIMITS };
 
 /** A session of 0.4 KB JSON, as the engine stores it, and the same after one more request. */
 async function twoStates(): Promise<{ jsonBytes: number; first: SessionRecord; second: SessionRecord }> {

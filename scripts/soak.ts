@@ -27,6 +27,8 @@ const PARTS: readonly Part[] = [
   })),
   { name: "light", command: ["light", "--events", "200000000"] },
   { name: "model", command: ["model"] },
+  // As far as memory goes: more of it than any world has is not there.
+  { name: "model-4", command: ["model", "--nodes", "4", "--worlds-only", "--memory", "6000", "--minutes", "35"] },
   { name: "fuzz", command: ["fuzz", "--inputs", "5000000"] },
   ...trials("kill-trials", 5, 2_000),
   ...trials("cut-then-kill-trials", 1, 1_000),

@@ -1,4 +1,3 @@
-import type { Item } from "yjs";
 import {
   type Cell,
   CellKind,
@@ -30,8 +29,6 @@ export interface StoredRow extends Row {
   readonly stamp: Stamp;
   /** How many of its cells count. */
   counting: number;
-  /** The Yjs item, where it is known. Byte strings are never split or merged, so it stays the same. */
-  item: Item | undefined;
 }
 
 /** A range of Yjs clocks, as in a delete set. */
@@ -80,7 +77,7 @@ export class CellTable {
 
   add(row: Row, client: number, clock: number, stamp: Stamp): StoredRow {
     const { containerId, layout, cells } = row;
-    const stored: StoredRow = { containerId, layout, cells, client, clock, stamp, counting: 0, item: undefined };
+    const stored: StoredRow = { containerId, layout, cells, client, clock, stamp, counting: 0 };
     let ofClient = this.#rows.get(client);
     if (ofClient === undefined) this.#rows.set(client, (ofClient = new Map<number, StoredRow>()));
     ofClient.set(clock, stored);

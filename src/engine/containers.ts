@@ -1,12 +1,11 @@
 import { generateKeyBetween } from "fractional-indexing";
-import { encodeUtf8 } from "lib0/string";
 import type { ContainerKind } from "./cells.ts";
 import type { Stamp, WriterId } from "./record.ts";
 import { valueKey } from "./value-key.ts";
 import type { Plain } from "./values.ts";
 
-/** SHA-256, from the runtime. */
-export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+/** SHA-256 of bytes, or of the UTF-8 of a text, from the runtime. */
+export type Sha256 = (data: Uint8Array | string) => Uint8Array;
 
 /** Container ids are 8 bytes, written as 16 hex digits. */
 export const CONTAINER_ID_BYTES = 8;
@@ -40,12 +39,12 @@ export function freshContainerId(sha256: Sha256, writer: WriterId, stamp: Stamp,
 
 /** The id of an element of a newly created array: the same default array made twice is one. `key` is the canonical text of its value. */
 export function derivedElementId(sha256: Sha256, containerId: string, key: string, occurrence: number): string {
-  return elementId(sha256(encodeUtf8(`e\0${containerId}\0${occurrence}\0${key}`)));
+  return elementId(sha256(`e\0${containerId}\0${occurrence}\0${key}`));
 }
 
 /** The id of an element inserted into an existing array. `index` counts within the commit. */
 export function freshElementId(sha256: Sha256, writer: WriterId, stamp: Stamp, index: number): string {
-  return elementId(sha256(encodeUtf8(`i\0${writer}\0${stamp}\0${index}`)));
+  return elementId(sha256(`i\0${writer}\0${stamp}\0${index}`));
 }
 
 /**
@@ -116,7 +115,7 @@ export function nextPosition(position: string | null): string {
 }
 
 function shortHash(sha256: Sha256, text: string): string {
-  return toHex(sha256(encodeUtf8(text)).subarray(0, CONTAINER_ID_BYTES));
+  return toHex(sha256(text).subarray(0, CONTAINER_ID_BYTES));
 }
 
 function elementId(hash: Uint8Array): string {

@@ -2,12 +2,13 @@ import * as Y from "yjs";
 import type { CellTable, StoredRow } from "./cell-table.ts";
 import { Layout, namedContainer, raise, ROOT_CONTAINER, type Row } from "./cells.ts";
 import type { Envelope } from "./envelope.ts";
+import { encodeCommit } from "./commit-update.ts";
 import { emptyGenesis, type Genesis, genesisOf, ROWS_NAME } from "./compaction.ts";
 import type { Sha256 } from "./containers.ts";
 import { SessionError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Change, DocumentRecord, Dot, DroppedCells, Epoch, Stamp, WriterId } from "./record.ts";
-import { encodeCommitRow, type GenesisHeader } from "./row-codec.ts";
+import type { GenesisHeader } from "./row-codec.ts";
 import { type Clocks, type ReadDocument, readTable } from "./update-reader.ts";
 import type { ContainerNode } from "./view.ts";
 
@@ -44,7 +45,7 @@ export interface DocumentParts {
   readonly context: DocumentContext;
 }
 
-/** Updates of others that wait for Yjs; with more of them a request that writes would wait for it. */
+/** Updates that wait for Yjs; with more of them a request would wait for it too long. */
 const UNAPPLIED_COUNT_MAX = 32;
 
 /** Compaction is due when the encoded size passes `factor` × what it could be, plus `bytes` (DESIGN 3.4). */
@@ -53,7 +54,7 @@ export const COMPACT_AT_ONCE = { factor: 8, bytes: 4096 };
 
 /**
  * One session's attributes: a Yjs document whose one array holds rows of stamped cells, and the table of which of them count.
- * Reading and taking in what others wrote need the table alone: Yjs gets it when something is written here, or the document is encoded.
+ * Reading, writing and taking in what others wrote need the table alone: Yjs gets updates when the document is encoded, or many wait.
  */
 export class SessionDocument {
   readonly #context: DocumentContext;
@@ -67,14 +68,11 @@ export class SessionDocument {
   #seenSince: Set<WriterId> | undefined;
   /** The root row of the last commit written here, while this object knows it. */
   #versionRow: StoredRow | undefined;
-  /** What was appended here last. */
-  #lastOwn: Y.Item | undefined;
   #clocks: Map<number, number>;
   #ydoc: Y.Doc | undefined;
-  #lastUpdate: Uint8Array | undefined;
   /** The document encoded, but for `#unapplied`; undefined when only the Yjs document knows. */
   #bytes: Uint8Array | undefined;
-  /** What others wrote and Yjs has yet to get, in the order in which it came. */
+  /** What Yjs has yet to get, in the order in which it came. */
   #unapplied: Uint8Array[] = [];
   /** At least the encoded size. */
   #sizeBound: number;
@@ -187,12 +185,11 @@ export class SessionDocument {
   }
 
   /**
-   * Writes one commit in one Yjs transaction, and deletes the rows that it makes superfluous. `stamp` is above everything seen.
+   * Writes one commit as one update for Yjs, and deletes the rows that it makes superfluous. `stamp` is above everything seen.
    * `rows` has at most one row a container.
    */
   commit(rows: readonly DraftRow[], stamp: Stamp): Change {
     if (stamp <= this.#table.latestStamp) throw new SessionError("INVARIANT_BROKEN", "A commit must be stamped above all that was seen.");
-    const ydoc = this.#hydrated();
     const table = this.#table;
     const writer = this.#writer;
     const previousStamp = this.#ownStamp;
@@ -204,28 +201,15 @@ export class SessionDocument {
     const previousOwn = this.#versionRow ?? table.rootRow(writer, previousStamp);
     if (previousOwn !== undefined) replaced.push(previousOwn);
 
-    const firstClock = Y.getState(ydoc.store, writer);
+    const firstClock = this.#clocks.get(writer) ?? 0;
     const added = withRootRow(rows).map((row, index) => table.add(row, writer, firstClock + index, stamp));
     this.#versionRow = added[0];
     for (const row of replaced) if (this.#isSuperfluous(row)) removed.add(row);
-    // One that is not deleted when the transaction begins stands in the list until it is over: Yjs folds deleted ones when a transaction ends.
-    let near = this.#lastOwn?.deleted === false ? this.#lastOwn : undefined;
-    Y.transact(ydoc, (transaction) => {
-      for (const row of removed) (row.item ?? Y.getItem(ydoc.store, Y.createID(row.client, row.clock))).delete(transaction);
-      for (const row of added) {
-        near = append(transaction, row, encodeCommitRow(stamp, row.containerId, row.layout, row.cells), near);
-        row.item = near;
-      }
-    });
-    this.#lastOwn = near;
+    const update = encodeCommit(stamp, writer, added, removed);
     table.remove(removed);
     this.#clocks.set(writer, firstClock + added.length);
     this.#ownStamp = stamp;
-    const update = this.#lastUpdate;
-    if (update === undefined) throw new SessionError("INVARIANT_BROKEN", "A commit made no Yjs update; the document is mute.");
-    this.#lastUpdate = undefined;
-    this.#bytes = undefined;
-    this.#sizeBound += update.length;
+    this.#await(update);
     return { epoch: this.#epoch, writer, previousStamp, stamp, seen, update, dropped };
   }
 
@@ -239,9 +223,7 @@ export class SessionDocument {
     for (const writer of writers) this.#seenSince?.add(writer);
     for (const [client, clock] of clocks) if (clock > (this.#clocks.get(client) ?? 0)) this.#clocks.set(client, clock);
     // A copy: it is a view of all that came over the wire with it, which would stay in memory as long.
-    this.#unapplied.push(update.slice());
-    this.#sizeBound += update.length;
-    if (this.#unapplied.length > UNAPPLIED_COUNT_MAX) this.#hydrated();
+    this.#await(update.slice());
   }
 
   /** Goes on under another writer id: commits under the old one came in that this document does not know. */
@@ -250,7 +232,6 @@ export class SessionDocument {
     this.#ownStamp = 0;
     this.#versionRow = undefined;
     this.#seenSince = undefined;
-    if (this.#ydoc !== undefined) this.#ydoc.clientID = this.#writer;
   }
 
   /** Goes on with another genesis, which covers all that this document has seen (the result of `mergeRecords`, or a compaction). */
@@ -306,6 +287,12 @@ export class SessionDocument {
     return this.#sizeBound;
   }
 
+  #await(update: Uint8Array): void {
+    this.#unapplied.push(update);
+    this.#sizeBound += update.length;
+    if (this.#unapplied.length > UNAPPLIED_COUNT_MAX) this.#hydrated();
+  }
+
   /** The Yjs document, with all that there is. */
   #hydrated(): Y.Doc {
     this.#ydoc ??= this.#made();
@@ -317,9 +304,10 @@ export class SessionDocument {
       Y.transact(ydoc, () => {
         for (const update of unapplied) Y.applyUpdate(ydoc, update);
       });
+      if (ydoc.store.pendingStructs !== null || ydoc.store.pendingDs !== null)
+        throw new SessionError("INVARIANT_BROKEN", "Yjs did not take an update whole; keep the session's record and report it.");
       // Not before: what Yjs did not take must not be stored without it.
       this.#unapplied = [];
-      this.#lastUpdate = undefined;
     }
     return ydoc;
   }
@@ -328,11 +316,6 @@ export class SessionDocument {
     const ydoc = new Y.Doc({ guid: "" });
     ydoc.getArray(ROWS_NAME);
     if (this.#bytes !== undefined) Y.applyUpdate(ydoc, this.#bytes);
-    ydoc.clientID = this.#writer;
-    // A listener that throws would mute the document for ever (yjs#799): this one only remembers.
-    ydoc.on("update", (update: Uint8Array) => {
-      this.#lastUpdate = update;
-    });
     return ydoc;
   }
 
@@ -387,22 +370,6 @@ export class SessionDocument {
 const NOTHING_SEEN: readonly Dot[] = [];
 
 const NOTHING_DROPPED: readonly DroppedCells[] = [];
-
-/**
- * Appends one row: what `Y.Array.push` does for a byte string, without its search and its copies, which would cost as much as the
- * rest of the transaction (ARCHITECTURE, "What differs").
- */
-function append(transaction: Y.Transaction, row: StoredRow, bytes: Uint8Array, near: Y.Item | undefined): Y.Item {
-  const array = transaction.doc.getArray(ROWS_NAME);
-  // From an item near the end: where several write in turn, deletions do not fold, and the list is long.
-  // oxlint-disable-next-line no-underscore-dangle -- Yjs has no other name for the beginning of a list
-  let last = near?.parent === array ? near : array._start;
-  for (let next = last; next !== null; next = next.right) last = next;
-  const id = Y.createID(row.client, row.clock);
-  const item = new Y.Item(id, last, last?.lastId ?? null, null, null, array, null, new Y.ContentBinary(bytes));
-  item.integrate(transaction, 0);
-  return item;
-}
 
 /** Every commit has a row of the root, if an empty one: its stamp is the writer's entry in the version vector. */
 function withRootRow(rows: readonly DraftRow[]): readonly DraftRow[] {

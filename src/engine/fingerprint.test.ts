@@ -27,7 +27,7 @@ const ENVELOPE: Envelope = {
 };
 
 function contextOf(writer: number): DocumentContext {
-  const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash("sha256").update(bytes).digest());
+  const sha256 = (data: Uint8Array | string): Uint8Array => new Uint8Array(createHash("sha256").update(data).digest());
   return { sha256, limits: DEFAULT_LIMITS, writer: () => writer, newWriter: () => writer + 1, drawWriter: () => writer + 1 };
 }
 

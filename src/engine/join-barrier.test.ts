@@ -84,7 +84,7 @@ describe("a session from the own store that this process did not hold", () => {
     const other = new TestNode(3);
     await other.replica.receiveState(key, record);
     await other.engine.end(key);
-    await (node.engine.sessionStore as TroubledStore).append(key, await other.record(key), Number.MAX_SAFE_INTEGER);
+    await (node.engine.host.sessionStore as TroubledStore).append(key, await other.record(key), Number.MAX_SAFE_INTEGER);
     expect(await node.read(key)).toBe("ended");
   });
 
@@ -122,7 +122,7 @@ describe("what is past its discard time", () => {
     await exchange(node, other, key);
     if (fate === "ended") await other.engine.end(key);
     const record = await other.record(key);
-    const overMs = discardAtMs(record.envelope, node.engine.epsilonMs) - node.runtime.nowMs();
+    const overMs = discardAtMs(record.envelope, node.engine.host.epsilonMs) - node.runtime.nowMs();
     while (node.replica.fingerprint(key) !== 0) {
       node.runtime.advance(1_000);
       await settle();

@@ -116,7 +116,7 @@ describe("what stays in memory", () => {
     expect(live.isHeld).toBe(true);
     node.create({ filler: 2 });
     await collectGarbage();
-    const back = await node.engine.registry.load(key);
+    const back = await node.engine.registry.loader.load(key);
     expect(back?.document?.own[1]).toBeGreaterThan(own[1]);
     expect(await node.read(key)).toEqual({ a: 1, b: 2 });
   });

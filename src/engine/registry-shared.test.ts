@@ -21,9 +21,9 @@ function shared(options: EngineOptions = {}): Shared {
 /** The session as a request gets it: never staler than the store. */
 async function current(node: TestNode, key: SessionKey): Promise<LiveSession> {
   const { registry } = node.engine;
-  const live = registry.hot(key) ?? (await registry.load(key));
+  const live = registry.hot(key) ?? (await registry.loader.load(key));
   if (live === undefined) throw new Error("the session is absent");
-  return registry.isStale(live) ? registry.refresh(live) : live;
+  return registry.isStale(live) ? registry.loader.refresh(live) : live;
 }
 
 async function read(node: TestNode, key: SessionKey): Promise<unknown> {
@@ -121,7 +121,7 @@ describe("a store that several processes share", () => {
     await settle();
     expect(node.engine.checkOutHot(key)).toBeUndefined();
     await write(other, key, { b: 2 });
-    const loaded = await node.engine.registry.load(key);
+    const loaded = await node.engine.registry.loader.load(key);
     expect(loaded !== undefined && node.engine.registry.isStale(loaded)).toBe(false);
     expect(await node.read(key)).toEqual({ a: 1, b: 2 });
     held.set("c", 3);

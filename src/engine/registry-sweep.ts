@@ -23,7 +23,7 @@ const DISCARD_COUNT = 50;
 
 /** What a sweep goes through, and what it does there: parts of the registry. */
 export interface Swept {
-  readonly registry: Pick<Registry, "isStale" | "refresh" | "store">;
+  readonly registry: Pick<Registry, "isStale" | "loader" | "store">;
   readonly hot: HotSessions;
   readonly cold: ColdTable;
   readonly ended: Tombstones;
@@ -155,7 +155,7 @@ export class RegistrySweep {
     const now = isDue ? verdict(envelope, revocations, nowMs) : "alive";
     if (now !== "alive") {
       // Another process may use it: its touches are in the store that both share.
-      if (registry.isStale(session)) registry.refresh(session).catch(() => undefined);
+      if (registry.isStale(session)) registry.loader.refresh(session).catch(() => undefined);
       else {
         this.#swept.forget(key, session.document?.own);
         if (now === "idle") onEvent(idleEvent(key, envelope.touchedAtMs));

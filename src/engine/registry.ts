@@ -1,6 +1,6 @@
 import type { VersionVector } from "./cells.ts";
 import { ColdTable } from "./cold-table.ts";
-import { contextFor, SessionDocument } from "./document.ts";
+import { contextFor, type SessionDocument } from "./document.ts";
 import { endEnvelope, type Envelope, sameEnvelope } from "./envelope.ts";
 import { SessionError } from "./errors.ts";
 import { HeldFingerprints } from "./held-fingerprints.ts";
@@ -8,12 +8,11 @@ import { HotSessions } from "./hot-sessions.ts";
 import { inTime } from "./in-time.ts";
 import { KEY_PARTS } from "./key-table.ts";
 import { LiveSession, mergeTrusted } from "./live-session.ts";
-import { mergeRecords } from "./merge-records.ts";
 import type { DocumentRecord, Dot, SessionKey, SessionRecord } from "./record.ts";
 import type { RegistryOptions } from "./registry-options.ts";
-import type { FetchAnswer } from "./replication.ts";
 import { RegistrySweep } from "./registry-sweep.ts";
 import { Room } from "./room.ts";
+import { SessionLoader } from "./session-loader.ts";
 import { SessionSaver } from "./session-saver.ts";
 import { discardAtMs, fateOf } from "./session-times.ts";
 import { Tombstones } from "./tombstones.ts";
@@ -35,12 +34,12 @@ export class Registry {
   /** Takes in what a peer has of a session, as `Replica.receiveState`. Set with `check`. */
   receive: (key: SessionKey, record: SessionRecord) => Promise<unknown> = () => Promise.resolve();
   readonly fingerprints: HeldFingerprints;
+  readonly loader: SessionLoader;
   readonly #options: RegistryOptions;
   readonly #hot: HotSessions;
   /** Sessions that rest in the store but still belong to this process. */
   readonly #cold = new ColdTable();
   readonly #ended = new Tombstones();
-  readonly #loading = new Map<SessionKey, Promise<LiveSession | undefined>>();
   readonly #room: Room;
   readonly #saver: SessionSaver;
   readonly #sweep: RegistrySweep;
@@ -59,17 +58,22 @@ export class Registry {
       },
       onMerged: (session) => this.#merged(session),
     });
-    this.#sweep = new RegistrySweep(options, {
+    const parts = {
       registry: this,
+      saver: this.#saver,
       hot: this.#hot,
       cold: this.#cold,
       ended: this.#ended,
-      weigh: (session) => this.#weigh(session),
-      toRest: (session) => this.#toRest(session),
-      bury: (session) => this.#bury(session),
-      endRotated: (session) => this.#endRotated(session),
-      forget: (key, own) => this.#forget(key, own),
-    });
+      current: (key: SessionKey) => this.#current(key),
+      insert: (session: LiveSession) => this.#insert(session),
+      weigh: (session: LiveSession) => this.#weigh(session),
+      toRest: (session: LiveSession) => this.#toRest(session),
+      bury: (session: LiveSession) => this.#bury(session),
+      endRotated: (session: LiveSession) => this.#endRotated(session),
+      forget: (key: SessionKey, own: Dot | undefined) => this.#forget(key, own),
+    };
+    this.#sweep = new RegistrySweep(options, parts);
+    this.loader = new SessionLoader(options, parts);
   }
 
   /** Live sessions; those that ended are not among them. */
@@ -122,39 +126,12 @@ export class Registry {
   }
 
   /**
-   * Loads a session that is not hot: from the store and, when this process did not hold it, from the holders. One load a key at
-   * a time. `bornAtMs`: when it was born, where that is known; a holder must remember from then on for its "there is none" to count.
-   * @throws SessionError SESSION_UNAVAILABLE
-   */
-  load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
-    const loading = this.#loading.get(key);
-    if (loading !== undefined) return loading;
-    const started = this.#load(key, bornAtMs).finally(() => this.#loading.delete(key));
-    this.#loading.set(key, started);
-    return started;
-  }
-
-  /**
    * Runs `run` on the session that this process holds, if it does, in one go: during the wait for a load it may have come in another
    * way, or have gone cold again.
    */
   async use<T>(key: SessionKey, run: (session: LiveSession | undefined) => T): Promise<T> {
-    const loaded = this.#current(key) !== undefined || !this.#cold.has(key) ? undefined : await this.load(key);
+    const loaded = this.#current(key) !== undefined || !this.#cold.has(key) ? undefined : await this.loader.load(key);
     return run(this.#current(key) ?? (loaded === undefined ? undefined : this.reattach(loaded)));
-  }
-
-  /** The session whole, as it is now. One that rests in the store stays at rest: whoever reads many of them would drive out those in use. */
-  async record(key: SessionKey): Promise<SessionRecord | undefined> {
-    const cold = this.#current(key) === undefined && this.#cold.session(key) === undefined ? this.#cold.get(key) : undefined;
-    if (cold !== undefined) {
-      const record = await this.#options.store.load(key);
-      const isAtRest = this.#current(key) === undefined && this.#cold.session(key) === undefined && this.#cold.has(key);
-      if (record !== undefined && isAtRest) {
-        const touchedAtMs = Math.max(record.envelope.touchedAtMs, cold.touchedAtMs);
-        return { ...record, envelope: { ...record.envelope, touchedAtMs } };
-      }
-    }
-    return this.use(key, (live) => live?.record());
   }
 
   /**
@@ -264,20 +241,9 @@ export class Registry {
     return session === undefined || session.isStored ? undefined : this.store(session);
   }
 
-  /** Whether another process that shares the store has written to this session since: `refresh` it before it is served. */
+  /** Whether another process that shares the store has written to this session since: `SessionLoader.refresh` it before it is served. */
   isStale(session: LiveSession): boolean {
     return this.#saver.isStale(session);
-  }
-
-  /**
-   * Takes in what others have stored of a session, once for all who ask at the same time.
-   * @throws SessionError SESSION_UNAVAILABLE
-   */
-  refresh(session: LiveSession): Promise<LiveSession> {
-    session.refreshing ??= this.#refresh(session).finally(() => {
-      session.refreshing = undefined;
-    });
-    return session.refreshing;
   }
 
   /** Stores what is not stored. Resolves when every append has settled, or the store took too long. */
@@ -285,7 +251,7 @@ export class Registry {
     this.#isClosed = true;
     this.#sweep.stop();
     const { runtime, store } = this.#options;
-    await inTime(runtime, CLOSE_TIMEOUT_MS, Promise.allSettled(this.#loading.values()));
+    await inTime(runtime, CLOSE_TIMEOUT_MS, this.loader.close());
     if (store.durable) {
       const unsaved = [...this.#hot.values()].filter((session) => !session.isStored);
       await inTime(runtime, CLOSE_TIMEOUT_MS, Promise.allSettled(unsaved.map((session) => this.store(session))));
@@ -295,78 +261,7 @@ export class Registry {
     this.#ended.clear();
   }
 
-  async #load(key: SessionKey, bornAtMs: number | undefined): Promise<LiveSession | undefined> {
-    const { store, context } = this.#options;
-    const resting = this.#current(key) ?? this.#cold.session(key);
-    if (resting !== undefined) {
-      const session = this.reattach(resting);
-      return this.isStale(session) ? this.refresh(session) : session;
-    }
-    const before = this.#cold.get(key);
-    const storeVersion = store.version?.(key) ?? 0;
-    const [stored, fetched] = await Promise.all([
-      store.load(key).then(
-        (record) => ({ record, error: undefined }),
-        (error: unknown) => ({ record: undefined, error }),
-      ),
-      before === undefined ? this.#options.fetch(key, bornAtMs) : undefined,
-    ]);
-    const fromPeers = fetched?.kind === "found" ? this.check(fetched.record) : undefined;
-    const record =
-      stored.record === undefined || fromPeers === undefined
-        ? (stored.record ?? fromPeers)
-        : mergeRecords(stored.record, fromPeers, context);
-    // While this waited, the session may have come in another way (from a peer, or newly created), and may have gone to rest again.
-    const hot = this.#current(key) ?? this.#cold.session(key);
-    if (hot !== undefined) {
-      const session = this.reattach(hot);
-      if (record !== undefined && session.takeIn(record, this.#merge)) void this.changed(session);
-      return session;
-    }
-    const cold = this.#cold.get(key);
-    if (cold?.own[0] !== before?.own[0] || cold?.own[1] !== before?.own[1]) return this.#load(key, bornAtMs);
-    if (record === undefined) {
-      if (stored.error !== undefined) throw unavailable("its store did not answer", stored.error);
-      if (fetched?.kind === "unavailable" || fetched?.kind === "found") throw unavailable("no relay that could know it answered");
-      this.#forget(key, cold?.own);
-      return undefined;
-    }
-    if (this.#isClosed) throw new SessionError("ENGINE_CLOSED", "The engine was closed; make a new one.");
-    const isUnconfirmed = fetched !== undefined && stored.record !== undefined && record.envelope.ended === undefined;
-    if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();
-    const document =
-      record.document === undefined ? undefined : SessionDocument.load(contextFor(context, record.envelope), record.document, cold?.own);
-    const session = new LiveSession(record.envelope, document);
-    session.storeVersion = storeVersion;
-    session.storedTouchMs = stored.record?.envelope.touchedAtMs ?? 0;
-    if (fromPeers !== undefined) session.version++;
-    this.#insert(session);
-    if (document === undefined) {
-      // It ended elsewhere while it rested here: that is news.
-      if (cold !== undefined) {
-        session.isEndTold = false;
-        this.#options.onChange?.(session, "remote");
-      }
-      void this.#bury(session);
-    } else if (stored.record !== undefined) this.#options.onEvent({ type: "activated", key });
-    if (isUnconfirmed && fetched.kind !== "found") this.#options.onUnknownElsewhere?.(session);
-    return session;
-  }
-
   readonly #merge = (ours: SessionDocument, theirs: DocumentRecord): boolean => mergeTrusted(ours, theirs, this.#options.context);
-
-  async #refresh(session: LiveSession): Promise<LiveSession> {
-    // What this process itself is storing is not news.
-    await session.storing?.catch(() => undefined);
-    if (this.isStale(session)) {
-      try {
-        await this.#saver.takeStored(session);
-      } catch (error) {
-        throw unavailable("its store did not answer", error);
-      }
-    }
-    return this.reattach(session);
-  }
 
   /** A session changed by what another process had stored. */
   #merged(session: LiveSession): void {
@@ -499,20 +394,4 @@ export class Registry {
     this.#hot.weigh(session);
     this.#room.unsaved(this.#hot.unsavedBytes);
   }
-}
-
-function isComplete(answer: FetchAnswer): boolean {
-  return answer.kind !== "unavailable" && answer.isComplete;
-}
-
-/** Join barrier: a copy on the own disk may be of a session that ended meanwhile, or went on. */
-function unconfirmed(): SessionError {
-  return new SessionError(
-    "SESSION_UNAVAILABLE",
-    'This process has a session in its store, and not all relays could be asked whether it still is: start those that are missing, or set alone: "serve" and take the risk that an ended one comes back.',
-  );
-}
-
-function unavailable(why: string, cause?: unknown): SessionError {
-  return new SessionError("SESSION_UNAVAILABLE", `A session could not be loaded: ${why}; try again.`, { cause });
 }

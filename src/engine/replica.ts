@@ -27,6 +27,7 @@ import type { Revoking } from "./revoking.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SessionStore } from "./session-store.ts";
 import { discardAtMs } from "./session-times.ts";
+import { receivedEnvelope } from "./received.ts";
 import type { ReadDocument } from "./update-reader.ts";
 import type { Revocations } from "./verdict.ts";
 
@@ -125,7 +126,7 @@ class EngineReplica implements Replica {
   }
 
   record(key: SessionKey): Promise<SessionRecord | undefined> {
-    return this.#registry.record(key);
+    return this.#registry.loader.record(key);
   }
 
   async receiveState(key: SessionKey, record: SessionRecord, isIdle = false): Promise<StateReceipt> {
@@ -294,24 +295,14 @@ class EngineReplica implements Replica {
     if (successor?.key === key) throw corrupt("it goes on in its own place");
   }
 
-  /**
-   * What counts of a record: of a session that ended, that it did. And a touch that is dated ahead of this clock by more than ε is
-   * refused, not clamped: clamping walks it forward for ever.
-   */
+  /** What counts of a record; a touch that is dated ahead is told of. */
   #received({ envelope, document }: SessionRecord): SessionRecord & { readonly document: DocumentRecord | undefined } {
-    // No session that lives now lives longer than this: an end need not be remembered beyond, whatever a peer says.
-    const latestMs = this.#host.nowMs() + ABSOLUTE_TIMEOUT_MAX_MS;
-    if (envelope.ended !== undefined)
-      return { envelope: { ...envelope, deadlineMs: Math.min(envelope.deadlineMs, latestMs) }, document: undefined };
-    const isAhead = this.#isAhead(envelope.key, envelope.touchedAtMs);
-    const nowMs = this.#host.nowMs();
-    const touchedAtMs = isAhead ? Math.min(envelope.createdAtMs, nowMs) : envelope.touchedAtMs;
-    // Given out by a clock that is too fast: a revocation of today must reach it.
-    const register = envelope.subject === undefined ? 0 : (this.#host.revocations.get(envelope.subject) ?? 0);
-    // One that is given out after a revocation that lies ahead of the clock does, too, and the next revocation reaches it.
-    const isGivenAhead = envelope.subjectAtMs > Math.max(nowMs + this.#host.epsilonMs, register + 1);
-    const subjectAtMs = isGivenAhead ? Math.min(envelope.createdAtMs, nowMs) : envelope.subjectAtMs;
-    return { envelope: { ...envelope, touchedAtMs, subjectAtMs }, document };
+    const { key, ended, subject, touchedAtMs } = envelope;
+    const { revocations, epsilonMs } = this.#host;
+    if (ended === undefined) this.#isAhead(key, touchedAtMs);
+    const registerMs = (subject === undefined ? undefined : revocations.get(subject)) ?? 0;
+    const received = receivedEnvelope(envelope, registerMs, this.#host.nowMs(), epsilonMs);
+    return { envelope: received, document: ended === undefined ? document : undefined };
   }
 
   #isAhead(key: SessionKey, atMs: number): boolean {

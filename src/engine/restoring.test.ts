@@ -29,7 +29,7 @@ async function stored(store: TroubledStore, key: SessionKey): Promise<SessionRec
 
 async function restore(node: TestNode, store: TroubledStore, keys: readonly SessionKey[]): Promise<Restored[]> {
   const outcomes: Restored[] = [];
-  for (const key of keys) outcomes.push(restoreRecord(node.engine, { key, record: await stored(store, key) }));
+  for (const key of keys) outcomes.push(restoreRecord(node.engine.host, { key, record: await stored(store, key) }));
   return outcomes;
 }
 
@@ -66,7 +66,7 @@ describe("what an earlier process left", () => {
       const record = await before.record(key);
       expect(record.document?.epoch.counter).toBe(1);
       const node = next();
-      expect(restoreRecord(node.engine, { key, record })).toBe("restored");
+      expect(restoreRecord(node.engine.host, { key, record })).toBe("restored");
       // As one that is told of it, and makes the document.
       const other = next();
       await other.replica.receiveState(key, record);
@@ -108,7 +108,7 @@ describe("what an earlier process left", () => {
     expect(await node.read(key)).toEqual({ a: 1, b: 2 });
     // A process that, against all odds, drew the id of the one before: what it finds is not its own.
     const twin = next(1);
-    expect(twin.engine.context.writer()).toBe(before.engine.context.writer());
+    expect(twin.engine.host.context.writer()).toBe(before.engine.host.context.writer());
     await restore(twin, store, [key]);
     await twin.write(key, { c: 3 });
     await settle();
@@ -129,8 +129,8 @@ describe("what an earlier process left", () => {
     await node.write(later, { d: 4 });
     await settle();
     const writersOf = async (of: SessionKey): Promise<number[]> => [...readVector((await stored(store, of)).document!.bytes).keys()];
-    expect(await writersOf(key)).toContain(node.engine.context.writer());
-    expect(await writersOf(later)).not.toContain(node.engine.context.writer());
+    expect(await writersOf(key)).toContain(node.engine.host.context.writer());
+    expect(await writersOf(later)).not.toContain(node.engine.host.context.writer());
     expect(await node.read(later)).toEqual({ a: 1, b: 2, d: 4 });
   });
 
@@ -145,7 +145,7 @@ describe("what an earlier process left", () => {
     const late = next(3);
     late.runtime.advance(IDLE_MS + 100_000);
     const records = await Promise.all(keys.map((key) => stored(store, key)));
-    expect(records.map((record) => restoreRecord(late.engine, { key: record.envelope.key, record }))).toEqual(["over", "over"]);
+    expect(records.map((record) => restoreRecord(late.engine.host, { key: record.envelope.key, record }))).toEqual(["over", "over"]);
     expect(late.engine.registry.counts()).toEqual({ hot: 0, cold: 0, ended: 0 });
     for (let passed = 0; passed < 200_000; passed += 1_000) {
       node.runtime.advance(1_000);
@@ -167,10 +167,10 @@ describe("what an earlier process left", () => {
     const record = await stored(store, bad);
     const bytes = record.document!.bytes.slice(0, -3);
     const broken = { ...record, document: { ...record.document!, bytes } };
-    expect(restoreRecord(node.engine, { key: good, record: await stored(store, good) })).toBe("restored");
-    expect(restoreRecord(node.engine, { key: bad, record: broken })).toBe("refused");
-    expect(restoreRecord(node.engine, { key: other, record: undefined })).toBe("refused");
-    expect(restoreRecord(node.engine, { key: bad, record: await stored(store, other) })).toBe("refused");
+    expect(restoreRecord(node.engine.host, { key: good, record: await stored(store, good) })).toBe("restored");
+    expect(restoreRecord(node.engine.host, { key: bad, record: broken })).toBe("refused");
+    expect(restoreRecord(node.engine.host, { key: other, record: undefined })).toBe("refused");
+    expect(restoreRecord(node.engine.host, { key: bad, record: await stored(store, other) })).toBe("refused");
     expect(node.engine.registry.counts().cold).toBe(1);
     expect(node.told("input-refused").map(({ key, error }) => [key, error instanceof SessionError && error.code])).toEqual([
       [bad, "RECORD_CORRUPT"],

@@ -16,8 +16,8 @@ export interface Runtime {
   setTimer(delayMs: number, run: () => void): () => void;
   /** `byteCount` bytes from a cryptographically strong source. Throws when the source fails: never a weaker one. */
   randomBytes(byteCount: number): Uint8Array;
-  /** SHA-256 of `bytes`, 32 bytes. */
-  sha256(bytes: Uint8Array): Uint8Array;
+  /** SHA-256 of bytes, or of the UTF-8 of a text; 32 bytes. */
+  sha256(data: Uint8Array | string): Uint8Array;
   /** Begins a span of a trace, and returns what ends it; undefined where nobody traces. `key` names the session to those who correlate. */
   readonly span?: ((name: SpanName, key: SessionKey) => (error?: unknown) => void) | undefined;
 }

@@ -44,6 +44,20 @@ describe("what a browser has seen", () => {
     expect(node.engine.checkOutHot(key, seen)?.get("b")).toBe(2);
   });
 
+  test("[RW5] a commit that is here, of a session that lives, said by a clock that is not ahead, is nothing new", async () => {
+    const { node, other, key, seen } = await behind();
+    const [dot = [0, 0]] = seen.dots;
+    const nowMs = node.runtime.nowMs();
+    expect(node.engine.hasPassed(key, dot, nowMs)).toBe(false);
+    await exchange(node, other, key);
+    expect(node.engine.hasPassed(key, dot, nowMs)).toBe(true);
+    expect(node.engine.hasPassed(key, dot, nowMs + 1)).toBe(false);
+    expect(node.engine.hasPassed(key, [dot[0], dot[1] + 1], nowMs)).toBe(false);
+    expect(node.engine.hasPassed("BAAAAAAAAAAAAAAAAAAAAA", dot, nowMs)).toBe(false);
+    await node.engine.end(key);
+    expect(node.engine.hasPassed(key, dot, nowMs)).toBe(false);
+  });
+
   test("[RW1] the holders are asked at once, and what they have ends the wait", async () => {
     const { node, other, key, seen } = await behind();
     const record = await other.record(key);

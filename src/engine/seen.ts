@@ -13,17 +13,18 @@ export const SEEN_TIMEOUT_MS = 250;
 /** How soon the holders are asked again for a session that its browser has seen and they have not; twice as long each time. */
 const SEEK_PAUSE_MS = 10;
 
-export interface SeenWritesOptions {
+/** What reading one's own writes needs of an engine. */
+export interface SeenHost {
   readonly runtime: Runtime;
   readonly registry: Pick<Registry, "receive">;
   readonly events: EventHub;
   /** How far two clocks may be apart, milliseconds. */
   readonly epsilonMs: number;
-  readonly nowMs: () => number;
+  nowMs(): number;
   /** The session that a key stands for now. */
-  readonly current: (key: SessionKey, bornAtMs?: number) => Promise<LiveSession | undefined>;
+  current(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined>;
   /** Undefined for a process that runs alone: nobody else could have written. */
-  readonly sync: () => Replication | undefined;
+  readonly sync: Replication | undefined;
 }
 
 /** A session as a request may have it. `isBehind`: without all that its browser has seen. */
@@ -37,12 +38,12 @@ export interface Reached {
  * closed, so who has a dot has all that its author had.
  */
 export class SeenWrites {
-  readonly #options: SeenWritesOptions;
+  readonly #host: SeenHost;
   /** Who waits for a change of a session. */
   readonly #waiting = new Map<SessionKey, Set<() => void>>();
 
-  constructor(options: SeenWritesOptions) {
-    this.#options = options;
+  constructor(host: SeenHost) {
+    this.#host = host;
   }
 
   /** Must be called after every change of a session. */
@@ -59,8 +60,8 @@ export class SeenWrites {
   /** A use that the browser was told of, by whatever node: this one may not have heard yet. From a clock too far ahead it is refused. */
   takeTouch(live: LiveSession, { touchedAtMs }: Seen): void {
     if (touchedAtMs <= live.envelope.touchedAtMs) return;
-    const aheadMs = touchedAtMs - this.#options.nowMs();
-    if (aheadMs > this.#options.epsilonMs) this.#options.events.emit({ type: "clock-fault", key: live.key, aheadMs });
+    const aheadMs = touchedAtMs - this.#host.nowMs();
+    if (aheadMs > this.#host.epsilonMs) this.#host.events.emit({ type: "clock-fault", key: live.key, aheadMs });
     // The browser brought it: whoever served it may not have told anybody yet.
     else live.takeTouch(touchedAtMs, false);
   }
@@ -77,19 +78,20 @@ export class SeenWrites {
     if (reached === undefined) return { live: undefined, isBehind: false };
     this.takeTouch(reached, seen);
     const isBehind = !this.isMet(reached, seen);
-    if (isBehind) this.#options.events.emit({ type: "lost-write", key: reached.key });
+    if (isBehind) this.#host.events.emit({ type: "lost-write", key: reached.key });
     return { live: reached, isBehind };
   }
 
   /** Where nobody knows a session that its browser has seen it may have begun a moment ago, and its first state be on its way to the holders. */
   async #find(key: SessionKey, { seen, bornAtMs }: CheckOutOptions): Promise<LiveSession | undefined> {
-    const { runtime, current, events, sync } = this.#options;
-    if (seen === undefined || seen.dots.length === 0 || sync() === undefined) return current(key, bornAtMs);
+    const host = this.#host;
+    const { runtime, events } = host;
+    if (seen === undefined || seen.dots.length === 0 || host.sync === undefined) return host.current(key, bornAtMs);
     const untilMs = runtime.monotonicMs() + SEEN_TIMEOUT_MS;
     for (let pauseMs = SEEK_PAUSE_MS; ; pauseMs *= 2) {
       const isLast = runtime.monotonicMs() >= untilMs;
       try {
-        const live = await current(key, bornAtMs);
+        const live = await host.current(key, bornAtMs);
         if (live !== undefined) return live;
         if (isLast) {
           events.emit({ type: "lost-write", key });
@@ -104,8 +106,7 @@ export class SeenWrites {
   }
 
   async #waitFor(key: SessionKey, behind: LiveSession, seen: Seen): Promise<LiveSession | undefined> {
-    const { runtime, registry, current } = this.#options;
-    const sync = this.#options.sync();
+    const { runtime, registry, sync } = this.#host;
     if (sync === undefined) return behind;
     const bell = new Bell();
     const ring = (): void => bell.ring();
@@ -121,7 +122,7 @@ export class SeenWrites {
       while (live !== undefined && !bell.isOver && !this.isMet(live, seen)) {
         await bell.heard();
         // It may have been rotated meanwhile.
-        live = await current(key);
+        live = await this.#host.current(key);
         if (live === undefined || keys.has(live.key)) continue;
         keys.add(live.key);
         this.#wait(live.key, ring);

@@ -37,6 +37,8 @@ export interface SessionEngine<Data extends object = SessionData> {
   draft(options?: DraftOptions): OpenSession;
   /** The session if it is held in memory and alive: no wait. Undefined means: ask `checkOut`. */
   checkOutHot(key: SessionKey, seen?: Seen): OpenSession | undefined;
+  /** Whether the session is in memory, alive and has this commit, and the clock is past `atMs`: who says so, and uses it, tells nothing new. */
+  hasPassed(key: SessionKey, dot: Dot, atMs: number): boolean;
   /**
    * One request's view of the session, from memory, the store or the holders. A session found idle is ended (`expired`), finally.
    * During the grace of a rotation it is the successor's.

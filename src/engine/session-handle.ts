@@ -10,7 +10,7 @@ import type { Verdict } from "./verdict.ts";
 import { type ContainerNode, plainOf } from "./view.ts";
 
 /** What a handle needs of its engine, besides what everybody has. */
-export interface HandleHost extends Pick<SessionEngine, "checkOut" | "claim" | "end" | "once" | "persist"> {
+export interface HandleHost {
   verdictOf(envelope: LiveSession["envelope"]): Verdict;
   /** The attributes now, those out of time left out. */
   viewOf(live: LiveSession): ContainerNode | undefined;
@@ -24,10 +24,12 @@ export interface HandleHost extends Pick<SessionEngine, "checkOut" | "claim" | "
 
 /** A session outside a request; see `SessionHandle`. It keeps a live session: there is one a key at any time. */
 export class LiveHandle implements SessionHandle {
+  readonly #engine: SessionEngine;
   readonly #host: HandleHost;
   #held: LiveSession;
 
-  constructor(host: HandleHost, live: LiveSession) {
+  constructor(engine: SessionEngine, host: HandleHost, live: LiveSession) {
+    this.#engine = engine;
     this.#host = host;
     this.#held = live;
   }
@@ -63,12 +65,12 @@ export class LiveHandle implements SessionHandle {
   }
 
   async change(change: (draft: SessionData) => void | Promise<void>): Promise<void> {
-    const opened = await this.#host.checkOut(this.key);
+    const opened = await this.#engine.checkOut(this.key);
     if (opened.kind !== "alive") throw over();
     const { session } = opened;
     await change(draftOf(session));
     if (session.verdict() === "ended" || session.commit() === "discarded") throw over();
-    if (this.#host.persist === "before") await session.answerable();
+    if (this.#engine.persist === "before") await session.answerable();
   }
 
   touch(): void {
@@ -81,15 +83,15 @@ export class LiveHandle implements SessionHandle {
   }
 
   end(reason: EndReason = "destroyed"): Promise<Delivery> {
-    return this.#host.end(this.key, reason);
+    return this.#engine.end(this.key, reason);
   }
 
   claim(token: string): Promise<boolean> {
-    return this.#host.claim(this.key, token);
+    return this.#engine.claim(this.key, token);
   }
 
   once<T>(name: string, run: () => T | Promise<T>, options?: OnceOptions): Promise<T> {
-    return this.#host.once(this.key, name, run, options);
+    return this.#engine.once(this.key, name, run, options);
   }
 
   #view(): ContainerNode | undefined {

@@ -1,4 +1,3 @@
-import { encodeUtf8 } from "lib0/string";
 import { SessionError } from "./errors.ts";
 import { BASE64URL, KEY_BYTES, keyFromBytes } from "./key-bytes.ts";
 import type { SessionKey } from "./record.ts";
@@ -58,7 +57,7 @@ export function ageOf(id: string): IdAge | undefined {
 
 /** What everybody but the browser calls the session: base64url of the first 16 bytes of SHA-256("sid\0" + id), 22 characters. */
 export function sessionKey(id: string, runtime: Runtime): SessionKey {
-  return keyFromBytes(runtime.sha256(encodeUtf8(`sid\0${id}`)).subarray(0, KEY_BYTES));
+  return keyFromBytes(runtime.sha256(`sid\0${id}`).subarray(0, KEY_BYTES));
 }
 
 function writeNumber(bytes: Uint8Array, start: number, length: number, value: number): void {

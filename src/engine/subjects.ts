@@ -48,7 +48,7 @@ export class Subjects {
 
   /** When a session that is given to `subject` now is given to it: after everything that is revoked. */
   givenAtMs(subject: SubjectKey | undefined, nowMs: number): number {
-    return Math.max(nowMs, ((subject === undefined ? undefined : this.#revocations.get(subject)) ?? -1) + 1);
+    return afterRegisterMs(subject === undefined ? undefined : this.#revocations.get(subject), nowMs);
   }
 
   raise(subject: SubjectKey, notBeforeMs: number): void {
@@ -83,6 +83,11 @@ export class Subjects {
     }
     this.#isRead = true;
   }
+}
+
+/** Now, and after what is revoked already. */
+export function afterRegisterMs(registerMs: number | undefined, nowMs: number): number {
+  return Math.max(nowMs, (registerMs ?? -1) + 1);
 }
 
 function joined(left: Uint8Array, right: Uint8Array): Uint8Array {

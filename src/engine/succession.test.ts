@@ -20,7 +20,7 @@ async function rotate(node: TestNode, key: SessionKey): Promise<void> {
   next.commit();
   const live = await node.engine.registry.use(key, (session) => session);
   if (live === undefined) throw new Error("the session is not held");
-  node.engine.setSuccessor(live, next.key ?? "", GRACE_MS);
+  node.engine.host.setSuccessor(live, next.key ?? "", GRACE_MS);
 }
 
 // Found by the model (test/model, world "rotation"): what is forgotten before its deadline comes back with any copy that never heard of it.

@@ -14,36 +14,37 @@ const GRACE_MAX_MS = 24 * 60 * 60 * 1000;
 /** Nobody rotates so often within one grace: more lead in a circle. */
 const FOLLOWED_MAX = 8;
 
-export interface SuccessionOptions {
+/** What going on under another key needs of an engine. */
+export interface SuccessionHost {
   readonly registry: Registry;
   readonly observers: Observers;
   readonly events: EventHub;
   readonly context: MergeContext;
-  readonly nowMs: () => number;
-  readonly verdictOf: (envelope: Envelope) => Verdict;
-  readonly load: (key: SessionKey, bornAtMs?: number) => Promise<LiveSession | undefined>;
+  nowMs(): number;
+  verdictOf(envelope: Envelope): Verdict;
+  load(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined>;
   /** A successor took in what was written to the session that it goes on from. */
-  readonly onMerged: (successor: LiveSession) => void;
+  carriedOver(successor: LiveSession): void;
 }
 
 /** Sessions that go on under another key: from the old one the new one is found, and what is still written there is carried over. */
 export class Succession {
-  readonly #options: SuccessionOptions;
+  readonly #host: SuccessionHost;
 
-  constructor(options: SuccessionOptions) {
-    this.#options = options;
+  constructor(host: SuccessionHost) {
+    this.#host = host;
   }
 
   /** Names the successor. @throws SessionError OPTION_INVALID, SESSION_ENDED, SESSION_ROTATED */
   begin(live: LiveSession, key: SessionKey, graceMs: number): void {
-    const { events, nowMs, verdictOf } = this.#options;
+    const host = this.#host;
     const wholeMs = Math.ceil(inRange("graceMs", graceMs, 1, GRACE_MAX_MS));
     if (key === live.key) throw new SessionError("INVARIANT_BROKEN", "A session does not go on in its own place.");
-    if (verdictOf(live.envelope) === "ended") throw new SessionError("SESSION_ENDED", "What is over has no successor.");
+    if (host.verdictOf(live.envelope) === "ended") throw new SessionError("SESSION_ENDED", "What is over has no successor.");
     if (live.envelope.successor !== undefined)
       throw new SessionError("SESSION_ROTATED", "Another request has rotated this session already.");
-    live.envelope = { ...live.envelope, successor: { key, atMs: nowMs() + wholeMs } };
-    events.emit({ type: "id-changed", key: live.key, nextKey: key });
+    live.envelope = { ...live.envelope, successor: { key, atMs: host.nowMs() + wholeMs } };
+    host.events.emit({ type: "id-changed", key: live.key, nextKey: key });
   }
 
   /**
@@ -51,18 +52,18 @@ export class Succession {
    * nobody has it.
    */
   async current(key: SessionKey, bornAtMs?: number): Promise<LiveSession | undefined> {
-    const { load, verdictOf } = this.#options;
-    let live = await load(key, bornAtMs);
-    for (let hops = 0; live?.envelope.successor !== undefined && verdictOf(live.envelope) === "alive"; hops++) {
+    const host = this.#host;
+    let live = await host.load(key, bornAtMs);
+    for (let hops = 0; live?.envelope.successor !== undefined && host.verdictOf(live.envelope) === "alive"; hops++) {
       if (hops === FOLLOWED_MAX) return undefined;
-      live = await load(live.envelope.successor.key);
+      live = await host.load(live.envelope.successor.key);
     }
     return live;
   }
 
   /** The same without a wait, as far as it is in memory. */
   followed(live: LiveSession): LiveSession {
-    const { registry } = this.#options;
+    const { registry } = this.#host;
     let current = live.isHeld ? live : (registry.hot(live.key) ?? live);
     for (let hops = 0; hops < FOLLOWED_MAX && current.envelope.successor !== undefined; hops++) {
       const next = registry.hot(current.envelope.successor.key);
@@ -77,7 +78,8 @@ export class Succession {
    * They share their history, so this is a merge as any other. Must be called after every change of a session.
    */
   carryOver({ key, envelope, document }: LiveSession): void {
-    const { registry, observers, events, context, onMerged } = this.#options;
+    const host = this.#host;
+    const { registry, observers, events, context } = host;
     const { successor } = envelope;
     if (successor === undefined || document === undefined || successor.key === key) return;
     const record = document.encode();
@@ -88,7 +90,7 @@ export class Succession {
         // One that was not begun `from` it has another history: there is nothing to merge.
         if (next.envelope.firstKey !== envelope.firstKey) return;
         const isNews = next.takeIn({ envelope: next.envelope, document: record }, (ours, theirs) => mergeTrusted(ours, theirs, context));
-        if (isNews) onMerged(next);
+        if (isNews) host.carriedOver(next);
       })
       .catch((error: unknown) => events.emit({ type: "store-failed", error }));
   }

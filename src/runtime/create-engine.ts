@@ -22,7 +22,7 @@ export function createEngine<Types extends AttributeTypes = AttributeTypes>(
 ): SessionEngine<SessionDataOf<Types> & SessionData> {
   const engine = new Engine(options, { ...nodeRuntime, span: applicationSpans() }, (context) => new MemoryStore(context));
   // Processes that share a store see each other's sessions there.
-  if (options.sync === undefined && engine.sessionStore.version === undefined) warnPerWorker();
+  if (options.sync === undefined && engine.host.sessionStore.version === undefined) warnPerWorker();
   // An engine knows no declaration at compile time: that its values have the declared types is what merging by kind is for.
   return engine as SessionEngine as SessionEngine<SessionDataOf<Types> & SessionData>;
 }

@@ -59,7 +59,7 @@ const TABLE: Record<LinkState["kind"], Record<LinkEvent["kind"], LinkState | typ
 
 describe.each(Object.entries(STATES))("a link that is %s", (kind, state) => {
   it.each(Object.entries(TABLE[state.kind]))(`goes on %s where the table says (${kind})`, (event, expected) => {
-    const next = nextLink(state, { kind: event as LinkEvent["kind"] }, NOW, RETRY);
+    const next = nextLink(state, { kind: event as LinkEvent["kind"] }, NOW, () => RETRY);
     if (expected === SAME) expect(next).toBe(state);
     else expect(next).toEqual(expected);
   });
@@ -69,18 +69,18 @@ describe("deadlines of a link", () => {
   const tick: LinkEvent = { kind: "tick" };
 
   it("[SY4] gives up a dial or a greeting that takes too long, and counts both as one", () => {
-    expect(nextLink(STATES.dialing, tick, NOW + 5, RETRY)).toEqual({ kind: "waiting", retryAtMs: NOW + 5 + RETRY });
-    expect(nextLink(STATES.greeting, tick, NOW + 5, RETRY)).toEqual({ kind: "waiting", retryAtMs: NOW + 5 + RETRY });
+    expect(nextLink(STATES.dialing, tick, NOW + 5, () => RETRY)).toEqual({ kind: "waiting", retryAtMs: NOW + 5 + RETRY });
+    expect(nextLink(STATES.greeting, tick, NOW + 5, () => RETRY)).toEqual({ kind: "waiting", retryAtMs: NOW + 5 + RETRY });
   });
 
   it("[SY4] pings when it is time, and gives up a peer that was not heard for six seconds", () => {
-    expect(nextLink(STATES.up, tick, NOW + 5, RETRY)).toEqual({ kind: "up", pingAtMs: NOW + 5 + HEARTBEAT_MS, deadAtMs: NOW + 9 });
-    expect(nextLink(STATES.up, tick, NOW + 9, RETRY)).toEqual({ kind: "waiting", retryAtMs: NOW + 9 + RETRY });
+    expect(nextLink(STATES.up, tick, NOW + 5, () => RETRY)).toEqual({ kind: "up", pingAtMs: NOW + 5 + HEARTBEAT_MS, deadAtMs: NOW + 9 });
+    expect(nextLink(STATES.up, tick, NOW + 9, () => RETRY)).toEqual({ kind: "waiting", retryAtMs: NOW + 9 + RETRY });
     expect(DEAD_AFTER_MS).toBe(6_000);
   });
 
   it("[SY4] dials again when the wait is over", () => {
-    expect(nextLink(STATES.waiting, tick, NOW + 5, RETRY)).toEqual({ kind: "dialing", deadlineMs: NOW + 5 + GREETING_TIMEOUT_MS });
+    expect(nextLink(STATES.waiting, tick, NOW + 5, () => RETRY)).toEqual({ kind: "dialing", deadlineMs: NOW + 5 + GREETING_TIMEOUT_MS });
   });
 
   it("names the next instant at which a tick means something", () => {

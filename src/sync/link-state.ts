@@ -34,25 +34,25 @@ export type LinkEvent =
 
 /**
  * The state at `nowMs`. An event that means nothing in `state` gives the same object, so callers can compare.
- * `retryDelayMs` is how long to wait, should this event be the one that loses the link (`retryDelay`).
+ * `retryDelayMs` is asked how long to wait when this event is the one that loses the link (`retryDelay`).
  *
  * What the driver does follows from the two states alone: entering `dialing` opens a socket; leaving `dialing`, `greeting` or `up` for
  * `waiting` or `closed` ends it; a `pingAtMs` that moved on by a tick sends a ping.
  */
-export function nextLink(state: LinkState, event: LinkEvent, nowMs: number, retryDelayMs: number): LinkState {
+export function nextLink(state: LinkState, event: LinkEvent, nowMs: number, retryDelayMs: () => number): LinkState {
   if (event.kind === "close") return state.kind === "closed" ? state : { kind: "closed" };
   switch (state.kind) {
     case "idle":
       return event.kind === "dial" ? dialing(nowMs) : state;
     case "dialing":
       if (event.kind === "opened") return { kind: "greeting", deadlineMs: state.deadlineMs };
-      return event.kind === "lost" || isPast(state.deadlineMs, event, nowMs) ? waiting(nowMs, retryDelayMs) : state;
+      return event.kind === "lost" || isPast(state.deadlineMs, event, nowMs) ? waiting(nowMs, retryDelayMs()) : state;
     case "greeting":
       if (event.kind === "greeted") return { kind: "up", pingAtMs: nowMs + HEARTBEAT_MS, deadAtMs: nowMs + DEAD_AFTER_MS };
-      return event.kind === "lost" || isPast(state.deadlineMs, event, nowMs) ? waiting(nowMs, retryDelayMs) : state;
+      return event.kind === "lost" || isPast(state.deadlineMs, event, nowMs) ? waiting(nowMs, retryDelayMs()) : state;
     case "up":
       if (event.kind === "heard") return { ...state, deadAtMs: nowMs + DEAD_AFTER_MS };
-      if (event.kind === "lost" || isPast(state.deadAtMs, event, nowMs)) return waiting(nowMs, retryDelayMs);
+      if (event.kind === "lost" || isPast(state.deadAtMs, event, nowMs)) return waiting(nowMs, retryDelayMs());
       return isPast(state.pingAtMs, event, nowMs) ? { ...state, pingAtMs: nowMs + HEARTBEAT_MS } : state;
     case "waiting":
       return event.kind === "dial" || isPast(state.retryAtMs, event, nowMs) ? dialing(nowMs) : state;

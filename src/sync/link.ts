@@ -108,7 +108,8 @@ export class Link {
 
   #step(event: LinkEvent): void {
     const before = this.#state;
-    const after = nextLink(before, event, this.#options.runtime.monotonicMs(), retryDelay(this.#failureCount, this.#random()));
+    const delayMs = (): number => retryDelay(this.#failureCount, this.#random());
+    const after = nextLink(before, event, this.#options.runtime.monotonicMs(), delayMs);
     if (after === before) return this.#arm();
     this.#state = after;
     if (after.kind === "dialing") this.#open();

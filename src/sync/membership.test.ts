@@ -14,8 +14,8 @@ function relay(addresses: readonly string[], keptSinceMs?: number): Membership {
 const complete = (completeSinceMs: number): RelayStatus => ({ isComplete: true, completeSinceMs, memberCount: 2 });
 
 /** It meets another one, hears what that one's answers are worth, and both become equal. */
-function meet(membership: Membership, other: OtherRelay, status: RelayStatus): void {
-  membership.joined(other);
+function meet(membership: Membership, other: OtherRelay, status: RelayStatus, nowMs = 1_000): void {
+  membership.joined(other, nowMs);
   membership.told(other.id, status);
   membership.equal(other.id);
 }
@@ -27,7 +27,7 @@ describe("membership", () => {
 
   it("[SY24] passes its barrier when it was equal with every relay that it dials, not before", () => {
     const membership = relay([AT_B, AT_C]);
-    membership.joined(B);
+    membership.joined(B, 1_000);
     expect(membership.status(1_000)).toMatchObject({ isComplete: false, memberCount: 1 });
     meet(membership, B, complete(10));
     expect(membership.status(1_000)).toMatchObject({ isComplete: false, memberCount: 2 });
@@ -97,7 +97,7 @@ describe("membership", () => {
     const membership = relay([AT_B]);
     meet(membership, B, complete(10));
     membership.left(B.id, 5_000);
-    membership.joined({ ...B, id: "b2" });
+    membership.joined({ ...B, id: "b2" }, 6_000);
     expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 5_000, memberCount: 1 });
     membership.equal("b2");
     expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 10, memberCount: 2 });
@@ -108,10 +108,27 @@ describe("membership", () => {
     meet(membership, B, complete(10));
     membership.left(B.id, 5_000);
     const empty = { ...B, id: "b2", incarnation: "B2" };
-    meet(membership, empty, complete(6_000));
-    expect(membership.status(7_000)).toMatchObject({ completeSinceMs: 5_000, memberCount: 2 });
-    expect(membership.status(7_000, "B2").completeSinceMs).toBe(5_000);
+    meet(membership, empty, complete(6_000), 6_500);
+    expect(membership.status(7_000)).toMatchObject({ completeSinceMs: 6_500, memberCount: 2 });
+    expect(membership.status(7_000, "B2").completeSinceMs).toBe(6_500);
     expect(membership.status(7_000, "B").completeSinceMs).toBe(10);
+  });
+
+  // Found by the model (test/model, world "absence-twice").
+  it("[SY25] of one that was cut off and then comes back empty nobody knows when it lost what it was told behind the cut: until it met them again", () => {
+    const membership = relay([AT_B, AT_C]);
+    meet(membership, B, complete(10));
+    meet(membership, C, complete(10));
+    membership.left(B.id, 5_000);
+    membership.left(C.id, 6_000);
+    // Whoever is not dialed has no name: it may be either.
+    meet(membership, { id: "x", incarnation: "X", address: undefined }, complete(7_000), 8_000);
+    expect(membership.status(9_000).completeSinceMs).toBe(8_000);
+    // It was C: B is still there, with all that it was told.
+    membership.joined({ id: "x", incarnation: "X", address: AT_C }, 9_000);
+    meet(membership, { ...B, id: "b2" }, complete(10), 9_500);
+    expect(membership.status(9_500, "C").completeSinceMs).toBe(10);
+    expect(membership.status(9_500).completeSinceMs).toBe(8_000);
   });
 
   it("[SY25] a relay that said it stops loses nothing, and still counts", () => {
@@ -122,7 +139,7 @@ describe("membership", () => {
     expect(membership.status(6_000)).toEqual({ isComplete: true, completeSinceMs: 10, memberCount: 2 });
     // Back empty: counted once, and not before it has what is here.
     const empty = { ...B, id: "b2", incarnation: "B2" };
-    membership.joined(empty);
+    membership.joined(empty, 6_000);
     expect(membership.status(6_000).memberCount).toBe(1);
     membership.equal(empty.id);
     expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 10, memberCount: 2 });
@@ -138,7 +155,7 @@ describe("membership", () => {
 
   it("[SY25] with two connections it is lost with the last of them", () => {
     const membership = relay([AT_B]);
-    membership.joined({ ...B, address: undefined });
+    membership.joined({ ...B, address: undefined }, 1_000);
     meet(membership, B, complete(10));
     expect(membership.left(B.id, 5_000)).toMatchObject({ isLast: false });
     expect(membership.status(6_000)).toMatchObject({ completeSinceMs: 10, memberCount: 2 });
@@ -150,7 +167,7 @@ describe("membership", () => {
     const membership = relay([]);
     for (const incarnation of ["X", "Y", "Z"]) {
       const other = { id: incarnation, incarnation, address: undefined };
-      membership.joined(other);
+      membership.joined(other, 2_000);
       membership.equal(other.id);
       expect(membership.status(2_000).memberCount).toBe(2);
       membership.drained(other.id);

@@ -44,7 +44,8 @@ interface Away {
  *   tell of what they made only when they are back.
  * - It passes its join barrier when it was equal once with every relay that it dials. It then knows what they know who were there all the time.
  * - A relay that is lost without a drain may have had what nobody else has: from here on this one knows sessions born from now on. When
- *   it comes back with what it kept, and was equal again, that is forgotten.
+ *   it comes back with what it kept, and was equal again, that is forgotten. When another is there in its place, this one knows sessions born
+ *   from then on: nobody can tell a crash from a cut, behind which it may have gone on until the other started.
  * - While it is away so, others may be writing to it: it is no member, until so much time passed that it cannot matter any more.
  */
 export class Membership {
@@ -92,8 +93,9 @@ export class Membership {
   }
 
   /** A connection to it is up; there may be two, one dialed by each. True for the first. */
-  joined({ id, incarnation, address }: OtherRelay): boolean {
+  joined({ id, incarnation, address }: OtherRelay, nowMs: number): boolean {
     const known = this.#connected.get(id);
+    if (known === undefined && !this.#away.has(incarnation)) this.#mayReplace(nowMs);
     const relay = known ?? {
       incarnation,
       addresses: new Set(),
@@ -111,6 +113,14 @@ export class Membership {
       if (isSame || name === incarnation) this.#away.delete(name);
     }
     return known === undefined;
+  }
+
+  /**
+   * One that was never here is here. Any that is away may have lived on behind a cut until it started in its place, and have been told of
+   * sessions until then.
+   */
+  #mayReplace(nowMs: number): void {
+    for (const [lost, atMs] of this.#losses) if (this.#away.has(lost)) this.#losses.set(lost, Math.max(atMs, nowMs));
   }
 
   /** The address that is dialed is this relay's own. */

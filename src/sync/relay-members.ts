@@ -72,7 +72,7 @@ export class RelayMembers {
   joined(member: Member, told?: RelayStatus): void {
     this.#members.set(member, { sinceMs: this.#nowMs(), isDrained: false, told });
     if (member.role === "relay") this.#relays.add(member);
-    const isNew = member.role === "node" || this.#membership.joined(member);
+    const isNew = member.role === "node" || this.#membership.joined(member, this.#nowMs());
     if (isNew) this.#log(`${member.role} ${nameOf(member)} joined`);
     this.tell();
   }

@@ -67,6 +67,9 @@ async function performOne(access: SessionAccess, operation: Operation, answer: A
     case "id":
       answer.seen.push({ id: access.id() ?? null });
       return;
+    case "id-length":
+      answer.seen.push(String(access.id()).length);
+      return;
     case "none?":
       answer.seen.push(access.current() === undefined ? "undefined" : access.current() === null ? "null" : "session");
       return;

@@ -207,8 +207,8 @@ export const INTENDED: readonly IntendedDifference[] = [
     id: "ids",
     frameworks: ["express", "fastify"],
     reason:
-      "`genid` must give at least 22 characters, and `secret` is required: `req.secret` and cookie-parser's cookies are not looked at. `sessionStore.all` is by `key`, since ids are kept nowhere, and setting a session that ended does nothing.",
-    matches: ({ script }) => script.name === "ids that are short",
+      "A `genid` of less than 22 characters is not taken, but an id of ours; `secret` is required: `req.secret` and cookie-parser's cookies are not looked at. `sessionStore.all` is by `key`, since ids are kept nowhere, and setting a session that ended does nothing.",
+    matches: ({ script }, { field }) => script.name === "ids that are short" && field === "seen.0",
   },
   {
     id: "in-cookie",

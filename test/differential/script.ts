@@ -8,7 +8,7 @@ export type Side = (typeof SIDES)[number];
 
 /** What a handler does, in order. Those that look at something put it into the answer; `try` puts there whether the operation failed. */
 export type Operation =
-  | readonly ["see" | "names" | "json" | "id" | "cookie" | "none?" | "spread"]
+  | readonly ["see" | "names" | "json" | "id" | "id-length" | "cookie" | "none?" | "spread"]
   | readonly ["get" | "delete" | "increment" | "in?", string]
   | readonly ["set" | "push", string, unknown]
   | readonly ["nest", string, string, unknown]

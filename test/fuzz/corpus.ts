@@ -88,7 +88,7 @@ async function write(node: TestNode, key: SessionKey, dice: Dice): Promise<void>
 async function compact(node: TestNode, key: SessionKey): Promise<void> {
   const { envelope, document } = await node.record(key);
   if (document === undefined) throw new Error("a session of the corpus is over");
-  const compacted = SessionDocument.load(node.engine.context, document).genesis();
+  const compacted = SessionDocument.load(node.engine.host.context, document).genesis();
   await node.replica.receiveState(key, { envelope, document: compacted });
   await settle();
 }

@@ -160,7 +160,7 @@ function heldCount({ engine }: TestNode): number {
 function isCompacted({ engine }: TestNode, before: Uint8Array, record: SessionRecord): boolean {
   const held = decodeRecord(before);
   if (held.document === undefined) return false;
-  const document = SessionDocument.load(engine.context, held.document).genesis();
+  const document = SessionDocument.load(engine.host.context, held.document).genesis();
   return Buffer.compare(encodeRecord({ envelope: held.envelope, document }), encodeRecord(record)) === 0;
 }
 

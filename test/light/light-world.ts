@@ -1,4 +1,4 @@
-import { endEnvelope, type EndReason, type Envelope } from "../../src/engine/envelope.ts";
+import { endEnvelope, type EndReason, type Envelope, sameEnvelope } from "../../src/engine/envelope.ts";
 import type { HolderAnswer } from "../../src/sync/completeness.ts";
 import type { Rules } from "../model/rules.ts";
 
@@ -10,6 +10,11 @@ const NODE_COUNT_MAX = 4;
 const RELAY_COUNT_MAX = 2;
 /** Frames that may still arrive; of more the oldest are gone. */
 const SENT_COUNT_MAX = 8;
+/**
+ * What only lies on a disk is loaded when the session is heard of, and is news for everybody then: so many rounds as there are disks, and two.
+ * By broken rules they would go on for ever.
+ */
+const HEAL_ROUNDS_MAX = NODE_COUNT_MAX + 2;
 const REACHABLE_RELAY = { isComplete: true, completeSinceMs: 0, memberCount: 1 };
 
 /** What happens, as often as it stands here: an event is a word, and says by itself what it is, to whom, and how much of it. */
@@ -203,7 +208,8 @@ export class LightWorld {
     const nowMs = this.#clock(replica);
     const came = this.#rules.received(sent, nowMs, EPSILON_MS);
     const held = replica.holds ?? (this.#rules.readsOwnStore ? replica.store : undefined);
-    if (replica.holds === undefined && this.#rules.discardAtMs(came, EPSILON_MS) <= nowMs) return;
+    // What an own disk has is loaded, and what came is merged into it, before anybody judges either.
+    if (held === undefined && this.#rules.discardAtMs(came, EPSILON_MS) <= nowMs) return;
     const after = held === undefined ? came : this.#rules.join(held, came);
     if (held?.ended === undefined && after.ended === undefined && after.touchedAtMs < (held?.touchedAtMs ?? 0))
       this.#broken ??= "[E3] the last use of a session moves backwards";
@@ -286,15 +292,12 @@ export class LightWorld {
       this.#broken ??= "[E9] a session expires while it is in use, by more than the clocks are apart";
   }
 
-  /** Everybody exchanges all that they hold: all agree, and what ended is over. */
+  /** Everybody exchanges all that they hold, until nobody has news for another: all agree, and what ended is over. */
   #heal(): void {
     const count = this.#nodeCount + this.#relayCount;
     let isOver = false;
     for (let index = 0; index < count; index++) isOver ||= this.#at(index).holds?.ended !== undefined;
-    for (let round = 0; round < 2; round++) {
-      for (let from = 0; from < count; from++)
-        for (let to = 0; to < count; to++) if (to !== from) this.#receive(this.#at(to), this.#at(from).holds);
-    }
+    for (let round = 0; round < HEAL_ROUNDS_MAX && this.#exchangeAll(count); round++);
     let first: Envelope | undefined;
     for (let index = 0; index < count; index++) {
       const { holds } = this.#at(index);
@@ -309,6 +312,20 @@ export class LightWorld {
           holds.successor?.atMs === first.successor?.atMs);
       if (!isSame) this.#broken ??= "[E9] replicas that have exchanged everything do not agree";
     }
+  }
+
+  /** Each tells all others what it holds. True where that was news for any. */
+  #exchangeAll(count: number): boolean {
+    let isNews = false;
+    for (let from = 0; from < count; from++) {
+      for (let to = 0; to < count; to++) {
+        const replica = this.#at(to);
+        const before = replica.holds;
+        if (to !== from) this.#receive(replica, this.#at(from).holds);
+        isNews ||= replica.holds !== before && (before === undefined || !sameEnvelope(before, replica.holds as Envelope));
+      }
+    }
+    return isNews;
   }
 }
 

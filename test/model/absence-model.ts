@@ -9,29 +9,59 @@ const Kind = { begin: 0, tick: 1, create: 2, dial: 3, equal: 4, deliver: 5, ping
 /** Of the connection between the relays. */
 const Line = { down: 0, up: 1, cut: 2 } as const;
 
-/** Ticks. */
-const EPSILON = 2;
-/** Of the clock of the node on which the session is born: less than ε, since what happens within one tick has no order. */
-const OFFSETS = [-1, 0, 1];
-/** As far as time goes on. */
-const HORIZON = 3;
+/** What may happen between two relays. Times in ticks. */
+export interface AbsenceWorld {
+  readonly name: string;
+  readonly about: string;
+  /** The line may be cut, and a relay may lose all it has: one of the two, or both. */
+  readonly hasBothFaults: boolean;
+  readonly epsilon: number;
+  /** Of the clock of the node on which the session is born: less than ε, since what happens within one tick has no order. */
+  readonly offsets: readonly number[];
+  /** As far as time goes on. */
+  readonly horizon: number;
+}
+
+export const ABSENCE_WORLDS: readonly AbsenceWorld[] = [
+  {
+    name: "absence",
+    about: "two relays, a cut that nobody notices or a relay that loses all, clocks that are off: who may say that there is none",
+    hasBothFaults: false,
+    epsilon: 2,
+    offsets: [-1, 0, 1],
+    horizon: 3,
+  },
+  {
+    name: "absence-twice",
+    about: "two relays, a cut that nobody notices and a relay that loses all, in any order: who may say that there is none",
+    hasBothFaults: true,
+    epsilon: 1,
+    offsets: [0],
+    horizon: 2,
+  },
+];
+
 const WORD_COUNT = 4;
 const NAMES = ["relay 1", "relay 2"];
 
 /**
  * Two relays that tell each other what they hear, and "there is none" of one of them or both. A session is made on one node, which tells those
  * relays that it is connected to; any other node may ask any of them at any time. The line between them may be cut without a word, and is
- * noticed by either side sometime; or a relay loses all it has: one fault, not both. What they may say is decided by the shipped `Membership` and `absenceCounts`.
+ * noticed by either side sometime; or a relay loses all it has; or both. What they may say is decided by the shipped `Membership` and
+ * `absenceCounts`.
  */
 export class AbsenceModel implements Model {
   readonly wordCount = WORD_COUNT;
+  readonly #world: AbsenceWorld;
   readonly #rules: Rules;
-  readonly #memberships = new Memberships();
+  readonly #memberships: Memberships;
   readonly #next = new Int32Array(WORD_COUNT);
   readonly #answers: HolderAnswer[] = [];
 
-  constructor(rules: Rules) {
+  constructor(world: AbsenceWorld, rules: Rules) {
+    this.#world = world;
     this.#rules = rules;
+    this.#memberships = new Memberships(rules.replacedAtMs);
   }
 
   begin(put: Put): void {
@@ -42,7 +72,8 @@ export class AbsenceModel implements Model {
   step(state: Int32Array, put: Put): void {
     const scene = read(state);
     const { time, line, relays } = scene;
-    if (time < HORIZON) this.#put(put, { ...scene, time: time + 1 }, Kind.tick);
+    const mayFail = this.#world.hasBothFaults || !(scene.wasCut || scene.wasLost);
+    if (time < this.#world.horizon) this.#put(put, { ...scene, time: time + 1 }, Kind.tick);
     if (scene.bornAt === undefined) this.#create(scene, put);
     const isQuiet = relays.every(({ isLinked }) => !isLinked);
     if (line === Line.down && isQuiet) {
@@ -50,7 +81,7 @@ export class AbsenceModel implements Model {
         ...relay,
         isLinked: true,
         heardUntil: 0,
-        membership: this.#memberships.told(relay.membership, { what: "joined", incarnation: other.incarnation }),
+        membership: this.#memberships.told(relay.membership, { what: "joined", incarnation: other.incarnation, at: time }),
       }));
       this.#put(put, this.#exchanged({ ...scene, line: Line.up, relays: after }), Kind.dial);
     }
@@ -62,7 +93,7 @@ export class AbsenceModel implements Model {
         const heard = delivered(scene, to);
         this.#put(put, withRelay(heard, to, { heardUntil: time }), Kind.ping, to);
       }
-      if (!scene.wasCut && !scene.wasLost) this.#put(put, { ...silent(scene), wasCut: true }, Kind.cut);
+      if (mayFail && !scene.wasCut) this.#put(put, { ...silent(scene), wasCut: true }, Kind.cut);
     }
     for (const index of [0, 1]) {
       const relay = relays[index] as Relay;
@@ -73,7 +104,7 @@ export class AbsenceModel implements Model {
         const after = withRelay(scene, index, { isLinked: false, membership });
         this.#put(put, { ...after, line: other.isLinked ? Line.cut : Line.down }, Kind.notice, index);
       }
-      if (!scene.wasLost && !scene.wasCut) {
+      if (mayFail && !scene.wasLost) {
         const isCut = line !== Line.down;
         const fresh = { ...relayWith(this.#memberships.started(time)), incarnation: relay.incarnation + 1 };
         const after = withRelay(silent(scene), index, fresh);
@@ -91,7 +122,7 @@ export class AbsenceModel implements Model {
     const question = {
       bornAtMs: bornSaid * TICK_MS,
       nowMs: time * TICK_MS,
-      clockErrorMs: EPSILON * TICK_MS,
+      clockErrorMs: this.#world.epsilon * TICK_MS,
       forgetLossAfterMs: 1_000_000 * TICK_MS,
     };
     for (let reached = 1; reached < 4; reached++) {
@@ -141,7 +172,7 @@ export class AbsenceModel implements Model {
         const has = (told & (1 << index)) !== 0;
         return { ...relay, has, isTelling: has && line === Line.up };
       });
-      for (const offset of OFFSETS) {
+      for (const offset of this.#world.offsets) {
         const bornSaid = Math.max(0, time + offset);
         this.#put(put, { ...scene, relays: after, bornAt: time, bornSaid }, Kind.create);
       }

@@ -1,6 +1,8 @@
-import { AbsenceModel } from "./absence-model.ts";
+import { ABSENCE_WORLDS, AbsenceModel } from "./absence-model.ts";
 import { EnvelopeModel } from "./envelope-model.ts";
-import { type Counterexample, type Exploration, explore, type Model } from "./explorer.ts";
+import { type Counterexample, type Exploration, explore, type ExplorerLimits, type Model } from "./explorer.ts";
+import { RevocationModel } from "./revocation-model.ts";
+import { revocationWorlds } from "./revocation-worlds.ts";
 import { type Rules, SHIPPED } from "./rules.ts";
 import type { Variant } from "./variants.ts";
 import { worldsFor } from "./worlds.ts";
@@ -24,30 +26,32 @@ export function models(nodeCount: number): readonly NamedModel[] {
     about: world.about,
     modelOf: (rules: Rules) => new EnvelopeModel(world, rules),
   }));
-  return [
-    ...envelopes,
-    {
-      name: "absence",
-      about: "two relays, a cut that nobody notices or a relay that loses all: who may say that there is none",
-      modelOf: absence,
-    },
-  ];
-}
-
-function absence(rules: Rules): Model {
-  return new AbsenceModel(rules);
+  const absences = ABSENCE_WORLDS.map((world) => ({
+    name: world.name,
+    about: world.about,
+    modelOf: (rules: Rules) => new AbsenceModel(world, rules),
+  }));
+  const revocations = revocationWorlds(nodeCount).map((world) => ({
+    name: world.name,
+    about: world.about,
+    modelOf: (rules: Rules) => new RevocationModel(world, rules),
+  }));
+  return [...envelopes, ...absences, ...revocations];
 }
 
 /** Every state of every world, one world after the other. */
-export function* checkWorlds(nodeCount: number, say: (line: string) => void): Iterable<Found> {
+export function* checkWorlds(nodeCount: number, say: (line: string) => void, limits?: ExplorerLimits): Iterable<Found> {
   for (const { name, about, modelOf } of models(nodeCount)) {
     const beganAtMs = performance.now();
     const seconds = (): string => `${((performance.now() - beganAtMs) / 1000).toFixed(1)} s`;
     const exploration = explore(modelOf(SHIPPED), {
+      limits,
       onProgress: (stateCount, depth) => say(`  ${name}: ${stateCount} states, ${depth} steps away, ${seconds()}`),
     });
     const { stateCount, depth, isComplete } = exploration;
-    say(`${name}: ${stateCount} states, up to ${depth} steps, ${seconds()}${isComplete ? "" : "; there are more than fit"}`);
+    say(
+      `${name}: ${stateCount} states, up to ${depth} steps, ${seconds()}${isComplete ? "" : "; there are more: all that are fewer steps away were looked at"}`,
+    );
     yield { name, about, ...exploration };
   }
 }

@@ -199,9 +199,9 @@ export class EnvelopeModel implements Model {
     for (let id = 1; id <= envelopes.count; id++) {
       if ((sent & (1 << id)) === 0) continue;
       const came = envelopes.received(id, clock);
-      if (replica.holds === NONE && envelopes.isOver(came, clock)) continue;
-      // Where it only lies on the disk, the request that lets it in loads that, too.
+      // Where it only lies on the disk, the request that lets it in loads that, too, before anybody judges either.
       const held = replica.holds === NONE && this.#rules.readsOwnStore ? replica.store : replica.holds;
+      if (held === NONE && envelopes.isOver(came, clock)) continue;
       const after = envelopes.join(held, came);
       if (after === replica.holds) continue;
       const isBack = this.#isAgreeing && !envelopes.isEnded(after) && envelopes.touchedAtMs(after) < envelopes.touchedAtMs(held);

@@ -20,9 +20,9 @@ export type Put = (next: Int32Array, step: number, broken?: string) => void;
 
 export interface Exploration {
   readonly stateCount: number;
-  /** Steps from the beginning to the state that is farthest away. */
+  /** Steps from the beginning to the state that is farthest away; where it stopped, every state that is nearer was looked at. */
   readonly depth: number;
-  /** False: it stopped at `stateCountMax`. */
+  /** False: it stopped at one of its limits. */
   readonly isComplete: boolean;
   /** The first law found broken, by a shortest way to it. */
   readonly counterexample: Counterexample | undefined;
@@ -34,9 +34,17 @@ export interface Counterexample {
   readonly trace: readonly string[];
 }
 
+export interface ExplorerLimits {
+  /** Default: 40 million. */
+  readonly stateCountMax?: number | undefined;
+  /** For the states, in bytes; growing takes half as much again for a moment. Default: none. */
+  readonly memoryBytesMax?: number | undefined;
+  /** Default: none. */
+  readonly durationMsMax?: number | undefined;
+}
+
 interface ExplorerOptions {
-  /** Default: as many as fit in 2 GB of words, about. */
-  readonly stateCountMax?: number;
+  readonly limits?: ExplorerLimits | undefined;
   readonly onProgress?: (stateCount: number, depth: number) => void;
 }
 
@@ -48,12 +56,16 @@ interface Broken {
 
 const STATE_COUNT_MAX = 40_000_000;
 const PROGRESS_EVERY = 500_000;
+const LOOK_AT_TIME_EVERY = 1_000;
 
 /**
  * Goes through every state that can be reached, nearest first, and stops at the first in which a law does not hold. States are rows of one
  * array, found again by a hash table of their numbers: 4 bytes a word and 12 more for each.
  */
-export function explore(model: Model, { stateCountMax = STATE_COUNT_MAX, onProgress }: ExplorerOptions = {}): Exploration {
+export function explore(model: Model, { limits = {}, onProgress }: ExplorerOptions = {}): Exploration {
+  const { stateCountMax: wantedMax = STATE_COUNT_MAX, memoryBytesMax = Infinity, durationMsMax = Infinity } = limits;
+  const stateCountMax = Math.min(wantedMax, Math.floor(memoryBytesMax / bytesOfState(model.wordCount)));
+  const endsAtMs = performance.now() + durationMsMax;
   const states = new StateSet(model.wordCount);
   const row = new Int32Array(model.wordCount);
   const state = new Int32Array(model.wordCount);
@@ -81,18 +93,24 @@ export function explore(model: Model, { stateCountMax = STATE_COUNT_MAX, onProgr
   model.begin(put);
   let depth = 0;
   let levelEnd = states.size;
-  for (let at = 0; at < states.size && !isBroken(); at++) {
+  for (let at = 0; at < states.size && isComplete && !isBroken(); at++) {
     if (at === levelEnd) {
       depth++;
       levelEnd = states.size;
     }
     if (at % PROGRESS_EVERY === 0 && at > 0) onProgress?.(states.size, depth);
+    if (at % LOOK_AT_TIME_EVERY === 0 && performance.now() > endsAtMs) isComplete = false;
     states.read(at, state);
     parent = at;
     model.step(state, put);
   }
   const counterexample = broken === undefined ? undefined : { broken: broken.law, trace: traceOf(model, states, broken) };
   return { stateCount: states.size, depth, isComplete, counterexample };
+}
+
+/** Its words and its parent, each with the room that is left when they have just grown, and four slots of the table. */
+function bytesOfState(wordCount: number): number {
+  return 8 * (wordCount + 1) + 16;
 }
 
 /** The steps to a state, with the names that nodes have all the way: each is looked for again among what the one before leads to. */

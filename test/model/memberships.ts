@@ -1,10 +1,11 @@
 import { Membership } from "../../src/sync/membership.ts";
 import type { RelayStatus } from "../../src/sync/messages/status.ts";
 import { TICK_MS } from "./envelopes.ts";
+import type { Rules } from "./rules.ts";
 
 /** Something that a relay's `Membership` was told, in one line. */
 type Told =
-  | { readonly what: "joined"; readonly incarnation: number }
+  | { readonly what: "joined"; readonly incarnation: number; readonly at: number }
   | { readonly what: "told"; readonly incarnation: number; readonly status: RelayStatus }
   | { readonly what: "equal"; readonly incarnation: number }
   | { readonly what: "left"; readonly incarnation: number; readonly at: number };
@@ -24,16 +25,25 @@ const OTHER = "ws://other";
  * what it says is asked of one that was told the same.
  */
 export class Memberships {
+  readonly #replacedAtMs: Rules["replacedAtMs"];
   readonly #histories: History[] = [];
   readonly #numbers = new Map<string, number>();
+
+  constructor(replacedAtMs: Rules["replacedAtMs"]) {
+    this.#replacedAtMs = replacedAtMs;
+  }
 
   started(at: number): number {
     return this.#numberOf(at, []);
   }
 
   told(number: number, event: Told): number {
-    const { startedAt, told } = this.#at(number);
-    return this.#numberOf(startedAt, [...told, event]);
+    const { startedAt, told, membership } = this.#at(number);
+    if (event.what !== "told") return this.#numberOf(startedAt, [...told, event]);
+    // Past the barrier it is read no more, and before only the last one counts: what makes no difference makes no state.
+    if (membership.isComplete) return number;
+    const last = told.findLastIndex(({ what, incarnation }) => what === "told" && incarnation === event.incarnation);
+    return this.#numberOf(startedAt, [...told.filter((_, index) => index !== last), event]);
   }
 
   status(number: number, at: number, toIncarnation?: number): RelayStatus {
@@ -58,18 +68,19 @@ export class Memberships {
       addresses: [OTHER],
       forgetLossAfterMs: FORGET_LOSS_AFTER_MS,
     });
-    for (const event of told) tell(membership, event);
+    for (const event of told) this.#tell(membership, event);
     const number = this.#histories.length;
     this.#histories.push({ startedAt, told, membership });
     this.#numbers.set(text, number);
     return number;
   }
-}
 
-function tell(membership: Membership, event: Told): void {
-  const id = String(event.incarnation);
-  if (event.what === "joined") membership.joined({ id, incarnation: id, address: OTHER });
-  else if (event.what === "told") membership.told(id, event.status);
-  else if (event.what === "equal") membership.equal(id);
-  else membership.left(id, event.at * TICK_MS);
+  #tell(membership: Membership, event: Told): void {
+    const id = String(event.incarnation);
+    const other = { id, incarnation: id, address: OTHER };
+    if (event.what === "joined") membership.joined(other, this.#replacedAtMs(event.at * TICK_MS));
+    else if (event.what === "told") membership.told(id, event.status);
+    else if (event.what === "equal") membership.equal(id);
+    else membership.left(id, event.at * TICK_MS);
+  }
 }

@@ -185,10 +185,58 @@ export const VARIANTS: readonly Variant[] = [
     },
   },
   {
+    name: "loss-dated-by-cut",
+    about: "a relay that comes back with nothing lost it when it was cut off, whatever it was told since",
+    world: "absence-twice",
+    rules: { ...SHIPPED, replacedAtMs: () => 0 },
+  },
+  {
     name: "absent-by-exact-clocks",
     about: "the birth that an id says is compared without ε",
     world: "absence",
     rules: { ...SHIPPED, isAbsent: (answers, question) => absenceCounts(answers, { ...question, clockErrorMs: 0 }) },
+  },
+  {
+    name: "revocation-not-stored",
+    about: "what is revoked is in memory only",
+    world: "revocation",
+    rules: { ...SHIPPED, storesRegisters: false },
+  },
+  {
+    name: "last-revocation-counts",
+    about: "of two revocations the one that came last counts, not the later",
+    world: "revocation",
+    rules: { ...SHIPPED, raised: (_registerMs, cameMs) => cameMs },
+  },
+  {
+    name: "ends-for-revocations",
+    about: "a revocation ends the sessions that are known to whoever revokes, and nothing else goes round",
+    world: "revocation",
+    rules: { ...SHIPPED, sendsRegisters: false },
+  },
+  {
+    name: "revoked-by-own-clock",
+    about: "a revocation is dated by the clock alone, also where a known session was given out by one that is faster",
+    world: "revocation",
+    rules: { ...SHIPPED, notBeforeMs: (atMs) => atMs },
+  },
+  {
+    name: "spared-as-it-was",
+    about: "the session that a revocation spares is not given to its subject anew",
+    world: "revocation",
+    rules: { ...SHIPPED, keptAtMs: (subjectAtMs) => subjectAtMs },
+  },
+  {
+    name: "revocation-overtakes",
+    about: "a revocation may come before the session that it spares, or after one that was given out after it",
+    world: "revocation",
+    rules: { ...SHIPPED, sendsInOrder: false },
+  },
+  {
+    name: "login-by-own-clock",
+    about: "a login is dated by the clock alone, also after a revocation by one that is ahead",
+    world: "revocation-ahead",
+    rules: { ...SHIPPED, givenAtMs: (_registerMs, nowMs) => nowMs },
   },
 ];
 

@@ -37,7 +37,7 @@ const steps = fc.array(
 );
 
 /** All that replicas must agree on, written out. */
-function stateOf({ envelope, document }: SessionRecord, limits: TestNode["engine"]["limits"]): string {
+function stateOf({ envelope, document }: SessionRecord, limits: TestNode["engine"]["host"]["limits"]): string {
   if (envelope.ended !== undefined || document === undefined) return `${envelope.key} ended`;
   const { touchedAtMs: _, ...rest } = envelope;
   const digest = toHex(digestOf(readTable(document.bytes, limits).table, sha256));
@@ -156,7 +156,7 @@ class Cluster {
       check(fingerprint === before, "looking at a session changed its fingerprint");
       check((fingerprint === 0) === (record === undefined), "what is held has a fingerprint, and nothing else");
       if (record === undefined) continue;
-      const state = stateOf(record, each.engine.limits);
+      const state = stateOf(record, each.engine.host.limits);
       check((this.#states.get(fingerprint) ?? state) === state, "two states have one fingerprint");
       check((this.#fingerprints.get(state) ?? fingerprint) === fingerprint, "one state has two fingerprints");
       check(atRest(record) === fingerprint, "what is read of a record at rest is another state than what lives");

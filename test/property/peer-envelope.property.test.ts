@@ -60,12 +60,12 @@ describe("an envelope from a broken or hostile peer", () => {
   test("[E11] a subject given in the far future does not keep the session from changing hands, and from being stored", async () => {
     const all = await met();
     const { node, key } = all;
-    await say(all, { subject: node.engine.subjectKey("eve"), subjectAtMs: GREATEST });
+    await say(all, { subject: node.engine.host.subjectKey("eve"), subjectAtMs: GREATEST });
     const session = await node.open(key);
     session.setSubject("bob");
     session.commit();
     const record = await node.record(key);
-    expect(record.envelope.subject).toBe(node.engine.subjectKey("bob"));
+    expect(record.envelope.subject).toBe(node.engine.host.subjectKey("bob"));
     expect(decodeRecord(encodeRecord(record)).envelope).toEqual(record.envelope);
   });
 
@@ -207,7 +207,8 @@ describe("an envelope from a broken or hostile peer", () => {
         }
         const after = await node.record(key);
         expect(decodeRecord(encodeRecord(after)).envelope).toEqual(after.envelope);
-        if (session !== undefined) expect(after.envelope).toMatchObject({ idleTimeoutMs: 7_000, subject: node.engine.subjectKey("bob") });
+        if (session !== undefined)
+          expect(after.envelope).toMatchObject({ idleTimeoutMs: 7_000, subject: node.engine.host.subjectKey("bob") });
       }),
       fewerRuns(3),
     );

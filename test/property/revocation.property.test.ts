@@ -373,14 +373,14 @@ describe("revocation with others", () => {
           const [left, right] = [(await nodes[0].record(key)).envelope, (await nodes[1].record(key)).envelope];
           expect([left.subject, left.subjectAtMs]).toEqual([right.subject, right.subjectAtMs]);
           for (const name of subjects) {
-            const isTheirs = left.subject === nodes[0].engine.subjectKey(name);
+            const isTheirs = left.subject === nodes[0].engine.host.subjectKey(name);
             if (!isTheirs) {
               await nodes[0].engine.revokeAll(name);
               expect(await isAlive(nodes[0].engine, key)).toBe(true);
             }
           }
           if (left.subject === undefined) return;
-          const owner = subjects.find((name) => nodes[0].engine.subjectKey(name) === left.subject) ?? "";
+          const owner = subjects.find((name) => nodes[0].engine.host.subjectKey(name) === left.subject) ?? "";
           await nodes[0].engine.revokeAll(owner);
           expect(await isAlive(nodes[0].engine, key)).toBe(false);
           await exchange(...nodes, key);

@@ -26,7 +26,7 @@ async function succeed(node: TestNode, key: SessionKey, next: SessionKey, graceM
   // Not through checkOut, which gives the successor of one that has one already.
   const live = await node.engine.registry.use(key, (session) => session);
   if (live === undefined) throw new Error("the session is not held");
-  node.engine.setSuccessor(live, next, graceMs);
+  node.engine.host.setSuccessor(live, next, graceMs);
 }
 
 async function outcome(node: TestNode, key: SessionKey): Promise<CheckOut["kind"] | "refused"> {

@@ -95,7 +95,7 @@ export class Calm {
       for (const { key, envelope } of engine.registry.hotSessions) {
         if (envelope.ended !== undefined || envelope.successor !== undefined) continue;
         // By a clock that was wrong and alone: nobody else takes it.
-        if (envelope.touchedAtMs > engine.clock.nowMs() + engine.epsilonMs) continue;
+        if (envelope.touchedAtMs > engine.clock.nowMs() + engine.host.epsilonMs) continue;
         const { earliestMs, latestMs } = touches.get(key) ?? { earliestMs: Infinity, latestMs: -Infinity };
         touches.set(key, {
           earliestMs: Math.min(earliestMs, envelope.touchedAtMs),

@@ -1,12 +1,10 @@
-import { toHex } from "../../src/engine/containers.ts";
 import { COMPACT_WHEN_QUIET } from "../../src/engine/document.ts";
-import { encodeRecord } from "../../src/engine/record-codec.ts";
 import type { SessionKey } from "../../src/engine/record.ts";
-import { sha256 } from "../support/manual-runtime.ts";
 import { judgeContent } from "./content.ts";
-import type { History, SessionNote } from "./history.ts";
-import type { Member } from "./members.ts";
-import { type CopyView, textOf, viewOf } from "./view.ts";
+import type { History, Mark, SessionNote } from "./history.ts";
+import { EPOCH_MS } from "./machine.ts";
+import type { Member, RelayProcess } from "./members.ts";
+import { type CopyView, textOf } from "./view.ts";
 import type { World } from "./world.ts";
 
 /** What a process adds to a session for good: its entry in the vector, and its cell of the counter. */
@@ -14,24 +12,21 @@ const WRITER_BYTES = 64;
 /** The newest removals, which are kept so that late writes do not come back: 32 of them. */
 const REMOVALS_BYTES = 32 * 40;
 
+/** Two clocks may differ by so much (ε). */
+const CLOCK_ERROR_MS = 2_000;
+
 /** Every copy of every session, by key and by who holds it. */
 export type Copies = ReadonlyMap<SessionKey, ReadonlyMap<Member, CopyView>>;
 
 /** What everybody holds now. */
 export async function copiesOf(world: World, history: History): Promise<Copies> {
   const copies = new Map<SessionKey, Map<Member, CopyView>>();
-  const known = new Map<string, CopyView>();
   for (const key of history.sessions.keys()) {
     const held = new Map<Member, CopyView>();
     copies.set(key, held);
     for (const member of world.members) {
       const record = await member.running?.replica.record(key);
-      if (record === undefined) continue;
-      // Most copies are the same bytes: each is looked at once.
-      const name = toHex(sha256(encodeRecord(record)));
-      const view = known.get(name) ?? viewOf(record);
-      known.set(name, view);
-      held.set(member, view);
+      if (record !== undefined) held.set(member, world.views.of(record));
     }
   }
   return copies;
@@ -56,12 +51,17 @@ export function differences(world: World, history: History, copies: Copies): str
   const found: string[] = [];
   for (const [key, held] of copies) {
     if (held.size === 0 || isForgotten(history, key, held)) continue;
-    const digests = new Set([...held.values()].map(({ digest }) => digest));
     const without = world.relays.filter((relay) => !held.has(relay));
-    if (digests.size === 1 && without.length === 0) continue;
+    if (without.length === 0 && isOne(held)) continue;
     found.push(`${key}: ${world.members.map((member) => `${member.name}=${saidBy(held.get(member))}`).join(" ")}`);
   }
   return found;
+}
+
+/** Whether all say the same; what is equal byte by byte is one view. */
+function isOne(held: ReadonlyMap<Member, CopyView>): boolean {
+  const views = new Set(held.values());
+  return views.size === 1 || new Set([...views].map(({ digest }) => digest)).size === 1;
 }
 
 function saidBy(view: CopyView | undefined): string {
@@ -81,6 +81,13 @@ function mayBeForgotten(history: History, note: SessionNote): boolean {
   // Whoever uses it during its grace uses the one that goes on in its place.
   if (note.successor !== undefined) return true;
   return history.nowMs > note.usedAtMs + note.idleTimeoutMs;
+}
+
+/** Whether a relay has a write where it must not get lost: on its disk, if it has one. */
+export function holdsWrite({ views }: World, { disk, running }: RelayProcess, { id, note }: Mark): boolean {
+  const record = disk === undefined ? running?.engine.registry.hot(note.key)?.record() : disk.record(note.key);
+  // What is over, or rests, is nobody's loss.
+  return record?.document === undefined ? disk === undefined || record !== undefined : views.marksIn(record).has(id);
 }
 
 /** What must be so once all copies are one. Takes note of what everybody has from here on. */
@@ -106,9 +113,10 @@ function judge(world: World, history: History, note: SessionNote, view: CopyView
     return;
   }
   history.expect("E8", !history.mustBeOver(note, relays), () => `${key} was ended, and lives`);
-  // Who told a user so tells everybody, for as long as it lives.
+  // Who told a user so tells everybody, for as long as it lives; but for a grace that is over: that everybody knows by the clock.
+  const isGraceOver = view.replacedAtMs !== undefined && view.replacedAtMs < EPOCH_MS + history.nowMs + CLOCK_ERROR_MS;
   const isTold = [...note.saidOver].some(({ isAlive }) => isAlive);
-  history.expect("E6", !isTold, () => `a user was told that ${key} is over, and it lives`);
+  history.expect("E6", !isTold || isGraceOver, () => `a user was told that ${key} is over, and it lives`);
   const marks = view.plain["marks"] instanceof Set ? (view.plain["marks"] as ReadonlySet<number>) : new Set<number>();
   for (const mark of note.marks) {
     const isThere = marks.has(mark.id);

@@ -8,7 +8,7 @@ const LINES_MAX = 120;
 
 /** What somebody needs who is to find the fault: which law, what happened, and the lines that make it happen again. */
 export function failureText(seed: number, options: SimulationOptions, law: string, shrunk: Shrunk | undefined): string {
-  const line = `npm run sim -- --seed ${seed} --requests ${options.requests} --rounds ${options.rounds}`;
+  const line = `npm run sim -- --seed ${seed} --requests ${options.requests} --operations ${options.operations ?? 0} --rounds ${options.rounds}`;
   const head = `seed ${seed}, commit ${commit()}`;
   if (shrunk === undefined) return `${head}: [${law}] did not fail again when it was run alone. Replay: ${line}`;
   const { violation, report, faults, requests, runs } = shrunk;

@@ -169,12 +169,15 @@ export class History {
   /** Looks at one thing that a law says; `what` is told where it does not hold. */
   expect(law: string, holds: boolean, what: () => string): boolean {
     this.tally.checks += 1;
-    if (holds) return true;
-    const text = what();
-    this.violations.push({ law, what: text, atMs: this.#now(), happenings: this.#happenings() });
-    this.#trace(`VIOLATION [${law}] ${text}`);
+    if (!holds) this.violated(law, what());
+    return holds;
+  }
+
+  /** It was looked at already, and does not hold. */
+  violated(law: string, what: string): void {
+    this.violations.push({ law, what, atMs: this.#now(), happenings: this.#happenings() });
+    this.#trace(`VIOLATION [${law}] ${what}`);
     this.onViolation();
-    return false;
   }
 
   fault(number: number, kind: TroubleKind, text: string): void {

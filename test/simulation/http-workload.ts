@@ -108,7 +108,7 @@ export class HttpWorkload {
     history.tally.operations += 1;
     const session = requestSession.session as SessionObject;
     const marks = this.#judgeSession(request, session);
-    if (thinkMs > 0) await new Promise<void>((resolve) => void running.life.after(thinkMs, resolve));
+    if (thinkMs > 0) await running.life.pause(thinkMs);
     if (kind === "view") return { marks, written: undefined };
     history.tally.operations += 1;
     if (kind === "write" || marks.length === 0) return { marks, written: this.#write(node, session) };

@@ -4,7 +4,7 @@ import type { Dice } from "./dice.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** When every world begins: a date, since the engine knows no session from before 1970. */
-const EPOCH_MS = 1_700_000_000_000;
+export const EPOCH_MS = 1_700_000_000_000;
 
 /** A computer: its clocks go as they like, it can stand still, and one process runs on it at a time. */
 export class Machine {
@@ -119,6 +119,11 @@ export class Life implements Runtime {
     );
   }
 
+  /** Resolves after `delayMs` of true time; never, if the process is dead by then. */
+  pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.after(delayMs, resolve));
+  }
+
   nowMs(): number {
     return this.machine.wallMs();
   }
@@ -144,8 +149,8 @@ export class Life implements Runtime {
     return this.#dice.bytes(byteCount);
   }
 
-  sha256(bytes: Uint8Array): Uint8Array {
-    return sha256(bytes);
+  sha256(data: Uint8Array | string): Uint8Array {
+    return sha256(data);
   }
 }
 

@@ -288,7 +288,7 @@ export class RelayProcess extends Process {
     const kept = this.disk === undefined ? undefined : keptIncarnation(this.disk, life);
     const { seams } = this.setting;
     const incarnation = seams.incarnation === undefined ? kept : seams.incarnation(kept, this);
-    const store = engine.sessionStore;
+    const store = engine.host.sessionStore;
     if (this.disk !== undefined && "scan" in store) await restoreSessions(store as LastingStore, engine.host, log, () => life.isAlive);
     if (!life.isAlive) return;
     const core = new RelayCore({

@@ -7,6 +7,9 @@ import type { World } from "./world.ts";
 /** Another kind is drawn where there was nothing to break, so often at most. */
 const DRAWS_MAX = 6;
 
+/** There is always something that they can break. */
+const SURE_KINDS = ["slow", "stall", "cut", "clockSkew", "oneWayCut"] as const satisfies readonly TroubleKind[];
+
 export interface NemesisOptions {
   readonly troubles: Troubles;
   /** How many relays and how many nodes may lose what they hold in one round. */
@@ -15,6 +18,9 @@ export interface NemesisOptions {
   readonly skewMsMax: number;
   /** Faults by number that are to happen; the others are left out, and change nothing for these. Default: all. */
   readonly only: ReadonlySet<number> | undefined;
+  readonly rounds: number;
+  /** Where fewer kinds have struck by the middle of the last round, those of `SURE_KINDS` do. */
+  readonly kindsMin: number;
 }
 
 /** Breaks things, and mends them. */
@@ -57,6 +63,7 @@ export class Nemesis {
       await timeline.pause(dice.between(0, spanMs));
       if (this.#options.only?.has(number) !== false) this.#strike(number, dice);
     });
+    if (this.#round === this.#options.rounds && this.#options.kindsMin > 0) faults.push(this.#strikeSurely(spanMs / 2));
     await Promise.all(faults);
     await timeline.pause(this.#dice.for(`round ${this.#round}`).between(0, 500));
     this.#isActive = false;
@@ -84,31 +91,48 @@ export class Nemesis {
 
   #strike(number: number, dice: Dice): void {
     if (!this.#isActive) return;
-    const round = this.#round;
-    const { troubles, skewMsMax } = this.#options;
     for (let draw = 0; draw < DRAWS_MAX; draw++) {
-      const kind: TroubleKind = dice.weighted<TroubleKind>({ ...troubles });
-      const did = TROUBLES[kind]({
-        world: this.#world,
-        history: this.#history,
-        dice,
-        links: this.#links,
-        skewMsMax,
-        later: (delayMs, run) =>
-          void this.#world.timeline.after(delayMs, () => {
-            if (this.#isActive && this.#round === round) run();
-          }),
-        mayLose: (member) => this.#mayLose(member),
-        loses: (member) => this.#loses(member),
-        stopped: (stop) => {
-          const stopped = stop.finally(() => this.#stops.delete(stopped));
-          this.#stops.add(stopped);
-        },
-      });
-      if (did === undefined) continue;
-      this.#history.fault(number, kind, did);
-      return;
+      const kind: TroubleKind = dice.weighted<TroubleKind>({ ...this.#options.troubles });
+      if (this.#break(number, kind, dice)) return;
     }
+  }
+
+  /** What chance left out. Each kind has its number, whether or not it is needed. */
+  async #strikeSurely(delayMs: number): Promise<void> {
+    const { only, kindsMin } = this.#options;
+    const { faultKinds } = this.#history.tally;
+    const first = this.#count + 1;
+    this.#count += SURE_KINDS.length;
+    await this.#world.timeline.pause(delayMs);
+    for (const [index, kind] of SURE_KINDS.entries()) {
+      const isNeeded =
+        only === undefined ? Object.keys(faultKinds).length < kindsMin && faultKinds[kind] === undefined : only.has(first + index);
+      if (isNeeded) this.#break(first + index, kind, this.#dice.for(`fault ${first + index}`));
+    }
+  }
+
+  /** False where there was nothing to break. */
+  #break(number: number, kind: TroubleKind, dice: Dice): boolean {
+    const round = this.#round;
+    const did = TROUBLES[kind]({
+      world: this.#world,
+      history: this.#history,
+      dice,
+      links: this.#links,
+      skewMsMax: this.#options.skewMsMax,
+      later: (delayMs, run) =>
+        void this.#world.timeline.after(delayMs, () => {
+          if (this.#isActive && this.#round === round) run();
+        }),
+      mayLose: (member) => this.#mayLose(member),
+      loses: (member) => this.#loses(member),
+      stopped: (stop) => {
+        const stopped = stop.finally(() => this.#stops.delete(stopped));
+        this.#stops.add(stopped);
+      },
+    });
+    if (did !== undefined) this.#history.fault(number, kind, did);
+    return did !== undefined;
   }
 
   /** Whether it may lose what it holds now; and with `loses` that it does. */

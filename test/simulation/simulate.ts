@@ -25,6 +25,9 @@ const SKEW_MS_MAX = 900;
 /** No request takes longer, whatever is broken: a job's wait and its run are the longest. */
 const REQUEST_MS_MAX = 15_000;
 
+/** Each is two operations, or one: more than a world that did nothing else would need. */
+const FILL_TURNS_MAX = 1_000;
+
 export interface SimulationOptions {
   /** Requests in all. */
   readonly requests: number;
@@ -43,13 +46,18 @@ export interface SimulationOptions {
   /** By number, the only faults and requests of the seed that happen. Default: all. */
   readonly onlyFaults?: ReadonlySet<number>;
   readonly onlyRequests?: ReadonlySet<number>;
+  /** What the requests must come to: where chance makes less of them, more are asked for. Default 0: whatever they come to. */
+  readonly operations?: number;
+  /** So many kinds of faults strike at least. Default: as many as chance has it. */
+  readonly faultKinds?: number;
   /** Nothing happens after the first violation. */
   readonly isStopping?: boolean;
 }
 
-/** As many seeds as CI has time for. */
-export const CI_SEEDS = 2_000;
+/** A world as mutants are planted in. */
 export const CI_RUN: SimulationOptions = { requests: 320, rounds: 2, roundMs: 10_000, faultsPerRound: 7 };
+/** A world of the proof: so much is done and broken in each, whatever its seed draws. */
+export const PROOF_RUN = { ...CI_RUN, requests: 140, operations: 500, faultKinds: 3 } satisfies SimulationOptions;
 
 export interface Report {
   readonly seed: number;
@@ -65,6 +73,7 @@ export interface Report {
 
 /** One world from its beginning to its end. What is in it, and what happens to it, follows from the seed. */
 export async function simulate(seed: number, options: SimulationOptions): Promise<Report> {
+  const { operations = 0 } = options;
   const dice = new Dice(seed).for("world");
   const relays = dice.weighted({ 1: 2, 2: 5, 3: 2 });
   const relayCount = Number(relays);
@@ -104,25 +113,38 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     nodeLosses: 2,
     skewMsMax: worldOptions.skewMsMax,
     only: options.onlyFaults,
+    rounds: options.rounds,
+    kindsMin: options.faultKinds ?? 0,
   });
   const watch = new Watch(world, history);
   try {
     await world.start();
     watch.start();
+    // Before it is known: each browser reads at each node, and writes.
+    let calmOperations = workload.browsers.length * (world.nodes.length + 1);
     for (let round = 0; round < options.rounds; round++) {
       const requests = Math.ceil(options.requests / options.rounds);
       timeline.trace(`round ${round + 1}`);
       workload.isCalm = false;
-      const work = workload.run(requests, options.roundMs);
+      const roundsLeft = options.rounds - round;
+      const lacking = operations - history.tally.operations - roundsLeft * calmOperations;
+      const workUntilMs = timeline.nowMs + options.roundMs;
+      const work = workload.run(requests, options.roundMs, operations === 0 ? 0 : Math.max(1, lacking / roundsLeft));
       await timeline.runUntil(nemesis.run(options.faultsPerRound, options.roundMs), options.roundMs + 1_000);
       timeline.trace("heal");
       await timeline.runUntil(nemesis.heal(), REQUEST_MS_MAX);
-      await timeline.runUntil(work, REQUEST_MS_MAX);
+      // The last fault may have come long before the last request.
+      await timeline.runUntil(work, Math.max(0, workUntilMs - timeline.nowMs) + REQUEST_MS_MAX);
       if (!(await converge(world, history))) break;
       workload.isCalm = true;
+      const before = history.tally.operations;
       await finish(world, history, workload);
+      calmOperations = history.tally.operations - before;
     }
-    if (workload.isCalm) await rest(world, history, workload);
+    if (workload.isCalm) {
+      if (options.onlyRequests === undefined) await fill(world, history, workload, operations);
+      await rest(world, history, workload);
+    }
     judgeProcesses(world, history, (options.troubles?.wildFrames ?? 0) > 0);
   } catch (error) {
     if (!(error instanceof TimeStopped))
@@ -186,11 +208,11 @@ async function finish(world: World, history: History, workload: Workload): Promi
   for (const browser of workload.browsers) {
     for (const node of world.nodes) {
       const { note } = browser;
-      if (note !== undefined) await timeline.runUntil(workload.read(browser, node, note), 10_000);
+      if (note !== undefined) await timeline.runUntil(workload.engines.read(browser, node, note), 10_000);
     }
     const { note } = browser;
     const [node] = world.nodes;
-    if (note !== undefined && node !== undefined) await timeline.runUntil(workload.write(browser, node, note), 10_000);
+    if (note !== undefined && node !== undefined) await timeline.runUntil(workload.engines.write(browser, node, note), 10_000);
     if (note !== undefined) calm.wrote(note);
   }
   for (const browser of workload.http.browsers) {
@@ -203,6 +225,17 @@ async function finish(world: World, history: History, workload: Workload): Promi
   await calm.judgeBacklog();
 }
 
+/** What is still missing of the operations, while everything works; nothing where they were all done before. */
+async function fill({ nodes, timeline }: World, { tally }: History, { browsers, engines }: Workload, operations: number): Promise<void> {
+  for (let turn = 0; tally.operations < operations && turn < FILL_TURNS_MAX; turn++) {
+    const [browser, node] = [browsers[turn % browsers.length], nodes[turn % nodes.length]];
+    if (browser === undefined || node === undefined) return;
+    const { note } = browser;
+    if (note !== undefined) await timeline.runUntil(engines.write(browser, node, note), REQUEST_MS_MAX);
+    else if (node.declaresAll) await timeline.runUntil(engines.create(browser, node), REQUEST_MS_MAX);
+  }
+}
+
 /** Every dead line was noticed by now: what some browsers write is everywhere at once, and then nothing happens. */
 async function rest(world: World, history: History, workload: Workload): Promise<void> {
   await world.timeline.runFor(DEAD_LINE_MS);
@@ -211,7 +244,7 @@ async function rest(world: World, history: History, workload: Workload): Promise
   for (const browser of workload.browsers.slice(0, LAST_WRITERS)) {
     const { note } = browser;
     if (note === undefined || node === undefined) continue;
-    await world.timeline.runUntil(workload.write(browser, node, note), REQUEST_MS_MAX);
+    await world.timeline.runUntil(workload.engines.write(browser, node, note), REQUEST_MS_MAX);
     calm.wrote(note);
   }
   await calm.judgeSpread();
@@ -226,12 +259,12 @@ async function claimNew(world: World, history: History, workload: Workload): Pro
   if (browser === undefined || node === undefined) return;
   // Clocks may differ by so much: a relay that came back counts its own record from then on.
   await timeline.runFor(3_000);
-  await timeline.runUntil(workload.create(browser, node), 10_000);
+  await timeline.runUntil(workload.engines.create(browser, node), 10_000);
   const { note } = browser;
   if (note === undefined) return;
-  const alone = await timeline.runUntil(workload.claim(node, note, "alone"), REQUEST_MS_MAX);
+  const alone = await timeline.runUntil(workload.engines.claim(node, note, "alone"), REQUEST_MS_MAX);
   history.expect("C1", alone === true, () => "a claim was not granted, though everybody could be asked");
-  const claims = world.nodes.map((each) => workload.claim(each, note, "at once"));
+  const claims = world.nodes.map((each) => workload.engines.claim(each, note, "at once"));
   const granted = await timeline.runUntil(Promise.all(claims), REQUEST_MS_MAX);
   history.expect("C1", granted.includes(true), () => "a claim was granted to none of those who asked at once");
 }

@@ -19,11 +19,18 @@ export async function summarize(seed: number, options: SimulationOptions): Promi
   return { seed, tally, violations, virtualMs, cpuMs: (user + system) / 1_000 };
 }
 
+/** What each seed must come to. */
+export type Minima = Pick<SimulationOptions, "operations" | "faultKinds">;
+
 /** The sum of many seeds. */
 export class Totals {
   readonly sums: Record<string, number> = {};
   readonly faults: Record<string, number> = {};
+  /** Broke a law. */
   readonly failed: Summary[] = [];
+  /** Broke none, and did or met too little to prove anything: a fault of the simulator. */
+  readonly poor: Summary[] = [];
+  readonly #minima: Minima;
   readonly #healMs: number[] = [];
   seeds = 0;
   violations = 0;
@@ -32,6 +39,10 @@ export class Totals {
   /** Of the seed with the fewest. */
   fewestFaultKinds = Infinity;
   fewestOperations = Infinity;
+
+  constructor(minima: Minima = {}) {
+    this.#minima = minima;
+  }
 
   add(summary: Summary): void {
     const { tally, violations, virtualMs } = summary;
@@ -42,6 +53,8 @@ export class Totals {
     if (violations.length > 0) this.failed.push(summary);
     for (const [name, value] of Object.entries(tally)) if (typeof value === "number") this.sums[name] = (this.sums[name] ?? 0) + value;
     const kinds = Object.entries(tally.faultKinds);
+    const { operations = 0, faultKinds = 0 } = this.#minima;
+    if (violations.length === 0 && (tally.operations < operations || kinds.length < faultKinds)) this.poor.push(summary);
     for (const [kind, count] of kinds) this.faults[kind] = (this.faults[kind] ?? 0) + count;
     this.fewestFaultKinds = Math.min(this.fewestFaultKinds, kinds.length);
     this.fewestOperations = Math.min(this.fewestOperations, tally.operations);

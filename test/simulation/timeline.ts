@@ -9,6 +9,9 @@ interface Happening {
 /** A loop that never ends would otherwise look like a test that is slow. */
 const HAPPENINGS_MAX = 5_000_000;
 
+/** Characters; a call of the hash costs more than hashing a line. */
+const HASHED_AT_ONCE = 32_768;
+
 /**
  * The one time of a world: what happens, happens in the order of its instants, at equal instants in the order in which it was arranged.
  * Between two happenings everything that waits for a promise goes on, as it does between two turns of an event loop.
@@ -20,6 +23,7 @@ export class Timeline {
   /** A binary heap; the first is the next. */
   readonly #heap: Happening[] = [];
   readonly #hash = createHash("sha256");
+  #unhashed = "";
   #tracer: ((line: string) => void) | undefined;
   #isStopped = false;
 
@@ -81,9 +85,10 @@ export class Timeline {
 
   /** Writes down what happened: the trace of two runs of one seed is the same. */
   trace(line: string): void {
-    const stamped = `${this.#nowMs.toFixed(3)} ${line}`;
-    this.#hash.update(stamped).update("\n");
-    this.#tracer?.(stamped);
+    const stamped = `${this.#nowMs.toFixed(3)} ${line}\n`;
+    this.#unhashed += stamped;
+    if (this.#unhashed.length > HASHED_AT_ONCE) this.#flush();
+    this.#tracer?.(stamped.slice(0, -1));
   }
 
   /** Hears every line of the trace. */
@@ -93,7 +98,13 @@ export class Timeline {
 
   /** Names all that was traced. */
   digest(): string {
+    this.#flush();
     return this.#hash.copy().digest("hex");
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#unhashed);
+    this.#unhashed = "";
   }
 
   async #step(): Promise<void> {

@@ -274,7 +274,7 @@ function compact({ world, history, dice }: Scene): string | undefined {
     const live = running.engine.registry.hot(dice.pick(keys));
     // The others are not told, as if that message was lost: they find out by comparing.
     if (live?.document?.compact({ factor: 0, bytes: 0 }) !== true) continue;
-    running.engine.compacted(live);
+    running.engine.host.compacted(live);
     count += 1;
   }
   return count === 0 ? undefined : `${count} sessions of ${name}`;

@@ -5,6 +5,7 @@ import { Machine } from "./machine.ts";
 import { type Member, NodeProcess, type NodeOptions, RelayProcess, type Running, type Seams } from "./members.ts";
 import { Network } from "./network.ts";
 import { Timeline } from "./timeline.ts";
+import { Views } from "./view.ts";
 
 export interface WorldOptions {
   readonly nodes: number;
@@ -28,6 +29,7 @@ export class World {
   readonly timeline = new Timeline();
   readonly dice: Dice;
   readonly network: Network;
+  readonly views = new Views();
   readonly nodes: readonly NodeProcess[];
   readonly relays: readonly RelayProcess[];
   /** Hears of every process that is gone, and with it what was in its memory alone. */

@@ -123,7 +123,7 @@ export class TestNode {
       this.runtime,
       (context) => (store = new MemoryStore(context)),
     );
-    this.store = store ?? new MemoryStore(this.engine.context);
+    this.store = store ?? new MemoryStore(this.engine.host.context);
     if (replica === undefined) throw new Error("the engine did not start replication");
     this.replica = replica;
   }

@@ -8,8 +8,8 @@ interface Timer {
 }
 
 /** SHA-256 by Node, for contexts that need no whole runtime. */
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
+export function sha256(data: Uint8Array | string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(data).digest());
 }
 
 /** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
@@ -55,8 +55,8 @@ export class ManualRuntime implements Runtime {
     return Uint8Array.from({ length: byteCount }, () => Math.floor(this.#random() * 256));
   }
 
-  sha256(bytes: Uint8Array): Uint8Array {
-    return sha256(bytes);
+  sha256(data: Uint8Array | string): Uint8Array {
+    return sha256(data);
   }
 
   /** Timers that are armed now. */

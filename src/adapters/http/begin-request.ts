@@ -10,6 +10,8 @@ import { RequestSession } from "./request-session.ts";
 import type { Opening } from "./request-session.ts";
 import { SeenExchange } from "./seen-exchange.ts";
 import type { PresentedToken } from "./token.ts";
+import { NOTHING_KNOWN } from "./version-token.ts";
+import type { IsKnown } from "./version-token.ts";
 
 /** A parallel request may still carry the id that a login just replaced; that long it gets no session of its own. */
 const ROTATED_GRACE_MS = 60_000;
@@ -99,7 +101,7 @@ function begin(settings: AdapterSettings, incoming: IncomingRequest, presented: 
   let seen: SeenExchange | undefined;
   try {
     const key = engine.keyOf(id);
-    seen = engine.isShared ? seenBy(engine, incoming, presented, key) : undefined;
+    seen = engine.isShared ? seenBy(engine, incoming, presented, key, incoming.isUse) : undefined;
     const open = engine.checkOutHot(key, seen?.seen);
     if (open !== undefined && open.envelope.successor === undefined) {
       return new RequestSession(settings, incoming, presented, { kind: "alive", open, id, follows: false }, seen);
@@ -121,7 +123,7 @@ export async function openPresented(
   if (presented.token === undefined) return undefined;
   const { id } = presented.token;
   const key = engine.keyOf(id);
-  const seen = engine.isShared && !engine.isPastLife(id) ? seenBy(engine, incoming, presented, key).seen : undefined;
+  const seen = engine.isShared && !engine.isPastLife(id) ? seenBy(engine, incoming, presented, key, false).seen : undefined;
   if (seen !== undefined && engine.checkOutHot(key, seen) === undefined) {
     await engine.checkOut(key, { bornAtMs: ageOf(id)?.bornAtMs, seen });
   }
@@ -133,8 +135,11 @@ function seenBy(
   { request, cookie }: Pick<IncomingRequest, "request" | "cookie">,
   { carrier, channel }: Presented,
   key: SessionKey,
+  isUse: boolean,
 ): SeenExchange {
-  return new SeenExchange(engine, key, carrier?.readSeen(request, cookie, channel, key));
+  // A use counts from now on, whatever earlier one the client was told of.
+  const isKnown: IsKnown = isUse ? (dot, touchedAtMs) => engine.hasPassed(key, dot, touchedAtMs) : NOTHING_KNOWN;
+  return new SeenExchange(engine, key, carrier?.readSeen(request, cookie, channel, key, isKnown));
 }
 
 async function openCold(settings: AdapterSettings, key: string, id: string, exchange: SeenExchange | undefined): Promise<Opening> {

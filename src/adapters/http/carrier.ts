@@ -7,7 +7,7 @@ import { signToken, verifyToken } from "./token.ts";
 import { parameterOf } from "./url-parameter.ts";
 import { readSeenHeader, seenHeader } from "./seen-header.ts";
 import { NOTHING_SEEN } from "./version-token.ts";
-import type { SeenReading, Slot, VersionToken } from "./version-token.ts";
+import type { IsKnown, SeenReading, Slot, VersionToken } from "./version-token.ts";
 
 /**
  * What the response says of the session, when its headers are written. `isRefresh`: the client has this id already. `seen`: what tells other
@@ -56,7 +56,7 @@ export interface Carrier {
   write(token: OutgoingToken): ResponseMark | undefined;
   clear(outgoing: Outgoing): ResponseMark | undefined;
   /** What the client says that it has seen of the session `key`. */
-  readSeen(request: IncomingMessage, cookie: SessionCookie, channel: Channel, key: SessionKey): SeenReading;
+  readSeen(request: IncomingMessage, cookie: SessionCookie, channel: Channel, key: SessionKey, isKnown: IsKnown): SeenReading;
   writeSeen(seen: OutgoingSeen): SeenMark | undefined;
 }
 
@@ -88,7 +88,7 @@ const COOKIE: Carrier = {
     const setCookie = cookie.clear(channel, overrides);
     return setCookie === undefined ? undefined : { setCookie, isRefresh };
   },
-  readSeen: (request, cookie, channel, key) => cookie.readSeen(request.headers.cookie, channel, key),
+  readSeen: (request, cookie, channel, key, isKnown) => cookie.readSeen(request.headers.cookie, channel, key, isKnown),
   writeSeen: ({ cookie, channel, overrides, key, tokens }) => {
     const written = [...tokens].map(([slot, token]) => cookie.writeSeen(channel, slot, key, token, overrides));
     const setCookies = written.filter((setCookie) => setCookie !== undefined);
@@ -128,8 +128,8 @@ class HeaderCarrier implements Carrier {
     return channel === "closed" ? undefined : { header: [this.#name, ""], isRefresh };
   }
 
-  readSeen(request: IncomingMessage, _cookie: SessionCookie, channel: Channel, key: SessionKey): SeenReading {
-    return readSeenHeader(this.#keys, request, this.#scope(channel), key);
+  readSeen(request: IncomingMessage, _cookie: SessionCookie, channel: Channel, key: SessionKey, isKnown: IsKnown): SeenReading {
+    return readSeenHeader(this.#keys, request, this.#scope(channel), key, isKnown);
   }
 
   writeSeen({ channel, key, tokens }: OutgoingSeen): SeenMark | undefined {

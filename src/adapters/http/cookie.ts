@@ -8,7 +8,7 @@ import type { Notices } from "./notices.ts";
 import { signToken, TOKEN_BYTES_MAX, verifyToken } from "./token.ts";
 import type { PresentedToken } from "./token.ts";
 import { isSlot, NOTHING_SEEN, readSlots, signVersion } from "./version-token.ts";
-import type { SeenReading, Slot, VersionToken } from "./version-token.ts";
+import type { IsKnown, SeenReading, Slot, VersionToken } from "./version-token.ts";
 
 /**
  * How the session id travels on one connection.
@@ -152,11 +152,11 @@ export class SessionCookie {
   }
 
   /** What the companions of this cookie say that the browser has seen of the session `key`. */
-  readSeen(header: string | undefined, channel: Channel, key: SessionKey): SeenReading {
+  readSeen(header: string | undefined, channel: Channel, key: SessionKey, isKnown?: IsKnown): SeenReading {
     const prefix = `${this.#names[channel]}-`;
     if (header === undefined || !header.includes(prefix)) return NOTHING_SEEN;
     const found = cookiesBeside(header, prefix).flatMap(([last, value]) => (isSlot(last) ? ([[last, value]] as const) : []));
-    return readSlots(this.#keys, (slot) => prefix + slot, key, found);
+    return readSlots(this.#keys, (slot) => prefix + slot, key, found, isKnown);
   }
 
   /** The `Set-Cookie` value of one companion, with the attributes of this cookie; without a token one that makes the browser forget it. */

@@ -1,15 +1,19 @@
-/** What an operator should know and a request should not fail for. Closed; docs list them. */
-export type NoticeCode =
-  | "weak-secret"
-  | "unprefixed-name"
-  | "loopback-cookie"
-  | "cookie-withheld"
-  | "cookie-too-large"
-  | "cookie-cacheable"
-  | "duplicate-cookies"
-  | "late-session"
-  | "max-age-capped"
-  | "url-resolver";
+/** What an operator should know and a request should not fail for. Closed; `docs/errors.md` lists them. */
+export const NOTICE_CODES = [
+  "weak-secret",
+  "id-not-used",
+  "unprefixed-name",
+  "loopback-cookie",
+  "cookie-withheld",
+  "cookie-too-large",
+  "cookie-cacheable",
+  "duplicate-cookies",
+  "late-session",
+  "max-age-capped",
+  "url-resolver",
+] as const;
+
+export type NoticeCode = (typeof NOTICE_CODES)[number];
 
 /** `message` says what to do next; like every text of this package it holds no id, key or value. */
 export interface Notice {
@@ -20,6 +24,7 @@ export interface Notice {
 /** These tell of the configuration: once is enough. The others tell of requests, and a listener gets every one. */
 const ONCE: ReadonlySet<NoticeCode> = new Set([
   "weak-secret",
+  "id-not-used",
   "unprefixed-name",
   "loopback-cookie",
   "cookie-withheld",

@@ -20,6 +20,7 @@ const GRACE_MS_MAX = 600_000;
 
 /** 22 characters of base64url are 132 bits (SEC: at least 128); more than 256 characters are no id any more. */
 const CHOSEN_ID = /^[\w-]{22,256}$/;
+const CHOSEN_IDS = '22 to 256 letters, digits, "-" or "_", drawn at random, as crypto.randomUUID() draws them';
 
 /** @throws SessionError OPTION_INVALID */
 export function rotationOf({ keep = false, graceMs = 0 }: RegenerateOptions): Rotation {
@@ -87,12 +88,11 @@ export function isRotated({ envelope }: OpenSession): boolean {
 }
 
 /** By the option `genid`, else the engine's. */
-export function newIdOf({ engine, genid }: AdapterSettings, { source }: IncomingRequest, lifeMs: number): string {
+export function newIdOf({ engine, genid, notices }: AdapterSettings, { source }: IncomingRequest, lifeMs: number): string {
   if (genid === undefined) return engine.issueId({ absoluteTimeoutMs: lifeMs });
   const id: unknown = genid(source as never);
-  if (typeof id === "string" && CHOSEN_ID.test(id)) return id;
-  throw new SessionError(
-    "OPTION_INVALID",
-    'genid must return 22 to 256 letters, digits, "-" or "_", drawn at random, as crypto.randomUUID() does; or leave it out.',
-  );
+  if (typeof id !== "string") throw new SessionError("OPTION_INVALID", `genid must return a text: ${CHOSEN_IDS}.`);
+  if (CHOSEN_ID.test(id)) return id;
+  notices.notify("id-not-used", `What genid returned was not used as an id, but one of ours. It may return ${CHOSEN_IDS}.`);
+  return engine.issueId({ absoluteTimeoutMs: lifeMs });
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { SessionKey } from "../../engine/index.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { isSlot, NOTHING_SEEN, readSlots, signVersion, SLOTS } from "./version-token.ts";
-import type { SeenReading, Slot, VersionToken } from "./version-token.ts";
+import type { IsKnown, SeenReading, Slot, VersionToken } from "./version-token.ts";
 
 /**
  * For clients that keep their session in a header: `Session-Seen: 3=<token>, t=<token>` in the response. They keep the last value of each name,
@@ -14,7 +14,7 @@ const SEEN_HEADER = "Session-Seen";
 const PART_COUNT_MAX = SLOTS.length * 2;
 
 /** `way`: of the header that carries the id, so that a token passes by that way only. */
-export function readSeenHeader(keys: KeyRing, request: IncomingMessage, way: string, key: SessionKey): SeenReading {
+export function readSeenHeader(keys: KeyRing, request: IncomingMessage, way: string, key: SessionKey, isKnown: IsKnown): SeenReading {
   const header = request.headers[SEEN_HEADER.toLowerCase()];
   if (typeof header !== "string") return NOTHING_SEEN;
   const found = header.split(",", PART_COUNT_MAX).flatMap((part) => {
@@ -22,7 +22,7 @@ export function readSeenHeader(keys: KeyRing, request: IncomingMessage, way: str
     const slot = part.slice(0, Math.max(equals, 0)).trim();
     return isSlot(slot) ? [[slot, part.slice(equals + 1).trim()] as const] : [];
   });
-  return readSlots(keys, (slot) => scopeOf(way, slot), key, found);
+  return readSlots(keys, (slot) => scopeOf(way, slot), key, found, isKnown);
 }
 
 export function seenHeader(

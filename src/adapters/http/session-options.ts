@@ -36,8 +36,8 @@ export interface RequestOptions<Request> {
   /** Send the cookie with every response of a session, and not only when less than half of its `maxAge` is left. Default false. */
   readonly rolling?: boolean | undefined;
   /**
-   * Chooses the ids of new sessions: 22 to 256 random characters of base64url. Default: 32 random bytes and the time, which also tells every
-   * node when a session is too old to exist.
+   * Chooses the ids of new sessions: 22 to 256 random characters of base64url; for another text an id of ours is taken, and a notice says so.
+   * Default: 32 random bytes and the time, which also tells every node when a session is too old to exist.
    */
   readonly genid?: ((request: Request) => string) | undefined;
   /** Whom a session belongs to, asked whenever its attributes change: `(data) => data.user?.id`. For `revokeAll` and `sessions` of the engine. */

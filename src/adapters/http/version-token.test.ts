@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { KeyRing } from "./key-ring.ts";
 import { Notices } from "./notices.ts";
 import { readSlots, seenOf, signVersion, slotOf, SLOTS, VERSION_TOKEN_LENGTH } from "./version-token.ts";
-import type { Slot, VersionToken } from "./version-token.ts";
+import type { IsKnown, Slot, VersionToken } from "./version-token.ts";
 
 const SECRET = "a secret of tests, with its thirty-two bytes and more";
 const OTHER = "another secret of tests, with thirty-two bytes and more";
@@ -44,6 +44,26 @@ describe("version tokens", () => {
     expect(read(value, { scope: "other-" })).toEqual([]);
     expect(read(value, { keys: ring(OTHER) })).toEqual([]);
     expect(readSlots(ring(SECRET), (slot) => `sid-${slot}`, KEY, [["4", value]])).toEqual({ slots: ["4"], tokens: [] });
+  });
+
+  test("[RW5] need not be genuine where they say nothing that is not known; mere uses must be", () => {
+    const forged = signVersion(ring(OTHER), "sid-3", KEY, TOKEN);
+    const known = (value: string, isKnown: IsKnown): unknown =>
+      readSlots(ring(SECRET), (slot) => `sid-${slot}`, KEY, [["3", value]], isKnown).tokens;
+    const asked: unknown[] = [];
+    const isKnown =
+      (answer: boolean): IsKnown =>
+      (...said) =>
+        asked.push(said) > 0 && answer;
+    expect(known(forged, isKnown(true))).toEqual([{ slot: "3", ...TOKEN }]);
+    expect(known(forged, isKnown(false))).toEqual([]);
+    expect(asked).toEqual([
+      [TOKEN.dot, TOUCHED_AT_MS],
+      [TOKEN.dot, TOUCHED_AT_MS],
+    ]);
+    const use = { dot: undefined, touchedAtMs: TOUCHED_AT_MS };
+    expect(known(signVersion(ring(OTHER), "sid-3", KEY, use), isKnown(true))).toEqual([]);
+    expect(known(signVersion(ring(SECRET), "sid-3", KEY, use), isKnown(true))).toEqual([{ slot: "3", ...use }]);
   });
 
   test("[RW5] mean nothing when any bit is changed, or any length", () => {

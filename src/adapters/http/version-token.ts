@@ -30,6 +30,11 @@ export interface SeenReading {
   readonly tokens: readonly PlacedToken[];
 }
 
+/** Whether a token says nothing that is not known here already: then it need not be genuine, for it can do nothing. */
+export type IsKnown = (dot: Dot, touchedAtMs: number) => boolean;
+
+export const NOTHING_KNOWN: IsKnown = () => false;
+
 export const NOTHING_SEEN: SeenReading = { slots: [], tokens: [] };
 
 /** Of one slot so many values are looked at: an honest client sends one, or two while a Path or Domain is changed. */
@@ -43,8 +48,6 @@ const FIELD_BYTES = WRITER_BYTES + STAMP_BYTES + TIME_BYTES;
 const MAC_BYTES = 16;
 /** How long every token is: base64url without padding. */
 export const VERSION_TOKEN_LENGTH = Math.ceil(((FIELD_BYTES + MAC_BYTES) * 4) / 3);
-/** A client brings each token many times, and its MAC costs more than all else of a read: so many that were found genuine are remembered. */
-const REMEMBERED_MAX = 4_096;
 const SHAPE = new RegExp(`^[\\w-]{${VERSION_TOKEN_LENGTH}}$`);
 
 /**
@@ -83,33 +86,24 @@ export function signVersion(keys: KeyRing, scope: string, key: SessionKey, { dot
   return Buffer.concat([bytes, mac]).toString("base64url");
 }
 
-/** By what they were verified with, the oldest first. */
-const remembered = new WeakMap<KeyRing, Map<string, VersionToken>>();
-
-/** As `verifyVersion`; a token that was genuine once is genuine. */
-function verifiedVersion(keys: KeyRing, scope: string, key: SessionKey, value: string): VersionToken | undefined {
-  const tokens = remembered.get(keys) ?? new Map<string, VersionToken>();
-  remembered.set(keys, tokens);
-  const place = `${scope}\0${key}\0${value}`;
-  const known = tokens.get(place);
-  if (known !== undefined) return known;
-  const token = verifyVersion(keys, scope, key, value);
-  if (token === undefined) return undefined;
-  const [oldest] = tokens.keys();
-  if (tokens.size >= REMEMBERED_MAX && oldest !== undefined) tokens.delete(oldest);
-  tokens.set(place, token);
-  return token;
-}
-
 /** Undefined for whatever was not signed here, for this place and this session. */
-function verifyVersion(keys: KeyRing, scope: string, key: SessionKey, value: string): VersionToken | undefined {
+function verifyVersion(keys: KeyRing, scope: string, key: SessionKey, value: string, isKnown: IsKnown): VersionToken | undefined {
   if (!SHAPE.test(value)) return undefined;
   const bytes = Buffer.from(value, "base64url");
-  const fields = bytes.subarray(0, FIELD_BYTES);
-  if (!keys.isMac(covered(scope, key, fields), bytes.subarray(FIELD_BYTES))) return undefined;
-  const writer = fields.readUIntBE(0, WRITER_BYTES);
-  const stamp = fields.readUInt8(WRITER_BYTES) * 2 ** 48 + fields.readUIntBE(WRITER_BYTES + 1, STAMP_BYTES - 1);
-  const touchedAtMs = fields.readUIntBE(WRITER_BYTES + STAMP_BYTES, TIME_BYTES);
+  const token = readVersion(bytes);
+  const isNothingNew = token.dot !== undefined && isKnown(token.dot, token.touchedAtMs);
+  return isNothingNew || isGenuine(keys, scope, key, bytes) ? token : undefined;
+}
+
+function isGenuine(keys: KeyRing, scope: string, key: SessionKey, bytes: Buffer): boolean {
+  return keys.isMac(covered(scope, key, bytes.subarray(0, FIELD_BYTES)), bytes.subarray(FIELD_BYTES));
+}
+
+/** What the bytes of a token say, whoever made them. */
+function readVersion(bytes: Buffer): VersionToken {
+  const writer = bytes.readUIntBE(0, WRITER_BYTES);
+  const stamp = bytes.readUInt8(WRITER_BYTES) * 2 ** 48 + bytes.readUIntBE(WRITER_BYTES + 1, STAMP_BYTES - 1);
+  const touchedAtMs = bytes.readUIntBE(WRITER_BYTES + STAMP_BYTES, TIME_BYTES);
   return { dot: writer === 0 ? undefined : [writer, stamp], touchedAtMs };
 }
 
@@ -122,6 +116,7 @@ export function readSlots(
   scopeOf: (slot: Slot) => string,
   key: SessionKey,
   values: Iterable<readonly [slot: Slot, value: string]>,
+  isKnown: IsKnown = NOTHING_KNOWN,
 ): SeenReading {
   const counts = new Map<Slot, number>();
   const tokens: PlacedToken[] = [];
@@ -129,7 +124,7 @@ export function readSlots(
     const count = (counts.get(slot) ?? 0) + 1;
     counts.set(slot, count);
     if (count > CANDIDATE_COUNT_MAX) continue;
-    const token = verifiedVersion(keys, scopeOf(slot), key, value);
+    const token = verifyVersion(keys, scopeOf(slot), key, value, isKnown);
     if (token !== undefined) tokens.push({ slot, ...token });
   }
   return counts.size === 0 ? NOTHING_SEEN : { slots: [...counts.keys()], tokens };

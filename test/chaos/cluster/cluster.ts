@@ -6,7 +6,7 @@ import type { FaultLine } from "../../../src/testing/history/operation.ts";
 import type { LoadNode } from "../load/nodes.ts";
 import { HistoryRecorder } from "../../../src/testing/history/recorder.ts";
 import type { NodeStats } from "./admin-server.ts";
-import { bundleOf } from "./bundle.ts";
+import { bundleOf } from "../../support/bundle.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { jsonOf } from "./json-of.ts";
 import { ENDS_WITH_PARENT, FakeClock, freePort } from "./machine.ts";

@@ -210,6 +210,6 @@ const ALL: readonly Omit<Script, "framework">[] = [
     },
     steps: [step(["see"])],
   },
-  { name: "ids that are short", options: { genid: () => "short" }, steps: [LOGIN] },
+  { name: "ids that are short", options: { genid: () => "short" }, steps: [LOGIN, step(["id-length"])] },
   { name: "a visitor's id is not kept", steps: [step(["id"]), step(["id"])] },
 ];

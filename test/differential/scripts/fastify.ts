@@ -126,7 +126,7 @@ const ALL: readonly Omit<Script, "framework">[] = [
     steps: [LOGIN, LOOK],
   },
   { name: "remember me for a week", steps: [LOGIN, step(["maxAge", 7 * 24 * 60 * MINUTE_MS], ["set", "b", 1]), step(["see"])] },
-  { name: "ids that are short", options: { idGenerator: () => "short" }, steps: [LOGIN] },
+  { name: "ids that are short", options: { idGenerator: () => "short" }, steps: [LOGIN, step(["id-length"])] },
   { name: "write in a stream", steps: [LOGIN, step(["set", "a", 1], ["stream", [["see"]]]), LOOK] },
   { name: "a visitor's id is not kept", steps: [step(["id"]), step(["id"])] },
 ];

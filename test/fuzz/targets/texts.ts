@@ -3,7 +3,7 @@ import { SessionCookie } from "../../../src/adapters/http/cookie.ts";
 import { KeyRing } from "../../../src/adapters/http/key-ring.ts";
 import { Notices } from "../../../src/adapters/http/notices.ts";
 import { readSeenHeader, seenHeader } from "../../../src/adapters/http/seen-header.ts";
-import { seenOf, SLOTS, type VersionToken } from "../../../src/adapters/http/version-token.ts";
+import { type IsKnown, seenOf, SLOTS, type VersionToken } from "../../../src/adapters/http/version-token.ts";
 import { ageOf } from "../../../src/engine/session-id.ts";
 import { readConfigFile } from "../../../src/relay/config-file.ts";
 import { resolveSettings, SettingError, SETTINGS } from "../../../src/relay/settings.ts";
@@ -113,7 +113,9 @@ export function seenTarget({ histories, nowMs }: Corpus): Target {
       await isReady;
       const text = textOf(input.subarray(1));
       const request = { headers: { "session-seen": text } } as unknown as IncomingMessage;
-      const reading = (input[0] ?? 0) === 0 ? readSeenHeader(keys, request, SEEN_WAY, key) : cookie.readSeen(text, "secure", key);
+      const isKnown: IsKnown = (dot, atMs) => node.engine.hasPassed(key, dot, atMs);
+      const isHeader = (input[0] ?? 0) === 0;
+      const reading = isHeader ? readSeenHeader(keys, request, SEEN_WAY, key, isKnown) : cookie.readSeen(text, "secure", key, isKnown);
       const seen = seenOf(reading);
       // Whoever lacks what was seen waits for it, so of a session in memory it is only asked whether that is so.
       node.engine.checkOutHot(key, seen);

@@ -79,14 +79,21 @@ describe.each([
     }
   });
 
-  test("[A29] genid chooses the id, and one that can be guessed is refused", async () => {
+  test("[A29] genid chooses the id; for one that can be guessed another is taken, and what is none fails", async () => {
     let count = 0;
     const { visitor } = await start({ genid: (request) => `chosen-${request.method}-by-the-app-${(count += 1)}` });
     expect(await visitor.json("/write")).toMatchObject({ id: "chosen-GET-by-the-app-1", name: "Ada" });
     expect(visitor.cookie).toContain("sid=chosen-GET-by-the-app-1.");
     expect(await visitor.json("/get")).toMatchObject({ id: "chosen-GET-by-the-app-1", name: "Ada" });
-    for (const id of ["short", "with spaces in it, but long enough", 5, undefined]) {
-      const bad = await start({ genid: () => id as string });
+    for (const id of ["short", "with spaces in it, but long enough"]) {
+      const weak = await start({ genid: () => id });
+      const { id: taken } = (await weak.visitor.json("/write")) as { id: string };
+      expect(taken).toMatch(/^[\w-]{54}$/);
+      expect(await weak.visitor.json("/get")).toMatchObject({ id: taken, name: "Ada" });
+      expect(weak.notices.filter(({ code }) => code === "id-not-used")).toHaveLength(1);
+    }
+    for (const id of [5, undefined]) {
+      const bad = await start({ genid: () => id as unknown as string });
       const response = await bad.visitor.send("/write");
       expect({ id, status: response.status, cookies: response.headers.getSetCookie() }).toEqual({ id, status: 500, cookies: [] });
       expect([...replicaOf(bad.sessions.engine.host).heldKeys()]).toEqual([]);

@@ -62,7 +62,7 @@ describe.each([
     });
     expect(await nameOf("/", { "session-id": id })).toBe("Ada");
     expect((await get("/", { "session-id": id })).headers.get("session-id")).toBeNull();
-    expect(await nameOf("/", { "session-id": `${id.slice(0, -1)}A` })).toBeNull();
+    expect(await nameOf("/", { "session-id": id.slice(0, -1) + (id.endsWith("A") ? "E" : "A") })).toBeNull();
     const next = (await get("/login", { "session-id": id })).headers.get("session-id") ?? "";
     expect(next).not.toBe(id);
     expect((await get("/destroy", { "session-id": next })).headers.get("session-id")).toBe("");

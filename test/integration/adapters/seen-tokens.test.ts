@@ -190,7 +190,7 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
   });
 
   test("[RW5] forged, broken and foreign ones are ignored, and at most two of a slot are looked at", async () => {
-    const node = await start();
+    const node = await start({}, { touch: () => false });
     const [visitor, stranger] = [new Traveller(), new Traveller()];
     await visitor.send(node, "/write?a=1");
     await stranger.send(node, "/write?b=1");
@@ -214,6 +214,28 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
     }
   });
 
+  test("[RW5] to a use of the session nobody tells anything by what is known here, forged or not: nothing comes of it", async () => {
+    const node = await start();
+    const visitor = new Traveller();
+    await visitor.send(node, "/write?a=1");
+    const genuine = visitor.jar.get("sid-3") ?? "";
+    visitor.jar.set("sid-3", `${genuine.slice(0, -2)}AA`);
+    clock.nowMs += 5_000;
+    const response = await visitor.send(node, "/read");
+    expect(await response.json()).toEqual({ a: "1" });
+    expect(namesIn(response)).toEqual([]);
+    expect(node.asked.at(-1)?.dots).toHaveLength(1);
+    // Of a later commit, or a use to come, only a genuine one tells.
+    const bytes = Buffer.from(genuine, "base64url");
+    for (const at of [11, 13]) {
+      const ahead = Buffer.from(bytes);
+      ahead.writeUInt8(0xff, at);
+      visitor.jar.set("sid-3", ahead.toString("base64url"));
+      expect(await visitor.json(node, "/read")).toEqual({ a: "1" });
+      expect(node.asked.at(-1)?.dots ?? []).toEqual([]);
+    }
+  });
+
   test("[RW11] a logout forgets all that the request brought, and nothing else", async () => {
     const node = await start();
     const visitor = new Traveller();
@@ -224,7 +246,7 @@ describe.each(FRAMEWORKS)("$name: what a browser is told that it has seen", (fra
   });
 
   test("[RW11] a login tells the new session; what was seen of the old one means nothing to it", async () => {
-    const node = await start();
+    const node = await start({}, { touch: () => false });
     const visitor = new Traveller();
     await visitor.send(node, "/write?a=1");
     const before = visitor.jar.get("sid-3") ?? "";

@@ -228,8 +228,10 @@ describe("options of ours", () => {
     expect((await two.inject({ url: "/get", cookies: jar })).json()).toEqual({ name: "Ada" });
   });
 
-  test("[A37] a wrong id of idGenerator fails the request that needs one, with what an id is", async () => {
-    const app = await start({ idGenerator: () => "1" });
+  test("[A37] an id of idGenerator that can be guessed is not used, but one of ours; what is none fails the request, with what an id is", async () => {
+    const short = await (await start({ idGenerator: () => "1" })).inject("/set");
+    expect(short.cookies.map(({ value }) => value)).toEqual([expect.stringMatching(/^[\w-]{54}\./)]);
+    const app = await start({ idGenerator: () => 1 as unknown as string });
     expect((await app.inject("/set")).json()).toMatchObject({ statusCode: 500, message: expect.stringMatching(/22 to 256/) as unknown });
   });
 

@@ -1,4 +1,4 @@
-import { edit, type SourceMutant } from "./mutant.ts";
+import { byTestsOf, edit, type SourceMutant } from "./mutant.ts";
 
 /** Sessions that are hardly used, so that they are idle now and then. */
 export const IDLE = {
@@ -87,7 +87,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     guard: "R5",
     edits: [
       edit(
-        "src/engine/registry.ts",
+        "src/engine/session-loader.ts",
         'if (isUnconfirmed && !isComplete(fetched) && this.#options.alone?.() === "refuse") throw unconfirmed();',
         "",
       ),
@@ -102,7 +102,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     name: "a process starts with its wall clock, whatever the mark on its disk says",
     laws: ["K5"],
     guard: "R7",
-    edits: [edit("src/engine/engine.ts", "this.sessionStore.highWaterMs?.()", "undefined")],
+    edits: [edit("src/engine/session-life.ts", "this.sessionStore.highWaterMs?.()", "undefined")],
     test: {
       project: "unit",
       file: "src/engine/engine-clock.test.ts",
@@ -126,6 +126,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "of two touches the one that came last counts",
     laws: ["E3"],
+    alone: "E3",
     edits: [
       edit("src/engine/envelope.ts", "touchedAtMs: Math.max(left.touchedAtMs, right.touchedAtMs),", "touchedAtMs: right.touchedAtMs,"),
     ],
@@ -159,7 +160,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     laws: ["E4"],
     edits: [
       edit(
-        "src/engine/engine.ts",
+        "src/engine/session-life.ts",
         "live.envelope = { ...envelope, touchedAtMs: nowMs };",
         "live.envelope = { ...envelope, touchedAtMs: nowMs + 60_000 };",
       ),
@@ -191,7 +192,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     laws: ["E12", "AK1", "AK2", "RW6"],
     edits: [
       edit(
-        "src/engine/engine.ts",
+        "src/engine/session-life.ts",
         "return from === undefined\n      ? SessionDocument.create",
         "return from !== undefined || from === undefined\n      ? SessionDocument.create",
       ),
@@ -257,6 +258,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a commit that was discarded is written all the same",
     laws: ["SY8"],
+    alone: "SY8",
     edits: [
       edit(
         "src/engine/open-session.ts",
@@ -268,6 +270,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a listener that throws stops what it hears of",
     laws: ["N2", "crash"],
+    alone: "N2",
     edits: [edit("src/engine/event-hub.ts", "calmly(() => listener(event))", "listener(event)")],
   },
   {
@@ -281,4 +284,47 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
       ),
     ],
   },
+  byTestsOf("E1", "src/engine/envelope.test.ts", "of two ends the later is the one told", [
+    edit("src/engine/envelope.ts", "return left.atMs < right.atMs ? left : right;", "return left.atMs > right.atMs ? left : right;"),
+  ]),
+  byTestsOf("E7", "src/engine/engine.test.ts", "of two idle timeouts the longer counts", [
+    edit("src/engine/envelope.ts", "return left.idleTimeoutStamp - right.idleTimeoutStamp || left", "return left"),
+  ]),
+  byTestsOf("E10", "src/engine/session-life.test.ts", "an id is of a session that lives for ever", [
+    edit(
+      "src/engine/session-id.ts",
+      "overAtMs: bornAtMs + lifeMinutes * MINUTE_MS };",
+      "overAtMs: bornAtMs + 1_000 * lifeMinutes * MINUTE_MS };",
+    ),
+  ]),
+  byTestsOf("E13", "src/engine/subjects.test.ts", "a session that goes on under another key begins its life anew", [
+    edit(
+      "src/engine/session-life.ts",
+      "Math.min(createdAtMs + birth.absoluteTimeoutMs, latestMs)",
+      "Math.max(createdAtMs + birth.absoluteTimeoutMs, latestMs)",
+    ),
+  ]),
+  byTestsOf("E14", "src/engine/subjects.test.ts", "lists give what is over, too", [
+    edit("src/engine/engine.ts", 'if (envelope.successor === undefined && this.#life.verdictOf(envelope) === "alive") yield', "yield"),
+  ]),
+  byTestsOf("E15", "src/engine/revoking.test.ts", "who observes a session hears nothing of a revocation elsewhere", [
+    edit("src/engine/engine.ts", "endLive(live).catch(() => undefined);", "void endLive;"),
+  ]),
+  byTestsOf("E18", "src/engine/revoking.test.ts", "a revocation from a fast clock is refused", [
+    edit("src/engine/revoking.ts", "|| aheadMs > ABSOLUTE_TIMEOUT_MAX_MS)", "|| aheadMs > epsilonMs)"),
+  ]),
+  byTestsOf("E12", "src/engine/subjects.test.ts", "who comes with the old id gets the old session", [
+    edit(
+      "src/engine/succession.ts",
+      "for (let hops = 0; live?.envelope.successor !== undefined && ",
+      "for (let hops = 0; live?.envelope.successor !== undefined && hops < 0 && ",
+    ),
+  ]),
+  byTestsOf("E9", "test/property/envelope.property.test.ts", "a session is idle a minute early", [
+    edit(
+      "src/engine/verdict.ts",
+      'if (nowMs >= touchedAtMs + idleTimeoutMs) return "idle";',
+      'if (nowMs >= touchedAtMs + idleTimeoutMs - 60_000) return "idle";',
+    ),
+  ]),
 ];

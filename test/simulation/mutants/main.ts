@@ -1,14 +1,27 @@
 import { print } from "../../support/print.ts";
 import { MUTANTS } from "./index.ts";
-import { lineOf, runMutants } from "./run-mutants.ts";
+import { lawsOfSpec, lawsWithout, lawTable } from "./law-table.ts";
+import { lineOf, reportOf } from "./report.ts";
+import { type MutantOptions, runMutants } from "./run-mutants.ts";
 
-/** Plants those whose name contains `part`, and tells of each. Its last line is one of JSON. True: all were caught. */
-export async function mutantsMain(part = "", seeds?: number): Promise<boolean> {
-  const mutants = MUTANTS.filter(({ name }) => name.includes(part));
-  const onCatch = (result: Parameters<typeof lineOf>[0]): void => print(lineOf(result));
-  const { sole, notSole, ...outcome } = await runMutants(mutants, { ...(seeds === undefined ? {} : { seeds }), onCatch });
-  print(`laws that alone told of some mutant: ${sole.join(" ")}`);
-  print(`laws that told of none alone: ${notSole.join(" ")}`);
-  print(JSON.stringify(outcome));
-  return outcome.missed.length === 0 && outcome.mutants > 0;
+/** Plants those whose name contains one of `parts` (separated by commas), or that break a law of that name, and tells of each. Its last line is one of JSON. True: all were caught. */
+export async function mutantsMain(parts = "", options: MutantOptions = {}): Promise<boolean> {
+  const wanted = parts.split(",");
+  const mutants = MUTANTS.filter(({ name, laws }) => wanted.some((part) => name.includes(part) || laws.includes(part)));
+  let count = 0;
+  const onCatch: MutantOptions["onCatch"] = (result) => {
+    count += 1;
+    process.stderr.write(`${count} of ${mutants.length} ${lineOf(result)}\n`);
+  };
+  const results = await runMutants(mutants, { ...options, onCatch });
+  for (const result of results) print(lineOf(result));
+  const report = reportOf(results);
+  print(JSON.stringify(report));
+  return report.missed.length === 0 && report.mutants > 0;
+}
+
+/** Prints the tables of docs/mutants.md. */
+export async function printLawTables(): Promise<void> {
+  const laws = await lawsOfSpec();
+  print(`${lawTable(laws, MUTANTS)}\n\n${lawsWithout(laws)}`);
 }

@@ -8,6 +8,8 @@ interface Planted {
   readonly name: string;
   /** The laws that it breaks: one of them at least must be told of. */
   readonly laws: readonly string[];
+  /** This law alone tells of it, in a whole world. */
+  readonly alone?: string;
   readonly guard?: Guard;
   /** The kind of frame that is lost, or means something else. */
   readonly message?: string;
@@ -40,10 +42,18 @@ export interface TestCase {
   readonly file: string;
   /** A part of its title. */
   readonly title: string;
+  /** It starts relays as processes of their own: they are mutants, too. */
+  readonly startsRelays?: true;
 }
 
 export type Mutant = SeamMutant | SourceMutant;
 
 export function edit(file: string, before: string, after: string): Edit {
   return { file, before, after };
+}
+
+/** Caught by the tests of one law in one file: those whose titles name it. */
+export function byTestsOf(law: string, file: string, name: string, edits: readonly Edit[]): SourceMutant {
+  const project = file.startsWith("src/") ? "unit" : file.startsWith("test/property/") ? "property" : "integration";
+  return { name, laws: [law], edits, test: { project, file, title: `[${law}]` } };
 }

@@ -39,7 +39,13 @@ const ACKED = { alone: "refuse", acks: 1, degraded: "serve" } as const;
 
 /** What no single edit of a file can do: relays and nodes run the same code, and here only one of them is wrong. */
 export const SEAM_MUTANTS: readonly SeamMutant[] = [
-  { name: "a relay takes in no end", laws: ["E8"], message: "end", seams: relayReplica(() => ({ receiveEnd: async () => undefined })) },
+  {
+    name: "a relay takes in no end",
+    laws: ["E8"],
+    alone: "E8",
+    message: "end",
+    seams: relayReplica(() => ({ receiveEnd: async () => undefined })),
+  },
   {
     name: "a relay that stores acknowledges before it has stored",
     laws: ["RP8"],
@@ -52,7 +58,13 @@ export const SEAM_MUTANTS: readonly SeamMutant[] = [
     message: "change",
     seams: relayReplica(() => ({ receiveChange: async () => "applied" })),
   },
-  { name: "nobody compares digests", laws: ["D1"], message: "digest", seams: { dial: lossyDial((bytes) => bytes[0] === DIGEST) } },
+  {
+    name: "nobody compares digests",
+    laws: ["D1"],
+    alone: "D1",
+    message: "digest",
+    seams: { dial: lossyDial((bytes) => bytes[0] === DIGEST) },
+  },
   {
     name: "the fingerprints of a relay do not tell states apart",
     laws: ["R14", "D1"],

@@ -144,6 +144,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
   {
     name: "changes go to one relay and to nobody from there",
     laws: ["RP1"],
+    alone: "RP1",
     message: "change",
     edits: [
       edit(
@@ -176,6 +177,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a relay acknowledges before it has stored",
     laws: ["RP8"],
+    alone: "RP8",
     edits: [
       edit(
         "src/sync/exchange.ts",
@@ -188,6 +190,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
   {
     name: "a relay acknowledges nothing",
     laws: ["RP9", "RP3"],
+    alone: "RP9",
     message: "ack",
     edits: [
       edit(
@@ -328,6 +331,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
       project: "integration",
       file: "test/integration/relay-guards.test.ts",
       title: "[SY24] says that it has not joined while a relay that it dials is away",
+      startsRelays: true,
     },
   },
   {
@@ -341,6 +345,7 @@ export const SYNC_MUTANTS: readonly SourceMutant[] = [
       project: "integration",
       file: "test/integration/relay-guards.test.ts",
       title: "[RP8] [D3] takes in no change with a gap before it",
+      startsRelays: true,
     },
   },
 ];
