@@ -12,7 +12,7 @@ for (const { target, from, count } of parts) {
     if (index === 0) for (;;) writer.write(0, Uint8Array.of(0));
     if (index === 2) process.kill(process.pid, "SIGKILL");
     if (index === 2) await new Promise(() => setTimeout(() => undefined, 60_000));
-    tell({ kind: "done", target, tally: { inputs: 1, accepted: 0, slowestMs: 0, cpuSeconds: 0 } });
+    tell({ kind: "done", target, tally: { inputs: 1, accepted: 0, slowestMs: 0, cpuSeconds: 0, grownBytes: 0 } });
   }
 }
 writer.close();

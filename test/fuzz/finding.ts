@@ -25,6 +25,8 @@ export interface Tally {
   readonly slowestMs: number;
   /** Of the processor: what else the machine does is no matter. */
   readonly cpuSeconds: number;
+  /** What it held more at its end than after its warm-up; 0 where there were too few inputs to say. */
+  readonly grownBytes: number;
 }
 
 export function tallyOf(left: Tally | undefined, right: Tally): Tally {
@@ -33,5 +35,6 @@ export function tallyOf(left: Tally | undefined, right: Tally): Tally {
     accepted: (left?.accepted ?? 0) + right.accepted,
     slowestMs: Math.max(left?.slowestMs ?? 0, right.slowestMs),
     cpuSeconds: (left?.cpuSeconds ?? 0) + right.cpuSeconds,
+    grownBytes: Math.max(left?.grownBytes ?? 0, right.grownBytes),
   };
 }

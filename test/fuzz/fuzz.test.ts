@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeFrame, type Frame } from "../../src/sync/messages/index.ts";
 import { buildCorpus, type Corpus } from "./corpus.ts";
@@ -6,6 +8,7 @@ import { cpuSecondsSince, feed, feedOne } from "./feed.ts";
 import type { Finding } from "./finding.ts";
 import { FRAME_KINDS } from "./frame-encoders.ts";
 import { CI_INPUTS, fuzz, partsOf, replayOf } from "./fuzz.ts";
+import { HeapGrowth, PROCESS_GROWTH_MAX, TARGET_GROWTH_MAX } from "./heap-growth.ts";
 import { REGRESSIONS } from "./regressions.ts";
 import { isTargetName, TARGET_SHARES } from "./target.ts";
 import { frameTarget } from "./targets/frame.ts";
@@ -26,6 +29,8 @@ test(
     const { inputs, findings, byTarget } = await fuzz({ seed, parts: partsOf(ALL, CI_INPUTS), log: () => undefined });
     expect(findings.slice(0, 5).map((finding) => `${finding.kind}: ${finding.why} | ${replayOf(seed, finding)}`)).toEqual([]);
     expect(inputs).toBeGreaterThanOrEqual(CI_INPUTS);
+    // Measured: a collector was there.
+    expect([...byTarget.values()].every((tally) => tally.grownBytes !== 0)).toBe(true);
     // Of each target some are taken: a generator of which everything is refused looks at one line.
     expect([...byTarget].filter(([, { accepted }]) => accepted === 0)).toEqual([]);
   },
@@ -55,6 +60,24 @@ test("a number of a seed names the same input wherever a run begins", async () =
     return seen;
   };
   expect((await inputs(0, 40)).slice(30)).toEqual(await inputs(30, 10));
+});
+
+test("what a decoder keeps of each input is told, and what it lets go of is not", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const grown = (keep: (bytes: Uint8Array) => unknown): number => {
+    let last: unknown;
+    const growth = new HeapGrowth(collect);
+    growth.begin();
+    for (let count = 0; count < 30_000; count++) last = keep(new Uint8Array(1_000));
+    expect(last).toBeDefined();
+    return growth.grownBytes();
+  };
+  const leak: Uint8Array[] = [];
+  expect(grown((bytes) => leak.push(bytes))).toBeGreaterThan(TARGET_GROWTH_MAX);
+  expect(leak).toHaveLength(30_000);
+  expect(grown((bytes) => bytes)).toBeLessThan(PROCESS_GROWTH_MAX / 4);
+  expect(new HeapGrowth(collect).grownBytes()).toBe(0);
 });
 
 describe("a decoder with a fault in it is found", () => {

@@ -25,6 +25,8 @@ export interface FuzzReport {
   readonly inputs: number;
   readonly findings: readonly Finding[];
   readonly byTarget: ReadonlyMap<TargetName, Tally>;
+  /** What a process held more at its end than before its first input. */
+  readonly grownBytes: number;
 }
 
 /** Generous: the machine may be busy. What is merely slow was told by the process itself. */
@@ -49,12 +51,14 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const findings: Finding[] = [];
   const byTarget = new Map<TargetName, Tally>();
   let rest: readonly PlanPart[] = options.parts;
+  let grownBytes = 0;
   try {
     for (let deaths = 0; rest.length > 0 && deaths < DEATHS_MAX; deaths++) {
       const plan: Plan = { seed: options.seed, journal: join(folder, `journal-${deaths}`), parts: rest };
       const done = new Map<TargetName, number>();
       const { end, current } = await run(options, plan, (told) => {
         if (told.kind === "finding") findings.push(told.finding);
+        if (told.kind === "ended") grownBytes = Math.max(grownBytes, told.grownBytes);
         if (told.kind !== "done") return;
         byTarget.set(told.target, tallyOf(byTarget.get(told.target), told.tally));
         done.set(told.target, (done.get(told.target) ?? 0) + told.tally.inputs);
@@ -72,7 +76,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   }
   let inputs = 0;
   for (const tally of byTarget.values()) inputs += tally.inputs;
-  return { inputs, findings, byTarget };
+  return { inputs, findings, byTarget, grownBytes };
 }
 
 /** What is left of a part after the input that ended the process. */

@@ -54,7 +54,7 @@ function plan(): PlanPart[] {
 const seed = numberOf("seed", values.seed, randomInt(2 ** 31));
 say(`seed ${seed}: all of it repeats with --seed ${seed}`);
 const startedMs = performance.now();
-const { inputs, findings, byTarget } = await fuzz({ seed, parts: plan(), log: say });
+const { inputs, findings, byTarget, grownBytes } = await fuzz({ seed, parts: plan(), log: say });
 for (const finding of findings.slice(0, SHOWN_MAX)) show(finding);
 if (findings.length > SHOWN_MAX) say(`… ${findings.length - SHOWN_MAX} more`);
 const count = (kind: FindingKind): number => findings.filter((finding) => finding.kind === kind).length;
@@ -65,6 +65,7 @@ print(
     hangs: count("hang"),
     acceptedInconsistent: count("inconsistent"),
     memory: count("memory"),
+    heapGrowthMiB: mebibytes(grownBytes),
     seed,
     seconds: Math.round((performance.now() - startedMs) / 100) / 10,
     cpuSeconds: Math.round([...byTarget.values()].reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) * 10) / 10,
@@ -73,9 +74,13 @@ print(
 );
 process.exitCode = findings.length === 0 ? 0 : 1;
 
-function shown({ inputs: handed, accepted, slowestMs, cpuSeconds }: Tally): Record<string, number> {
+function mebibytes(bytes: number): number {
+  return Math.round((bytes / 2 ** 20) * 10) / 10;
+}
+
+function shown({ inputs: handed, accepted, slowestMs, cpuSeconds, grownBytes: grown }: Tally): Record<string, number> {
   const perCpuSecond = Math.round(handed / Math.max(cpuSeconds, 0.001));
-  return { inputs: handed, accepted, perCpuSecond, slowestMs: Math.round(slowestMs * 10) / 10 };
+  return { inputs: handed, accepted, perCpuSecond, slowestMs: Math.round(slowestMs * 10) / 10, heapGrowthMiB: mebibytes(grown) };
 }
 
 function show(finding: Finding): void {

@@ -161,6 +161,53 @@ describe("bytes that somebody made", () => {
       },
     ],
   ];
+  /** Each of these cost seconds a hundred kilobytes, or a session that nobody could open any more. */
+  test.each<[what: string, cells: (stamp: number) => readonly (readonly number[])[]]>([
+    ["a property twice in a row", (stamp) => [[4, ...varuint(stamp), 1, 1, 97, 126, 1, 1, 97, 126]]],
+    [
+      "a container twice in a commit",
+      (stamp) => [
+        [4, ...varuint(stamp)],
+        [4, ...varuint(stamp), 1, 1, 97, 126],
+      ],
+    ],
+    [
+      "a position behind the last one",
+      (stamp) => {
+        const id = Buffer.from("aaaaaaaaaaaaaaaa", "hex");
+        const position = Buffer.from(`${"z".repeat(27)}y`);
+        const array = [4, ...varuint(stamp), CellKind.array, 1, 120, ...id];
+        return [
+          array,
+          [Layout.elements << 3, ...varuint(stamp), ...id, CellKind.value, 1, 0, 0, 0, 0, 0, position.length, ...position, 126],
+        ];
+      },
+    ],
+  ])("[D16] %s is refused, in a change and in a document", (_what, rowsOf) => {
+    const { replica, honest } = victim();
+    const before = replica.record();
+    const { stamp } = honest({});
+    const rows = rowsOf(stamp).map((row) => Uint8Array.from(row));
+    const update = updateBy(WRITER, (doc) => doc.getArray("s").push(rows));
+    expect(unlessCorrupt(() => replica.apply(honest({ stamp, update })))).toBeUndefined();
+    expect(unlessCorrupt(() => checkDocument(replica.context, { epoch: replica.document.epoch, bytes: update }))).toBeUndefined();
+    expect(replica.record()).toEqual(before);
+    expectSound(replica);
+  });
+
+  test("[D16] a genesis in an epoch that began without one is refused, and so is an epoch beyond all that are written", () => {
+    const { replica } = victim();
+    const { epoch } = replica.document;
+    const other = new TestWorld(2).replica();
+    other.edit((data) => (data["a"] = 1));
+    const genesis = other.document.genesis();
+    expect(checkDocument(replica.context, genesis).table.latestStamp).toBeGreaterThan(0);
+    for (const counter of [0, 2 ** 52, 2 ** 53 - 1])
+      expect(unlessCorrupt(() => checkDocument(replica.context, { epoch: { ...epoch, counter }, bytes: genesis.bytes }))).toBeUndefined();
+    expect(unlessCorrupt(() => mergeState(replica.document, { epoch, bytes: genesis.bytes }))).toBeUndefined();
+    expectSound(replica);
+  });
+
   const honestRow = (stamp: number): Uint8Array => Uint8Array.from([4, ...varuint(stamp)]);
   /** A document may hold that, a commit never. */
   const notOneCommit: typeof hostileUpdates = [
