@@ -308,7 +308,7 @@ export const ENVELOPE_MUTANTS: readonly SourceMutant[] = [
     edit("src/engine/engine.ts", 'if (envelope.successor === undefined && this.#life.verdictOf(envelope) === "alive") yield', "yield"),
   ]),
   byTestsOf("E15", "src/engine/revoking.test.ts", "who observes a session hears nothing of a revocation elsewhere", [
-    edit("src/engine/engine.ts", "this.#life.ending.endLive(live).catch(() => undefined);", ""),
+    edit("src/engine/revoking.ts", 'ending.endLive(live, "revoked").catch(() => undefined);', "void ending;"),
   ]),
   byTestsOf("E18", "src/engine/revoking.test.ts", "a revocation from a fast clock is refused", [
     edit("src/engine/revoking.ts", "|| aheadMs > ABSOLUTE_TIMEOUT_MAX_MS)", "|| aheadMs > epsilonMs)"),
