@@ -187,7 +187,10 @@ export class Holder {
         onGone(key);
       },
       onUnwanted: (key) => this.send(encodeUnwatch({ key })),
-      onCompared: () => this.#synced(),
+      onCompared: () => {
+        this.#synced();
+        this.#tellMissing();
+      },
       revocations: () => registers.sum(),
       onRevocationsDiffer: () => this.#sendRegisters(true),
     });
@@ -258,12 +261,17 @@ export class Holder {
 
   /** What was dropped here goes out whole, what the relay dropped is found by the digest. */
   #caughtUp(): void {
+    this.#tellMissing();
+    this.#exchange?.repair();
+  }
+
+  /** What the relay has and could not store is in no difference: it goes out again until it is acknowledged. */
+  #tellMissing(): void {
     for (const id of this.#window.missingIds()) {
       const frame = this.#kept.get(id);
       if (frame === undefined) this.#exchange?.queueState(id);
       else this.tell(id, frame);
     }
-    this.#exchange?.repair();
   }
 
   #synced(): void {

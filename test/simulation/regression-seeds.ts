@@ -36,4 +36,9 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     options: PROOF_RUN,
   },
   { seed: 118, story: "the same, seen by the next request of the browser" },
+  {
+    seed: 700_006,
+    story: "a relay could not store a state for a while: it said so once, and its node waited for that ack for good",
+    options: PROOF_RUN,
+  },
 ];
