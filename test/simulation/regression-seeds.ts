@@ -37,6 +37,11 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
   },
   { seed: 118, story: "the same, seen by the next request of the browser" },
   {
+    seed: 216,
+    story: "a node was closed while a request loaded its session: beginning that request rejected, and ended the process",
+    options: PROOF_RUN,
+  },
+  {
     seed: 700_006,
     story: "a relay could not store a state for a while: it said so once, and its node waited for that ack for good",
     options: PROOF_RUN,

@@ -99,6 +99,8 @@ function begin(settings: AdapterSettings, incoming: IncomingRequest, presented: 
   }
   const { id } = token;
   let seen: SeenExchange | undefined;
+  const failed = (cause: unknown): RequestSession =>
+    new RequestSession(settings, incoming, presented, { kind: "unavailable", cause }, seen);
   try {
     const key = engine.keyOf(id);
     seen = engine.isShared ? seenBy(engine, incoming, presented, key, incoming.isUse) : undefined;
@@ -107,9 +109,12 @@ function begin(settings: AdapterSettings, incoming: IncomingRequest, presented: 
       return new RequestSession(settings, incoming, presented, { kind: "alive", open, id, follows: false }, seen);
     }
     if (open === undefined && engine.isPastLife(id)) return new RequestSession(settings, incoming, presented, EXPIRED, seen);
-    return openCold(settings, key, id, seen).then((opening) => new RequestSession(settings, incoming, presented, opening, seen));
+    // The engine may be closed by the time that the session is there.
+    return openCold(settings, key, id, seen)
+      .then((opening) => new RequestSession(settings, incoming, presented, opening, seen))
+      .catch(failed);
   } catch (cause) {
-    return new RequestSession(settings, incoming, presented, { kind: "unavailable", cause }, seen);
+    return failed(cause);
   }
 }
 

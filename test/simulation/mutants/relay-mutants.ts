@@ -102,6 +102,7 @@ export const RELAY_MUTANTS: readonly SourceMutant[] = [
   ]),
   byTestsOf("SY12", LINK_TEST, "what was dropped is not sent again", [
     edit("src/sync/holder.ts", "onCaughtUp: () => this.#caughtUp(),", "onCaughtUp: () => undefined,"),
+    edit("src/sync/holder.ts", "        this.#tellMissing();\n      },\n", "      },\n"),
   ]),
   byTestsOf("SY13", BYTES_TEST, "an ack means the opposite by its flag", [
     edit("src/sync/messages/ack.ts", "writeUint8(encoder, message.durable ? 1 : 0);", "writeUint8(encoder, message.durable ? 0 : 1);"),
