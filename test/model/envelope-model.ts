@@ -1,6 +1,7 @@
 import type { EndReason, Envelope } from "../../src/engine/envelope.ts";
 import type { HolderAnswer } from "../../src/sync/completeness.ts";
 import { Membership } from "../../src/sync/membership.ts";
+import { everyChoice } from "./every-choice.ts";
 import { Envelopes, NONE, TICK_MS } from "./envelopes.ts";
 import type { Model, Put } from "./explorer.ts";
 import type { Rules } from "./rules.ts";
@@ -425,15 +426,6 @@ export class EnvelopeModel implements Model {
 function relaysIn(reached: number, relayCount: number): string {
   const names = Array.from({ length: relayCount }, (_, relay) => relay).filter((relay) => (reached & (1 << relay)) !== 0);
   return names.length === 0 ? "nobody" : names.map((relay) => `relay ${relay + 1}`).join(" and ");
-}
-
-function* everyChoice(options: readonly (readonly number[])[]): Iterable<readonly number[]> {
-  const [first, ...rest] = options;
-  if (first === undefined) {
-    yield [];
-    return;
-  }
-  for (const choice of first) for (const others of everyChoice(rest)) yield [choice, ...others];
 }
 
 /** By insertion: there are four at most. */

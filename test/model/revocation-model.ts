@@ -1,4 +1,5 @@
 import { endEnvelope, type Envelope } from "../../src/engine/envelope.ts";
+import { everyChoice } from "./every-choice.ts";
 import type { Verdict } from "../../src/engine/verdict.ts";
 import type { Model, Put } from "./explorer.ts";
 import { EPSILON_MS, type RevocationWorld } from "./revocation-worlds.ts";
@@ -421,13 +422,4 @@ function codeOf({ ended, subjectAtMs }: Envelope): number {
 function sayHeld(held: number): string {
   if (held === NONE) return "nothing";
   return held === ENDED ? "its end" : `given at ${held - ALIVE}`;
-}
-
-function* everyChoice(options: readonly (readonly number[])[]): Iterable<readonly number[]> {
-  const [first, ...rest] = options;
-  if (first === undefined) {
-    yield [];
-    return;
-  }
-  for (const choice of first) for (const others of everyChoice(rest)) yield [choice, ...others];
 }
